@@ -1,0 +1,179 @@
+// Package proto owns what crosses the socket between trent and trent-hsm: the
+// commands, their messages, and the frames' bytes (docs/formats.md, "Frames").
+// Hot-path frames are encoded by hand. It must never interpret a token, a blob
+// or a key. internal/hsm/client and internal/hsm/server may import it, and
+// internal/hsm/engine for the message types; it imports internal/secret only.
+package proto
+
+import "fmt"
+
+// Command is the one byte that names what the module shall do.
+type Command uint8
+
+// The commands. Numbers are final; a new command takes the next free one of
+// its group.
+const (
+	CmdHello  Command = 0x01 // version and limits; first on every connection
+	CmdStatus Command = 0x02 // also answered when mute
+
+	CmdCreateDomain Command = 0x10 // jobs: a new domain, as a domain token; nothing is loaded
+	CmdLoadDomain   Command = 0x11 // jobs: load a domain token
+	CmdRotateDomain Command = 0x12 // jobs: a domain token with one more generation; state unchanged until it is loaded
+	CmdRewrap       Command = 0x13 // jobs: any token kind, to the active generation
+
+	CmdCreateServiceKey  Command = 0x18 // jobs: a new service key, as a token
+	CmdReleaseServiceKey Command = 0x19 // jobs: the service key's bytes
+
+	CmdSealAccessKeySecret   Command = 0x20 // identity: wraps a given secret access key
+	CmdCreateAccessKeySecret Command = 0x21 // identity: makes a secret access key, returns and wraps it
+	CmdDeriveDayKey          Command = 0x22 // identity: SigV4 signing key of a date, Region and service
+
+	CmdCreateKey       Command = 0x30 // a new backing key
+	CmdEncrypt         Command = 0x31
+	CmdDecrypt         Command = 0x32
+	CmdCheckCiphertext Command = 0x33 // Decrypt that returns nothing but its success
+	CmdReEncrypt       Command = 0x34
+	CmdGenerateDataKey Command = 0x35
+	// CmdGenerateDataKeyWithoutPlaintext never returns the data key.
+	CmdGenerateDataKeyWithoutPlaintext Command = 0x36
+	CmdGenerateRandom                  Command = 0x37
+)
+
+// Status is the module's answer code. It is an error except for StatusOK.
+// Reasons are coarse on purpose: every way in which a decryption can fail is
+// StatusInvalidCiphertext.
+type Status uint8
+
+// The statuses. Numbers are final.
+const (
+	StatusOK                Status = 0
+	StatusMalformed         Status = 1  // the frame or message does not parse, or a length is out of range
+	StatusUnknownCommand    Status = 2
+	StatusMute              Status = 3  // the module has failed and answers status only
+	StatusBusy              Status = 4  // the lane is full
+	StatusInvalidToken      Status = 5  // the token does not parse or does not authenticate
+	StatusTokenRefused      Status = 6  // a genuine token that does not fit the command: kind, bind, usage, domain, validity
+	StatusInvalidCiphertext Status = 7
+	StatusUnknownDomain     Status = 8  // no such domain or generation is loaded
+	StatusDomainRefused     Status = 9  // a domain token that does not authenticate, or is older than what is loaded
+	StatusDateRefused       Status = 10 // a day key outside the module's date ± 1 day, or of a service or Region that is not served
+	StatusInternal          Status = 11
+)
+
+var statusNames = [...]string{"ok", "malformed", "unknown command", "mute", "busy", "invalid token", "token refused",
+	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal"}
+
+func (s Status) Error() string {
+	if int(s) < len(statusNames) {
+		return "crypto module: " + statusNames[s]
+	}
+	return fmt.Sprintf("crypto module: status %d", uint8(s))
+}
+
+// Bind is what a token belongs to. The Region is the domain's name ("global"
+// for identity); ID is the key id as in its ARN, the access key id, or the
+// service key's name.
+type Bind struct {
+	Region, Account, ID string
+}
+
+// Limits that both sides enforce.
+const (
+	MaxFrame     = 64 << 10 // bytes after the length field
+	MaxPlaintext = 4096
+	MaxRandom    = 1024
+	MaxRegion    = 32
+	MaxID        = 128
+	MaxToken     = 4096 // exported key token
+)
+
+// Domain and service-key names, and version of the protocol.
+const (
+	Version      = 1
+	GlobalRegion = "global"
+)
+
+// Info is the answer to CmdHello and CmdStatus.
+type Info struct {
+	Version     uint16
+	Mute        bool
+	FIPS        bool
+	Dev         bool   // holds domains marked as development
+	FIPSVersion string // of Go's cryptographic module
+	Build       string
+	Domains     []DomainInfo
+	// Counters since start, for the frames-per-syscall figure.
+	FramesRead, Reads, FramesWritten, Writes uint64
+}
+
+// DomainInfo describes a loaded domain.
+type DomainInfo struct {
+	Region      string
+	ID          [16]byte
+	Epoch       uint64
+	Active      uint32 // generation that wraps
+	Generations uint32
+}
+
+// The messages of the hot commands. Slices of a decoded message point into
+// the frame; whoever keeps one copies it.
+type (
+	// KeyRef names a backing key: its token and what the token must belong to.
+	KeyRef struct {
+		Bind  Bind
+		Token []byte
+	}
+	// EncryptRequest: AAD is bound through ContextHash, the SHA-256 of the
+	// canonical encryption context.
+	EncryptRequest struct {
+		Key         KeyRef
+		ContextHash [32]byte
+		Plaintext   []byte
+	}
+	// DecryptRequest is also CmdCheckCiphertext's.
+	DecryptRequest struct {
+		Key         KeyRef
+		ContextHash [32]byte
+		Blob        []byte
+	}
+	// ReEncryptRequest decrypts under Source and encrypts under Destination.
+	ReEncryptRequest struct {
+		Source, Destination         KeyRef
+		SourceHash, DestinationHash [32]byte
+		Blob                        []byte
+	}
+	// GenerateDataKeyRequest is also CmdGenerateDataKeyWithoutPlaintext's.
+	GenerateDataKeyRequest struct {
+		Key         KeyRef
+		ContextHash [32]byte
+		Bytes       uint32 // 1..1024
+	}
+	// CreateKeyRequest: Spec and Usage are the numbers of docs/formats.md.
+	CreateKeyRequest struct {
+		Bind  Bind
+		Spec  uint16
+		Usage uint8
+		Flags uint16
+	}
+	// CreateKeyResponse carries a new token and its material id.
+	CreateKeyResponse struct {
+		Token      []byte
+		MaterialID [32]byte
+		Generation uint32
+	}
+	// RewrapRequest: Kind is the token kind that the registry says is stored there.
+	RewrapRequest struct {
+		Kind uint8
+		Key  KeyRef
+	}
+	// TokenResponse carries a token and the generation that wraps it.
+	TokenResponse struct {
+		Token      []byte
+		Generation uint32
+	}
+	// DayKeyRequest: Date is YYYYMMDD.
+	DayKeyRequest struct {
+		Key                   KeyRef
+		Date, Region, Service string
+	}
+)

@@ -1,0 +1,18 @@
+// Package identity owns who calls: accounts, principals, access keys and
+// their SigV4 day keys. Its records are global (pseudo-Region "global"); the
+// secret of an access key exists as a token that only the crypto module can
+// open, and the service sees no more of it than the day keys that the module
+// derives. It must never decide what a principal may do (internal/authz does).
+package identity
+
+// Caller is an authenticated principal. Its shape is final: sessions, session
+// policies and tags join with the authorization of principals.
+type Caller struct {
+	Account      string // 12 digits
+	PrincipalARN string // arn:aws:iam::<account>:root, …:user/…, arn:aws:sts::…:assumed-role/…
+	PrincipalID  string // AWS: aws:userid; the account id for root
+	Type         string // CloudTrail's userIdentity.type: Root, IAMUser, AssumedRole, …
+	UserName     string // IAM users only
+	AccessKeyID  string
+	Dev          bool // a well-known credential of trent dev
+}

@@ -1,0 +1,91 @@
+// Package key owns what a KMS key is: its specs, usages, origins, states and
+// materials as an immutable snapshot, and the table of what an operation may
+// do with a key in which state. It is pure: no store, no clock, no module.
+// It must never hold key material, only exported key tokens that it cannot
+// read. Everyone on the service's side may import it.
+package key
+
+import "time"
+
+// MaterialID commits to one key material of one key id: 32 bytes, shown as 64
+// lower-case hex digits (AWS: KeyMaterialId).
+type MaterialID [32]byte
+
+// State is a KeyState of AWS KMS.
+type State string
+
+// The key states.
+const (
+	Enabled                State = "Enabled"
+	Disabled               State = "Disabled"
+	PendingDeletion        State = "PendingDeletion"
+	PendingImport          State = "PendingImport"
+	PendingReplicaDeletion State = "PendingReplicaDeletion"
+	Unavailable            State = "Unavailable"
+	Creating               State = "Creating"
+	Updating               State = "Updating"
+)
+
+// Spec is a KeySpec, Usage a KeyUsage, Origin an OriginType of AWS KMS.
+type (
+	Spec   string
+	Usage  string
+	Origin string
+)
+
+// The values that the operations so far know.
+const (
+	SymmetricDefault Spec   = "SYMMETRIC_DEFAULT"
+	EncryptDecrypt   Usage  = "ENCRYPT_DECRYPT"
+	OriginAWSKMS     Origin = "AWS_KMS"
+)
+
+// Material is one key material (HBK) of a key: its id and the exported key
+// token (EKT) that only the crypto module can open.
+type Material struct {
+	ID         MaterialID
+	Token      []byte
+	Generation uint32 // of the domain key that wraps Token
+}
+
+// Key is a snapshot of a KMS key. It is immutable: whoever changes a key
+// makes a new one. The authorization and the operation see the same snapshot.
+type Key struct {
+	Partition string
+	Region    string
+	Account   string // 12 digits, the owner
+	ID        string // UUID or mrk- and 32 hex digits
+	ARN       string
+
+	Spec         Spec
+	Usage        Usage
+	Origin       Origin
+	State        State
+	MultiRegion  bool
+	Description  string
+	Created      time.Time
+	DeletionDate time.Time // zero unless PendingDeletion
+	Policy       string    // key policy document, JSON as given
+	Materials    []Material // oldest first
+	Current      int        // index into Materials; -1 if none
+
+	Revision int64 // store revision of the key record, for compare-and-swap
+}
+
+// CurrentMaterial returns the material that encrypts; nil if there is none.
+func (k *Key) CurrentMaterial() *Material {
+	if k.Current < 0 || k.Current >= len(k.Materials) {
+		return nil
+	}
+	return &k.Materials[k.Current]
+}
+
+// Material returns the material with that id; nil if it is not this key's.
+func (k *Key) Material(id MaterialID) *Material {
+	for i := range k.Materials {
+		if k.Materials[i].ID == id {
+			return &k.Materials[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+// Package record owns the service's stored records: the store keys, the
+// records' CBOR, and the envelope with the record MAC (docs/formats.md, "Store
+// keys" and "Records"). It must never see key material or a secret: a token
+// is bytes that it carries. It reads and writes no store: it maps records to
+// key-value pairs and back. Everyone on the service's side may import it.
+package record
+
+// Type says what an envelope holds.
+type Type uint8
+
+// The record types. Numbers are final.
+const (
+	TypeKey        Type = 1
+	TypePolicy     Type = 2
+	TypeMaterial   Type = 3
+	TypeAlias      Type = 4
+	TypeAccount    Type = 5
+	TypeAccessKey  Type = 6
+	TypeServiceKey Type = 7
+	TypeTags       Type = 8
+	TypeGrant      Type = 9
+	TypeStore      Type = 10
+	TypeIndex      Type = 11
+)
+
+// Key is the key record. Members of later operations stand here, empty.
+type Key struct {
+	CreatedMs        int64          `cbor:"1,keyasint"`
+	Spec             string         `cbor:"2,keyasint"`
+	Usage            string         `cbor:"3,keyasint"`
+	Origin           string         `cbor:"4,keyasint"`
+	State            string         `cbor:"5,keyasint"`
+	Description      string         `cbor:"6,keyasint,omitempty"`
+	MultiRegion      bool           `cbor:"7,keyasint,omitempty"`
+	Materials        []KeyMaterial  `cbor:"8,keyasint"` // oldest first
+	CurrentMaterial  []byte         `cbor:"9,keyasint,omitempty"`
+	DeletionMs       int64          `cbor:"10,keyasint,omitempty"`
+	PrimaryRegion    string         `cbor:"11,keyasint,omitempty"`
+	ReplicaRegions   []string       `cbor:"12,keyasint,omitempty"`
+	CustomKeyStoreID string         `cbor:"13,keyasint,omitempty"`
+	XksKeyID         string         `cbor:"14,keyasint,omitempty"`
+	Rotation         *KeyRotation   `cbor:"15,keyasint,omitempty"`
+	Expiration       *KeyExpiration `cbor:"16,keyasint,omitempty"`
+	StateBefore      string         `cbor:"17,keyasint,omitempty"` // to return to, after Updating or Unavailable
+	PublicKey        []byte         `cbor:"18,keyasint,omitempty"` // SPKI, DER
+}
+
+// KeyMaterial is a key's list entry of a material; the token has a record of its own.
+type KeyMaterial struct {
+	ID          []byte `cbor:"1,keyasint"` // 32 bytes
+	CreatedMs   int64  `cbor:"2,keyasint,omitempty"`
+	State       string `cbor:"3,keyasint,omitempty"` // AWS: KeyMaterialState
+	ImportState string `cbor:"4,keyasint,omitempty"`
+	Description string `cbor:"5,keyasint,omitempty"`
+	ValidToMs   int64  `cbor:"6,keyasint,omitempty"`
+	RotatedMs   int64  `cbor:"7,keyasint,omitempty"`
+	RotatedBy   string `cbor:"8,keyasint,omitempty"` // AWS: RotationType
+}
+
+// KeyRotation and KeyExpiration belong to later operations.
+type (
+	KeyRotation struct {
+		Enabled    bool  `cbor:"1,keyasint"`
+		PeriodDays int   `cbor:"2,keyasint"`
+		NextMs     int64 `cbor:"3,keyasint"`
+		OnDemand   int   `cbor:"4,keyasint"` // on-demand rotations so far
+	}
+	KeyExpiration struct {
+		Model   string `cbor:"1,keyasint"`
+		ValidMs int64  `cbor:"2,keyasint"`
+	}
+)
+
+// Policy is the key policy record.
+type Policy struct {
+	Document string `cbor:"1,keyasint"`
+}
+
+// Material is the record of one exported key token.
+type Material struct {
+	Token      []byte `cbor:"1,keyasint"`
+	Generation uint32 `cbor:"2,keyasint"`
+}
+
+// Alias is the alias record.
+type Alias struct {
+	KeyID     string `cbor:"1,keyasint"`
+	CreatedMs int64  `cbor:"2,keyasint"`
+	UpdatedMs int64  `cbor:"3,keyasint"`
+}
+
+// Account is the record of an account.
+type Account struct {
+	Name      string `cbor:"1,keyasint,omitempty"`
+	CreatedMs int64  `cbor:"2,keyasint"`
+	Disabled  bool   `cbor:"3,keyasint,omitempty"`
+	Dev       bool   `cbor:"4,keyasint,omitempty"` // made by trent dev's well-known credentials
+}
+
+// AccessKey is the record of an access key; Token seals its secret.
+type AccessKey struct {
+	Account      string `cbor:"1,keyasint"`
+	PrincipalARN string `cbor:"2,keyasint"`
+	PrincipalID  string `cbor:"3,keyasint"`
+	Type         string `cbor:"4,keyasint"` // Root, IAMUser, AssumedRole
+	UserName     string `cbor:"5,keyasint,omitempty"`
+	Status       string `cbor:"6,keyasint"` // Active, Inactive
+	CreatedMs    int64  `cbor:"7,keyasint"`
+	Token        []byte `cbor:"8,keyasint"`
+	Generation   uint32 `cbor:"9,keyasint"`
+	ExpiresMs    int64  `cbor:"10,keyasint,omitempty"`
+	Session      []byte `cbor:"11,keyasint,omitempty"` // session token, tags and policies of later operations
+}
+
+// ServiceKey is the record of a service key's token.
+type ServiceKey struct {
+	Token      []byte `cbor:"1,keyasint"`
+	Generation uint32 `cbor:"2,keyasint"`
+}
+
+// Index is the value of <region>/x/<material id>.
+type Index struct {
+	Account string `cbor:"1,keyasint"`
+	KeyID   string `cbor:"2,keyasint"`
+}
+
+// Store is the record of the store itself.
+type Store struct {
+	ID        []byte `cbor:"1,keyasint"` // 16 random bytes
+	Format    int    `cbor:"2,keyasint"` // 1
+	Dev       bool   `cbor:"3,keyasint"`
+	CreatedMs int64  `cbor:"4,keyasint"`
+	Node      []byte `cbor:"5,keyasint"` // 16 random bytes: this node's id in the audit trail
+}
