@@ -1,0 +1,44 @@
+# Trent: everything a contributor runs. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: help build run test test-deps bench soak lint generate fuzz clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## build bin/trent and bin/trent-hsm
+	$(GO_BUILD) -o bin/trent ./cmd/trent
+	$(GO_BUILD) -o bin/trent-hsm ./cmd/trent-hsm
+
+run: build ## build, then start a development server on http://127.0.0.1:4599
+	exec bin/trent dev
+
+test: test-deps build ## vet and test every module; lists skipped tests (CI=true: they fail)
+	scripts/test.sh
+
+test-deps: ## install what the tests need (as root on Debian), or say what is missing
+	scripts/test-deps.sh
+
+bench: build ## measure the server beside a null server, then the micro-benchmarks (BENCH_SECONDS=2)
+	scripts/bench.sh
+
+soak: test-deps build ## the long forms of the tests: minutes of load, rounds of kill -9
+	TRENT_SOAK=1 scripts/test.sh
+
+lint: ## gofmt, vet and staticcheck, every module
+	scripts/lint.sh
+
+generate: ## rewrite the generated files
+	scripts/generate.sh
+
+fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+	scripts/fuzz.sh
+
+clean: ## remove bin/
+	rm -rf bin

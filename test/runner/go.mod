@@ -1,0 +1,3 @@
+module trent/test/runner
+
+go 1.26.0
