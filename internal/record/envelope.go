@@ -1,0 +1,196 @@
+package record
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"trent/internal/secret"
+)
+
+// The envelope's layout (docs/formats.md, "Records").
+const (
+	envelopeVersion = 1
+	headerLen       = 10
+	macLen          = sha256.Size
+	overhead        = headerLen + macLen
+
+	macLabel = "TRENT-RECORD-01"
+)
+
+// MACKeyLen is the length of a record MAC key in bytes.
+const MACKeyLen = 32
+
+// ErrTampered says that a stored value is not one that was sealed for its
+// store key: it was changed, moved, cut, or is of another type or version.
+var ErrTampered = errors.New("record: value is not authentic")
+
+// Sealer seals and opens the records of one Region. It may be used
+// concurrently.
+type Sealer struct{ key secret.Bytes }
+
+// NewSealer makes a sealer of the Region's record MAC key (service key
+// `record-mac`, MACKeyLen bytes), which the sealer keeps.
+func NewSealer(macKey secret.Bytes) (*Sealer, error) {
+	if macKey.Len() != MACKeyLen {
+		return nil, fmt.Errorf("record: MAC key has %d bytes, want %d", macKey.Len(), MACKeyLen)
+	}
+	return &Sealer{macKey}, nil
+}
+
+// Seal returns the value to store under key: the envelope of v, a record or a
+// pointer to one, whose Go type must be t's. version counts the writes of this
+// store key, from 1. Records that are stored without a MAC (see Encode) are
+// refused.
+func (s *Sealer) Seal(key []byte, t Type, version uint64, v any) ([]byte, error) {
+	if unauthenticated(t) {
+		return nil, fmt.Errorf("record: type %d is stored without a MAC", t)
+	}
+	b, err := encode(t, version, v)
+	if err != nil {
+		return nil, err
+	}
+	s.mac(b[headerLen:headerLen], key, b)
+	return b, nil
+}
+
+// Open checks that value was sealed for key as type t and decodes it into v, a
+// pointer to t's record that must be zero. It returns the record version. Any
+// refusal is ErrTampered, and v is then not to be used.
+func (s *Sealer) Open(key, value []byte, t Type, v any) (version uint64, err error) {
+	if unauthenticated(t) || len(value) < overhead {
+		return 0, ErrTampered
+	}
+	var sum [macLen]byte
+	if !hmac.Equal(s.mac(sum[:0], key, value), value[headerLen:overhead]) {
+		return 0, ErrTampered
+	}
+	return decode(value, t, v)
+}
+
+// Encode returns the envelope of a record that is read before the record MAC
+// key exists: a service key's, whose token the module authenticates, or the
+// store's. Its MAC is zero.
+func Encode(t Type, version uint64, v any) ([]byte, error) {
+	if !unauthenticated(t) {
+		return nil, fmt.Errorf("record: type %d is stored with a MAC only", t)
+	}
+	return encode(t, version, v)
+}
+
+// Decode reads an envelope that Encode made. It proves nothing about where
+// the value comes from. Any refusal is ErrTampered.
+func Decode(value []byte, t Type, v any) (version uint64, err error) {
+	if !unauthenticated(t) || len(value) < overhead || [macLen]byte(value[headerLen:overhead]) != [macLen]byte{} {
+		return 0, ErrTampered
+	}
+	return decode(value, t, v)
+}
+
+// unauthenticated says whether records of type t are stored without a MAC.
+func unauthenticated(t Type) bool { return t == TypeServiceKey || t == TypeStore }
+
+// mac appends to dst the MAC of an envelope, of which it reads the header and
+// the CBOR, for a store key.
+func (s *Sealer) mac(dst, key, envelope []byte) []byte {
+	h := hmac.New(sha256.New, s.key.Expose())
+	frame(h, []byte(macLabel))
+	frame(h, key)
+	h.Write(envelope[:headerLen])
+	frame(h, envelope[overhead:])
+	return h.Sum(dst)
+}
+
+// frame writes b with its length before it.
+func frame(h hash.Hash, b []byte) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(b)))
+	h.Write(n[:])
+	h.Write(b)
+}
+
+// encode makes an envelope with a zero MAC.
+func encode(t Type, version uint64, v any) ([]byte, error) {
+	if version == 0 {
+		return nil, errors.New("record: versions count from 1")
+	}
+	if typeOf(v) != t {
+		return nil, fmt.Errorf("record: %T is not of type %d", v, t)
+	}
+	body, err := encMode.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("record: encode %T: %w", v, err)
+	}
+	b := make([]byte, overhead, overhead+len(body))
+	b[0], b[1] = envelopeVersion, byte(t)
+	binary.BigEndian.PutUint64(b[2:], version)
+	return append(b, body...), nil
+}
+
+// decode reads header and CBOR of an envelope of at least overhead bytes.
+func decode(value []byte, t Type, v any) (version uint64, err error) {
+	version = binary.BigEndian.Uint64(value[2:])
+	if value[0] != envelopeVersion || Type(value[1]) != t || version == 0 {
+		return 0, ErrTampered
+	}
+	if typeOf(v) != t {
+		return 0, fmt.Errorf("record: %T is not of type %d", v, t)
+	}
+	if err := decMode.Unmarshal(value[overhead:], v); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	return version, nil
+}
+
+// typeOf is the record type of v, 0 if v is no record.
+func typeOf(v any) Type {
+	switch v.(type) {
+	case Key, *Key:
+		return TypeKey
+	case Policy, *Policy:
+		return TypePolicy
+	case Material, *Material:
+		return TypeMaterial
+	case Alias, *Alias:
+		return TypeAlias
+	case Account, *Account:
+		return TypeAccount
+	case AccessKey, *AccessKey:
+		return TypeAccessKey
+	case ServiceKey, *ServiceKey:
+		return TypeServiceKey
+	case Store, *Store:
+		return TypeStore
+	case Index, *Index:
+		return TypeIndex
+	}
+	return 0
+}
+
+// encMode is deterministic (RFC 8949 §4.2.1): shortest forms, sorted keys,
+// definite lengths. decMode is strict: a member that this version does not
+// know is refused, because it would be lost when the record is rewritten, and
+// so are duplicates, tags, indefinite lengths, invalid UTF-8 and bytes left over.
+var (
+	encMode = must(cbor.CoreDetEncOptions().EncMode())
+	decMode = must(cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+	}.DecMode())
+)
+
+// must turns an option error, which depends on the literals above only, into
+// a panic at start.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

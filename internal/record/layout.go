@@ -1,0 +1,236 @@
+package record
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+)
+
+// Global is the pseudo-Region of identity records and of the store itself.
+const Global = "global"
+
+// The functions of this file make the store keys of docs/formats.md, and
+// ParsePath reads them back. A …Path is one key; a …Prefix ends with "/" and
+// covers all keys below it, up to PrefixEnd of it. Their arguments are ids
+// that the caller has validated: not empty and, alias names apart, without
+// "/".
+
+// KeyPath is the store key of a key record.
+func KeyPath(region, account, keyID string) []byte { return path(region, KindKey, account, keyID) }
+
+// KeyPrefix covers the key records of an account, in order of key id.
+func KeyPrefix(region, account string) []byte { return path(region, KindKey, account, "") }
+
+// PolicyPath is the store key of a key's policy record.
+func PolicyPath(region, account, keyID string) []byte {
+	return path(region, KindPolicy, account, keyID)
+}
+
+// MaterialPath is the store key of the record of one key material; id is its
+// 32 bytes, which stand in the store key as 64 lower-case hex digits.
+func MaterialPath(region, account, keyID string, id []byte) []byte {
+	return path(region, KindMaterial, account, keyID, hex.EncodeToString(id))
+}
+
+// MaterialPrefix covers the material records of a key.
+func MaterialPrefix(region, account, keyID string) []byte {
+	return path(region, KindMaterial, account, keyID, "")
+}
+
+// AllMaterialPrefix covers the material records of a Region.
+func AllMaterialPrefix(region string) []byte { return path(region, KindMaterial, "") }
+
+// IndexPath is the store key of the index record that leads from a material
+// id (32 bytes) to its key.
+func IndexPath(region string, id []byte) []byte {
+	return path(region, KindIndex, hex.EncodeToString(id))
+}
+
+// AliasPath is the store key of an alias record; name is the alias name
+// without "alias/" and may contain "/".
+func AliasPath(region, account, name string) []byte { return path(region, KindAlias, account, name) }
+
+// AliasPrefix covers the alias records of an account, in order of name.
+func AliasPrefix(region, account string) []byte { return path(region, KindAlias, account, "") }
+
+// AliasOfKeyPath is the store key, with an empty value, that lists an alias
+// under its key.
+func AliasOfKeyPath(region, account, keyID, name string) []byte {
+	return path(region, KindAliasOfKey, account, keyID, name)
+}
+
+// AliasOfKeyPrefix covers the aliases of a key, in order of name.
+func AliasOfKeyPrefix(region, account, keyID string) []byte {
+	return path(region, KindAliasOfKey, account, keyID, "")
+}
+
+// DomainTokenPath is the store key of a domain's token, which is stored bare.
+func DomainTokenPath(region string) []byte { return path(region, KindDomainToken) }
+
+// ServiceKeyPath is the store key of a service key's record.
+func ServiceKeyPath(region, name string) []byte { return path(region, KindServiceKey, name) }
+
+// ServiceKeyPrefix covers the service key records of a Region.
+func ServiceKeyPrefix(region string) []byte { return path(region, KindServiceKey, "") }
+
+// OutboxPath is the store key of an outbox row, which is stored bare.
+func OutboxPath(region, eventID string) []byte { return path(region, KindOutbox, eventID) }
+
+// OutboxPrefix covers the outbox rows of a Region.
+func OutboxPrefix(region string) []byte { return path(region, KindOutbox, "") }
+
+// AccountPath is the store key of an account record.
+func AccountPath(account string) []byte { return path(Global, KindAccount, account) }
+
+// AccountPrefix covers all account records.
+func AccountPrefix() []byte { return path(Global, KindAccount, "") }
+
+// AccessKeyPath is the store key of an access key record.
+func AccessKeyPath(accessKeyID string) []byte { return path(Global, KindAccessKey, accessKeyID) }
+
+// AccessKeyPrefix covers all access key records.
+func AccessKeyPrefix() []byte { return path(Global, KindAccessKey, "") }
+
+// StorePath is the store key of the store's own record.
+func StorePath() []byte { return path(Global, KindStore) }
+
+// PrefixEnd is the first key after all keys that start with prefix: a range
+// from prefix to it covers them. It is empty, which stands for the end of the
+// store, if there is no such key.
+func PrefixEnd(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			end := bytes.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+// Kind is the part of a store key after the Region: what stands there.
+type Kind string
+
+// The kinds of store keys.
+const (
+	KindKey         Kind = "k"
+	KindPolicy      Kind = "p"
+	KindMaterial    Kind = "m"
+	KindIndex       Kind = "x"
+	KindAlias       Kind = "a"
+	KindAliasOfKey  Kind = "ak"
+	KindDomainToken Kind = "dom"
+	KindServiceKey  Kind = "svc"
+	KindOutbox      Kind = "o"
+	KindAccount     Kind = "id/account"
+	KindAccessKey   Kind = "id/ak"
+	KindStore       Kind = "meta/store"
+)
+
+// Path is a store key taken apart. Members that the kind does not have are
+// empty.
+type Path struct {
+	Kind    Kind
+	Region  string // Global for accounts, access keys and the store
+	Account string // of an account record, its id
+	KeyID   string
+	Name    string // alias name, service key name, event id or access key id
+	ID      []byte // material id, 32 bytes
+}
+
+// ParsePath takes a store key apart; ok is false if it is none that this file
+// makes.
+func ParsePath(key []byte) (p Path, ok bool) {
+	region, rest, found := strings.Cut(string(key), "/")
+	if !found || region == "" {
+		return Path{}, false
+	}
+	p.Region = region
+	if p.Kind = kindOf(rest); p.Kind == "" {
+		return Path{}, false
+	}
+	if p.Kind == KindDomainToken || p.Kind == KindStore {
+		return p, rest == string(p.Kind)
+	}
+	rest = rest[len(p.Kind)+1:]
+	switch p.Kind {
+	case KindKey, KindPolicy:
+		p.Account, p.KeyID, ok = cut(rest)
+		ok = ok && plain(p.KeyID)
+	case KindMaterial:
+		p.Account, rest, ok = cut(rest)
+		if ok {
+			p.KeyID, rest, ok = cut(rest)
+			ok = ok && materialID(rest, &p)
+		}
+	case KindIndex:
+		ok = materialID(rest, &p)
+	case KindAlias:
+		p.Account, p.Name, ok = cut(rest)
+	case KindAliasOfKey:
+		p.Account, rest, ok = cut(rest)
+		if ok {
+			p.KeyID, p.Name, ok = cut(rest)
+		}
+	case KindAccount:
+		p.Account, ok = rest, plain(rest)
+	case KindServiceKey, KindOutbox, KindAccessKey:
+		p.Name, ok = rest, plain(rest)
+	}
+	if !ok {
+		return Path{}, false
+	}
+	return p, true
+}
+
+// kindOf finds the kind that starts rest: of two parts under id/ and meta/,
+// of one part elsewhere.
+func kindOf(rest string) Kind {
+	first, after, _ := strings.Cut(rest, "/")
+	if first == "id" || first == "meta" {
+		second, _, _ := strings.Cut(after, "/")
+		first += "/" + second
+	}
+	switch k := Kind(first); k {
+	case KindDomainToken, KindStore:
+		return k
+	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey,
+		KindServiceKey, KindOutbox, KindAccount, KindAccessKey:
+		if len(rest) > len(k) {
+			return k
+		}
+	}
+	return ""
+}
+
+// cut splits at the first "/" into two parts, neither of them empty.
+func cut(s string) (before, after string, ok bool) {
+	before, after, ok = strings.Cut(s, "/")
+	return before, after, ok && before != "" && after != ""
+}
+
+// plain says whether s is one part.
+func plain(s string) bool { return s != "" && !strings.Contains(s, "/") }
+
+// materialID reads 64 lower-case hex digits into p.
+func materialID(s string, p *Path) bool {
+	id, err := hex.DecodeString(s)
+	p.ID = id
+	return err == nil && len(id) == 32 && hex.EncodeToString(id) == s
+}
+
+func path(region string, kind Kind, parts ...string) []byte {
+	n := len(region) + 1 + len(kind)
+	for _, p := range parts {
+		n += 1 + len(p)
+	}
+	b := make([]byte, 0, n)
+	b = append(b, region...)
+	b = append(b, '/')
+	b = append(b, kind...)
+	for _, p := range parts {
+		b = append(b, '/')
+		b = append(b, p...)
+	}
+	return b
+}
