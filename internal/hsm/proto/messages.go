@@ -9,6 +9,8 @@ const (
 	MaxBlob        = 6144 // AWS's limit for a CiphertextBlob; ours are shorter
 	MaxDomainToken = 60 << 10
 	MaxService     = 32 // SigV4 service name
+	DayKeySize     = 32 // the answer to CmdDeriveDayKey
+	ServiceKeySize = 32 // the answer to CmdReleaseServiceKey
 	dateLength     = 8
 	maxVersionText = 128
 	maxDomains     = 512
