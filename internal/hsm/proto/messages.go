@@ -16,6 +16,9 @@ const (
 	maxDomains     = 512
 )
 
+// FlagMultiRegion is bit 0 of a key's flags.
+const FlagMultiRegion uint16 = 1
+
 // The messages of the rare commands.
 type (
 	// HelloRequest is the first message on every connection.
