@@ -34,10 +34,11 @@ func (s *Signature) Verify(signingKey []byte) error {
 	canonicalHash := sha256.Sum256(canonical)
 
 	mac := hmac.New(sha256.New, signingKey)
-	toSign := s.appendStringToSign(canonical[:0], &canonicalHash)
-	mac.Write(toSign)
-	want := hex.AppendEncode(toSign[:0], mac.Sum(toSign[:0]))
-	if subtle.ConstantTimeCompare(want, []byte(s.signature)) != 1 {
+	mac.Write(s.appendStringToSign(canonical[:0], &canonicalHash))
+	var sum [sha256.Size]byte
+	var want [2 * sha256.Size]byte
+	hex.Encode(want[:], mac.Sum(sum[:0]))
+	if subtle.ConstantTimeCompare(want[:], []byte(s.signature)) != 1 {
 		return mismatch()
 	}
 	return nil
