@@ -1,0 +1,142 @@
+package clients
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"trent/test/harness"
+)
+
+// allOperations are the operations that the Go SDK knows: every one.
+func allOperations() (names []string) {
+	methods := reflect.TypeFor[*kms.Client]()
+	for i := range methods.NumMethod() {
+		if name := methods.Method(i).Name; name != "Options" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// missingOperations are those that no client has been proven with. Each has a
+// well-formed request in unsupported.
+func missingOperations() (names []string) {
+	for operation := range unsupported("") {
+		names = append(names, operation)
+	}
+	slices.Sort(names)
+	return names
+}
+
+const (
+	someBlob  = "c29tZSBieXRlcw=="
+	someGrant = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	someRole  = "arn:aws:iam::000000000000:role/radiology"
+	someStore = "cks-1234567890abcdef0"
+)
+
+// unsupported has a well-formed request for each operation that Trent does not
+// have yet. An operation leaves this table with the change that brings it.
+func unsupported(key string) map[string]object {
+	return map[string]object{
+		"CancelKeyDeletion":                   {"KeyId": key},
+		"ConnectCustomKeyStore":               {"CustomKeyStoreId": someStore},
+		"CreateCustomKeyStore":                {"CustomKeyStoreName": "store"},
+		"CreateGrant":                         {"KeyId": key, "GranteePrincipal": someRole, "Operations": []string{"Decrypt"}},
+		"Decapsulate":                         {"KeyId": key, "SharedSecretCiphertextBlob": someBlob, "EncapsulationAlgorithm": "ML_KEM"},
+		"DeleteCustomKeyStore":                {"CustomKeyStoreId": someStore},
+		"DeleteImportedKeyMaterial":           {"KeyId": key},
+		"DeriveSharedSecret":                  {"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": someBlob},
+		"DescribeCustomKeyStores":             {},
+		"DisableKeyRotation":                  {"KeyId": key},
+		"DisconnectCustomKeyStore":            {"CustomKeyStoreId": someStore},
+		"EnableKeyRotation":                   {"KeyId": key},
+		"Encapsulate":                         {"KeyId": key, "EncapsulationAlgorithm": "ML_KEM"},
+		"GenerateDataKeyPair":                 {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"},
+		"GenerateDataKeyPairWithoutPlaintext": {"KeyId": key, "KeyPairSpec": "ECC_NIST_P256"},
+		"GenerateMac":                         {"KeyId": key, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob},
+		"GetKeyLastUsage":                     {"KeyId": key},
+		"GetKeyPolicy":                        {"KeyId": key},
+		"GetKeyRotationStatus":                {"KeyId": key},
+		"GetParametersForImport":              {"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
+		"GetPublicKey":                        {"KeyId": key},
+		"ImportKeyMaterial":                   {"KeyId": key, "ImportToken": someBlob, "EncryptedKeyMaterial": someBlob, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"},
+		"ListGrants":                          {"KeyId": key},
+		"ListKeyPolicies":                     {"KeyId": key},
+		"ListKeyRotations":                    {"KeyId": key},
+		"ListResourceTags":                    {"KeyId": key},
+		"ListRetirableGrants":                 {"RetiringPrincipal": someRole},
+		"PutKeyPolicy":                        {"KeyId": key, "Policy": "{}"},
+		"ReplicateKey":                        {"KeyId": key, "ReplicaRegion": "eu-central-1"},
+		"RetireGrant":                         {"KeyId": key, "GrantId": someGrant},
+		"RevokeGrant":                         {"KeyId": key, "GrantId": someGrant},
+		"RotateKeyOnDemand":                   {"KeyId": key},
+		"ScheduleKeyDeletion":                 {"KeyId": key, "PendingWindowInDays": 7},
+		"Sign":                                {"KeyId": key, "Message": someBlob, "SigningAlgorithm": "ECDSA_SHA_256"},
+		"TagResource":                         {"KeyId": key, "Tags": []object{{"TagKey": "a", "TagValue": "b"}}},
+		"UntagResource":                       {"KeyId": key, "TagKeys": []string{"a"}},
+		"UpdateAlias":                         {"AliasName": "alias/x", "TargetKeyId": key},
+		"UpdateCustomKeyStore":                {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
+		"UpdateKeyDescription":                {"KeyId": key, "Description": ""},
+		"UpdatePrimaryRegion":                 {"KeyId": key, "PrimaryRegion": "eu-central-1"},
+		"Verify":                              {"KeyId": key, "Message": someBlob, "Signature": someBlob, "SigningAlgorithm": "ECDSA_SHA_256"},
+		"VerifyMac":                           {"KeyId": key, "Mac": someBlob, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob},
+	}
+}
+
+// TestMissingOperationsAreRefused: what Trent does not have yet says so, and
+// changes nothing.
+func TestMissingOperationsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	c := connectGoSDK(t, s, harness.Default)
+	key, _ := s.CreateKey(t, harness.Default)
+	describe := harness.Request{Operation: "DescribeKey", Body: harness.Marshal(object{"KeyId": key})}
+	before := string(s.Do(t, describe).Body)
+	for operation, in := range unsupported(key) {
+		refused(t, c, operation, in, "UnsupportedOperationException", anyMessage)
+	}
+	if after := string(s.Do(t, describe).Body); after != before {
+		t.Errorf("the key has changed:\n%s\n%s", before, after)
+	}
+}
+
+// TestMissingParametersAreRefused: a parameter without its effect is refused,
+// not ignored.
+func TestMissingParametersAreRefused(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	c := connectGoSDK(t, s, harness.Default)
+	key, _ := s.CreateKey(t, harness.Default)
+	sealed := s.Must(t, "GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256"})["CiphertextBlob"]
+	recipient := object{"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": someBlob}
+	for _, row := range []struct {
+		operation string
+		in        object
+	}{
+		{"CreateKey", object{"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}},
+		{"CreateKey", object{"MultiRegion": true}},
+		{"CreateKey", object{"Origin": "EXTERNAL"}},
+		{"CreateKey", object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}}},
+		{"Decrypt", object{"CiphertextBlob": sealed, "Recipient": recipient}},
+		{"GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient}},
+		{"GenerateRandom", object{"NumberOfBytes": 8, "Recipient": recipient}},
+		{"GenerateRandom", object{"NumberOfBytes": 8, "CustomKeyStoreId": someStore}},
+	} {
+		t.Run(row.operation+" "+strings.Join(names(row.in), " "), func(t *testing.T) {
+			refused(t, c, row.operation, row.in, "UnsupportedOperationException", anyMessage)
+		})
+	}
+}
+
+func names(in object) (names []string) {
+	for name := range in {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,163 @@
+package clients
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"trent/test/harness"
+)
+
+var update = flag.Bool("update", false, "rewrite proven.txt and docs/operations.md from what the tests do")
+
+// provenFile says which client proves which operation, a line an operation:
+// its name, then the clients. It is checked, and with -update written, by
+// TestSpine. docs/operations.md comes from it.
+const provenFile = "proven.txt"
+
+// proven is provenFile while the clients run.
+type proven struct {
+	mu      sync.Mutex
+	want    map[string][]string // operation to clients, from the file
+	clients map[string]map[string]bool
+}
+
+// provenTable reads the table. At the test's end it is written, if asked for.
+func provenTable(t *testing.T) *proven {
+	p := &proven{want: readProven(t), clients: map[string]map[string]bool{}}
+	t.Cleanup(func() {
+		if !*update || t.Failed() {
+			return
+		}
+		table := map[string][]string{}
+		for client, operations := range p.clients {
+			for operation := range operations {
+				table[operation] = append(table[operation], client)
+			}
+		}
+		if err := os.WriteFile(provenFile, formatProven(table), 0o644); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// check compares what a client has carried out with the table.
+func (p *proven) check(t *testing.T, client string, done map[string]bool) {
+	t.Helper()
+	p.mu.Lock()
+	p.clients[client] = done
+	p.mu.Unlock()
+	if *update {
+		return
+	}
+	var want []string
+	for operation, clients := range p.want {
+		if slices.Contains(clients, client) {
+			want = append(want, operation)
+		}
+	}
+	slices.Sort(want)
+	if got := slices.Sorted(maps.Keys(done)); !slices.Equal(got, want) {
+		t.Errorf("%s carried out\n     %v\n%s says\n     %v\n(go test -update writes it)", client, got, provenFile, want)
+	}
+}
+
+func readProven(t testing.TB) map[string][]string {
+	t.Helper()
+	b, err := os.ReadFile(provenFile)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	table := map[string][]string{}
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] != "#" {
+			table[fields[0]] = fields[1:]
+		}
+	}
+	return table
+}
+
+func formatProven(table map[string][]string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, "# Which client proves which operation: written by `go test -run TestSpine -update`.")
+	for _, operation := range slices.Sorted(maps.Keys(table)) {
+		slices.Sort(table[operation])
+		fmt.Fprintf(&b, "%s %s\n", operation, strings.Join(table[operation], " "))
+	}
+	return b.Bytes()
+}
+
+// operationsPage is docs/operations.md.
+func operationsPage(table map[string][]string, missing []string) []byte {
+	var b bytes.Buffer
+	b.WriteString(`# Operations
+
+AWS KMS has 56 operations. This page is generated (` + "`make generate`" + `) from the table that the client tests keep,
+test/clients/proven.txt: an operation stands there for a client when that client has carried it out against a started server.
+The AWS CLI and boto3 are those of Debian 12, the SDK is the AWS SDK for Go v2.
+
+`)
+	fmt.Fprintf(&b, "## Working: %d\n\n| operation | AWS CLI | boto3 | AWS SDK for Go v2 |\n|---|---|---|---|\n", len(table))
+	for _, operation := range slices.Sorted(maps.Keys(table)) {
+		fmt.Fprintf(&b, "| %s |", operation)
+		for _, c := range allClients {
+			mark := ""
+			if slices.Contains(table[operation], c.name) {
+				mark = "✓"
+			}
+			fmt.Fprintf(&b, " %s |", mark)
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "\n## Refused with UnsupportedOperationException: %d\n\n", len(missing))
+	for _, operation := range slices.Sorted(slices.Values(missing)) {
+		fmt.Fprintf(&b, "- %s\n", operation)
+	}
+	b.WriteString(`
+A parameter whose effect Trent does not have yet is refused with UnsupportedOperationException too, never ignored; internal/notyet
+lists operations and parameters.
+`)
+	return b.Bytes()
+}
+
+//go:generate go test -count=1 -run TestSpine|TestOperationsPage -update
+
+// TestOperationsPage checks that docs/operations.md is current and that every
+// operation either works with the Go SDK, which knows all, or is refused.
+func TestOperationsPage(t *testing.T) {
+	table := readProven(t)
+	missing := missingOperations()
+	for operation, clients := range table {
+		if !slices.Contains(clients, "go-sdk") {
+			t.Errorf("%s is not proven with the Go SDK", operation)
+		}
+		if slices.Contains(missing, operation) {
+			t.Errorf("%s is proven, and refused by internal/notyet", operation)
+		}
+	}
+	if n := len(table) + len(missing); n != len(allOperations()) {
+		t.Errorf("%d operations are proven and %d refused; want %d together", len(table), len(missing), len(allOperations()))
+	}
+	path := filepath.Join(harness.Root(), "docs", "operations.md")
+	want := operationsPage(table, missing)
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("docs/operations.md is not current: run make generate")
+	}
+}
