@@ -1,0 +1,128 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"trent/internal/store"
+)
+
+// checkpointEvery is the number of changed keys after which the log is moved
+// into the database. A changed key dirties about two pages of 4 KiB, so the
+// log stays in the order of 16 MiB.
+const checkpointEvery = 2000
+
+// eraseRetry is how long Erase waits between attempts while a reader holds
+// the log.
+const eraseRetry = 2 * time.Millisecond
+
+// checkpointer moves the log into the database with a connection of its own,
+// while the writer goes on. What came in meanwhile, which is little, the
+// writer moves itself, so that it can start the log anew; else the log would
+// grow as long as the writer never pauses.
+type checkpointer struct {
+	s       *Store
+	c       conn
+	pending int // changed keys since the last run; the writer's
+	wake    chan struct{}
+	ended   chan struct{}
+}
+
+func openCheckpointer(s *Store) (*checkpointer, error) {
+	sync := s.opt.synchronous
+	if sync == "" {
+		sync = "FULL"
+	}
+	c, err := s.openConn("PRAGMA synchronous=" + sync)
+	if err != nil {
+		return nil, err
+	}
+	k := &checkpointer{s: s, c: c, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	go k.run()
+	return k, nil
+}
+
+// wrote counts changed keys. The writer calls it.
+func (k *checkpointer) wrote(keys int) {
+	if k.pending += keys; k.pending < checkpointEvery {
+		return
+	}
+	k.pending = 0
+	select {
+	case k.wake <- struct{}{}:
+	default: // one is due already
+	}
+}
+
+func (k *checkpointer) run() {
+	defer close(k.ended)
+	for range k.wake {
+		if _, err := k.c.checkpoint("PASSIVE"); err != nil {
+			k.s.fail(err)
+			continue
+		}
+		// The store may be closing, which empties the log anyway.
+		err := k.s.onWriter(background, func(w *writer) error {
+			_, err := w.c.checkpoint("RESTART")
+			return err
+		})
+		if err != nil && !errors.Is(err, store.ErrClosed) {
+			k.s.fail(err)
+		}
+	}
+}
+
+// close ends the checkpointer; the writer must be idle.
+func (k *checkpointer) close() error {
+	close(k.wake)
+	<-k.ended
+	return k.c.close()
+}
+
+// checkpoint moves the log into the database. complete is false if a reader
+// of the log kept it from doing all that the mode asks.
+func (c conn) checkpoint(mode string) (complete bool, err error) {
+	st, err := c.prepare("PRAGMA wal_checkpoint(" + mode + ")")
+	if err != nil {
+		return false, fmt.Errorf("store: checkpoint: %w", err)
+	}
+	var row [3]driver.Value // busy, frames in the log, frames moved
+	_, err = st.row(row[:])
+	if err = errors.Join(err, st.close()); err != nil {
+		return false, fmt.Errorf("store: checkpoint: %w", err)
+	}
+	return integer(row[0]) == 0, nil
+}
+
+// onWriter runs f on the writer's goroutine, between two groups.
+func (s *Store) onWriter(ctx context.Context, f func(*writer) error) error {
+	r := &request{job: f}
+	if err := s.submit(ctx, r); err != nil {
+		return err
+	}
+	return r.err
+}
+
+// Erase implements store.Eraser. It waits for readers of old revisions: a
+// Snapshot that runs delays it. SQLite zeroes what is deleted in the database
+// (secure_delete); Erase moves the log into it and truncates the log.
+func (s *Store) Erase(ctx context.Context) error {
+	for {
+		var complete bool
+		err := s.onWriter(ctx, func(w *writer) (err error) {
+			complete, err = w.c.checkpoint("TRUNCATE")
+			return err
+		})
+		if err != nil || complete {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(eraseRetry):
+		}
+	}
+}
