@@ -1,0 +1,3 @@
+module trent/tools
+
+go 1.26.0
