@@ -27,8 +27,11 @@ func parseAuthorization(header string) (authorization, error) {
 			return a, nil
 		}
 		parameter := rest
-		if end := strings.IndexAny(rest, separators); end >= 0 {
+		if end := strings.IndexByte(rest, ','); end >= 0 {
 			parameter = rest[:end]
+		}
+		if end := strings.IndexByte(parameter, ' '); end >= 0 {
+			parameter = parameter[:end]
 		}
 		rest = rest[len(parameter):]
 		name, value, ok := strings.Cut(parameter, "=")

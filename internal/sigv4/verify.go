@@ -12,6 +12,9 @@ import (
 // adds as much or more.
 const stackRequest = 1024
 
+// stringToSign is the size that a string to sign seldom exceeds.
+const stringToSign = 192
+
 // Verify computes the signature with the signing key (32 bytes, of the day,
 // Region and service that Parse returned) and compares in constant time. It
 // also refuses an X-Amz-Content-Sha256 that is not the body's hash, the words
@@ -33,11 +36,13 @@ func (s *Signature) Verify(signingKey []byte) error {
 	}
 	canonicalHash := sha256.Sum256(canonical)
 
+	// What goes through the interface of hmac moves to the heap: one buffer,
+	// and not the larger one above.
 	mac := hmac.New(sha256.New, signingKey)
-	mac.Write(s.appendStringToSign(canonical[:0], &canonicalHash))
-	var sum [sha256.Size]byte
+	toSign := s.appendStringToSign(make([]byte, 0, stringToSign), &canonicalHash)
+	mac.Write(toSign)
 	var want [2 * sha256.Size]byte
-	hex.Encode(want[:], mac.Sum(sum[:0]))
+	hex.Encode(want[:], mac.Sum(toSign[:0]))
 	if subtle.ConstantTimeCompare(want[:], []byte(s.signature)) != 1 {
 		return mismatch()
 	}
