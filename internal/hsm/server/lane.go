@@ -1,0 +1,101 @@
+package server
+
+import "sync"
+
+// The lane's size: one worker, so that slow work never takes more than one
+// processor from the fast commands, and as much waiting as it does in seconds.
+const (
+	laneWorkers = 1
+	laneDepth   = 64
+	// laneShare is how many jobs of the depth one account may have waiting, so
+	// that it cannot fill the lane for the others.
+	laneShare = 4
+)
+
+// job is a piece of slow work and the account in whose turn it is done.
+type job struct {
+	account string
+	run     func()
+}
+
+// lane is the bounded queue of slow work. Accounts take turns: one that queues
+// sixty jobs delays another's first by one job, not by sixty.
+type lane struct {
+	mu     sync.Mutex
+	ready  sync.Cond
+	queues map[string][]job // by account, oldest first; none is empty
+	turns  []string         // the accounts of queues, next first
+	queued int
+	depth  int
+	closed bool
+	done   sync.WaitGroup
+}
+
+// newLane starts the workers; each defers onPanic.
+func newLane(workers, depth int, onPanic func()) *lane {
+	l := &lane{queues: make(map[string][]job), depth: depth}
+	l.ready.L = &l.mu
+	for range workers {
+		l.done.Go(func() {
+			defer onPanic()
+			for {
+				j, ok := l.take()
+				if !ok {
+					return
+				}
+				j.run()
+			}
+		})
+	}
+	return l
+}
+
+// put queues a job. It reports false if the lane, or the account's share of
+// it, is full, or the lane closed.
+func (l *lane) put(j job) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.queued >= l.depth || len(l.queues[j.account]) >= max(1, l.depth/laneShare) {
+		return false
+	}
+	if len(l.queues[j.account]) == 0 {
+		l.turns = append(l.turns, j.account)
+	}
+	l.queues[j.account] = append(l.queues[j.account], j)
+	l.queued++
+	l.ready.Signal()
+	return true
+}
+
+// take waits for the job whose turn it is; ok is false once the lane is closed.
+func (l *lane) take() (j job, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.queued == 0 && !l.closed {
+		l.ready.Wait()
+	}
+	if l.closed {
+		return job{}, false
+	}
+	account := l.turns[0]
+	l.turns = l.turns[1:]
+	queue := l.queues[account]
+	j = queue[0]
+	if len(queue) == 1 {
+		delete(l.queues, account)
+	} else {
+		l.queues[account] = queue[1:]
+		l.turns = append(l.turns, account)
+	}
+	l.queued--
+	return j, true
+}
+
+// close drops what waits and ends the workers after what they do.
+func (l *lane) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.ready.Broadcast()
+	l.mu.Unlock()
+	l.done.Wait()
+}

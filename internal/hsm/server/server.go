@@ -1,0 +1,274 @@
+// Package server is the crypto module's end of the socket: it reads frames,
+// runs their commands in the engine and writes the answers, all answers of one
+// read in one write. Slow commands go through a lane of their own. The bytes
+// are those of docs/formats.md, "Frames".
+//
+// It must never interpret a token or a blob, and never log a message. It does
+// not survive a panic in a command: a module whose invariants are broken must
+// not go on. Only cmd/trent-hsm and tests may import it.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"trent/internal/hsm/proto"
+)
+
+const (
+	// readBuffer is what one read may bring: one frame of any size at least,
+	// and some hundred of the usual ones.
+	readBuffer = 128 << 10
+	// flushAt is when answers are written before the read's last command has
+	// run. The largest answer still fits behind it without growing the
+	// buffer, which would leave a copy of what it holds.
+	flushAt     = 64 << 10
+	writeBuffer = flushAt + 4 + proto.MaxFrame
+)
+
+// ExitPanic is the exit status after a panic in a command (EX_SOFTWARE).
+const ExitPanic = 70
+
+// Server serves connections. Make it with New.
+type Server struct {
+	engine   Engine
+	log      *slog.Logger
+	lane     *lane
+	counters counters
+}
+
+type counters struct {
+	framesRead, reads, framesWritten, writes atomic.Uint64
+}
+
+// New makes a server and starts the workers of its lane, which Close ends.
+func New(engine Engine, log *slog.Logger) *Server {
+	s := &Server{engine: engine, log: log}
+	s.lane = newLane(laneWorkers, laneDepth, s.die)
+	return s
+}
+
+// Close ends the lane's workers after what they have begun. Connections are
+// their owners' to close.
+func (s *Server) Close() { s.lane.close() }
+
+// info is the engine's, with the server's counters.
+func (s *Server) info() proto.Info {
+	info := s.engine.Info()
+	info.Version = proto.Version
+	info.FramesRead, info.Reads = s.counters.framesRead.Load(), s.counters.reads.Load()
+	info.FramesWritten, info.Writes = s.counters.framesWritten.Load(), s.counters.writes.Load()
+	return info
+}
+
+// conn is one connection. Its reader goroutine runs the fast commands.
+type conn struct {
+	server   *Server
+	rw       io.ReadWriteCloser
+	greeted  bool
+	requests requests
+	out      []byte // answers that wait to be written
+	frames   uint64 // in out
+
+	mu sync.Mutex // writing to rw
+}
+
+// ServeConn answers the requests of one connection until it ends, and closes
+// it. It returns nil at the end of input, and proto.ErrMalformed if the peer
+// broke the protocol.
+func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
+	defer s.die()
+	defer rw.Close()
+	c := &conn{server: s, rw: rw, out: make([]byte, 0, writeBuffer)}
+	buffer := make([]byte, readBuffer)
+	defer clear(buffer)
+	filled := 0
+	for {
+		n, err := rw.Read(buffer[filled:])
+		if n == 0 && err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("read: %w", err)
+		}
+		s.counters.reads.Add(1)
+		filled += n
+		used, err := c.answerAll(buffer[:filled])
+		// Whatever went before the fault is answered.
+		if err := errors.Join(err, c.flush()); err != nil {
+			return err
+		}
+		rest := copy(buffer, buffer[used:filled])
+		clear(buffer[rest:filled])
+		filled = rest
+	}
+}
+
+// answerAll runs every whole request in b and returns their length.
+func (c *conn) answerAll(b []byte) (used int, err error) {
+	rest, n := b, uint64(0)
+	for {
+		f, r, ok, err := proto.Next(rest)
+		if err != nil || !ok {
+			c.server.counters.framesRead.Add(n)
+			return len(b) - len(rest), err
+		}
+		rest = r
+		n++
+		if err := c.answer(f); err != nil {
+			return len(b) - len(rest), err
+		}
+		if len(c.out) >= flushAt {
+			if err := c.flush(); err != nil {
+				return len(b) - len(rest), err
+			}
+		}
+	}
+}
+
+// answer appends the answer to one request to out, or gives it to the lane.
+func (c *conn) answer(f proto.Frame) error {
+	cmd := proto.Command(f.Code)
+	switch {
+	case cmd == proto.CmdHello:
+		c.greet(f)
+		return nil
+	case !c.greeted:
+		return fmt.Errorf("%w: %v before hello", proto.ErrMalformed, cmd)
+	case cmd == proto.CmdStatus:
+		c.status(f)
+		return nil
+	case c.server.engine.Mute():
+		c.refuse(f, proto.StatusMute)
+		return nil
+	}
+	row := &commands[cmd]
+	switch {
+	case row.run == nil:
+		c.refuse(f, proto.StatusUnknownCommand)
+	case row.slow:
+		if !c.server.lane.put(c.job(row, f)) {
+			c.refuse(f, proto.StatusBusy)
+		}
+	default:
+		c.out = appendAnswer(c.out, c.server.engine, &c.requests, row, f)
+		c.frames++
+	}
+	return nil
+}
+
+// appendAnswer runs a command and appends its answer to dst.
+func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f proto.Frame) []byte {
+	start := len(dst)
+	dst = proto.AppendHeader(dst, f.ID, uint8(proto.StatusOK))
+	message := len(dst)
+	dst, status := row.run(engine, requests, dst, f.Message)
+	if status == proto.StatusOK && len(dst)-start > 4+proto.MaxFrame {
+		status = proto.StatusInternal
+	}
+	if status != proto.StatusOK {
+		clear(dst[message:])
+		dst = dst[:message]
+		dst[message-1] = uint8(status)
+	}
+	proto.EndFrame(dst[start:])
+	return dst
+}
+
+// job is a slow command with a copy of its message.
+func (c *conn) job(row *command, f proto.Frame) job {
+	f.Message = append([]byte(nil), f.Message...)
+	return job{account: row.account(f.Message), run: func() {
+		answer := appendAnswer(nil, c.server.engine, new(requests), row, f)
+		clear(f.Message)
+		// If the connection is gone nobody waits for the answer.
+		_ = c.write(answer, 1)
+		clear(answer)
+	}}
+}
+
+// greet answers hello. A peer of another version learns ours, and gets nothing
+// else.
+func (c *conn) greet(f proto.Frame) {
+	var hello proto.HelloRequest
+	if hello.Decode(f.Message) != nil {
+		c.refuse(f, proto.StatusMalformed)
+		return
+	}
+	c.greeted = hello.Version == proto.Version
+	f.Message = nil
+	c.status(f)
+}
+
+func (c *conn) status(f proto.Frame) {
+	if len(f.Message) != 0 {
+		c.refuse(f, proto.StatusMalformed)
+		return
+	}
+	info := c.server.info()
+	start := len(c.out)
+	c.out = info.Append(proto.AppendHeader(c.out, f.ID, uint8(proto.StatusOK)))
+	proto.EndFrame(c.out[start:])
+	c.frames++
+}
+
+// refuse appends an answer without a message.
+func (c *conn) refuse(f proto.Frame, status proto.Status) {
+	start := len(c.out)
+	c.out = proto.AppendHeader(c.out, f.ID, uint8(status))
+	proto.EndFrame(c.out[start:])
+	c.frames++
+}
+
+// flush writes out, and wipes it.
+func (c *conn) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	err := c.write(c.out, c.frames)
+	clear(c.out)
+	c.out, c.frames = c.out[:0], 0
+	return err
+}
+
+func (c *conn) write(frames []byte, n uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server.counters.framesWritten.Add(n)
+	c.server.counters.writes.Add(1)
+	if _, err := c.rw.Write(frames); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
+}
+
+// die ends the process if a command has panicked. It is deferred by every
+// goroutine that runs commands, instead of the runtime's own report, because
+// that prints the arguments of functions, which may be secrets: here only
+// where it happened is logged, and the text of the runtime's own errors.
+func (s *Server) die() {
+	value := recover()
+	if value == nil {
+		return
+	}
+	reason := fmt.Sprintf("a value of type %T", value)
+	if err, ok := value.(runtime.Error); ok {
+		reason = err.Error()
+	}
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	var stack []string
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		stack = append(stack, fmt.Sprintf("%s:%d", f.Function, f.Line))
+	}
+	s.log.Error("crypto module ends after a panic", "panic", reason, "stack", stack)
+	os.Exit(ExitPanic)
+}
