@@ -1,0 +1,177 @@
+package audit
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+// retryInterval is how long the trail waits after a failed write, a full disk
+// mostly, before it tries again.
+const retryInterval = time.Second
+
+// batch is what one write of the writer takes. Its members are guarded by the
+// trail's mutex, except that err is fixed once done is closed, and that buf is
+// the writer's once the batch is taken.
+type batch struct {
+	buf     []byte // whole records, one after the other
+	records uint64
+	done    chan struct{} // closed when the appenders' wait is over: written, failed or stalled
+	err     error
+	over    bool          // done is closed
+	settled chan struct{} // if not nil, closed when it is certain whether it is written, after however long
+	written error         // nil if it is; fixed once settled is closed
+}
+
+// wait waits for the batch, or for the context.
+func (b *batch) wait(ctx context.Context) error {
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// finish ends the wait of the batch's appenders. The trail's mutex is held.
+func (b *batch) finish(err error) {
+	if !b.over {
+		b.over, b.err = true, err
+		close(b.done)
+	}
+}
+
+// settle says for certain whether the batch is written. The mutex is held.
+func (b *batch) settle(err error) {
+	b.finish(err)
+	if b.settled != nil {
+		b.written = err
+		close(b.settled)
+	}
+}
+
+// refusal says why an append must not be taken now. The mutex is held.
+func (t *Trail) refusal() error {
+	if t.closed {
+		return ErrClosed
+	}
+	if t.failure != nil && (t.retryAt.IsZero() || t.opts.Now().Before(t.retryAt)) {
+		return t.failure
+	}
+	return nil
+}
+
+// enqueue puts a record into the pending batch.
+func (t *Trail) enqueue(ctx context.Context, record []byte) (*batch, error) {
+	if len(record) == 0 || len(record) > MaxRecordBytes {
+		return nil, ErrRecordSize
+	}
+	for {
+		t.mu.Lock()
+		if err := t.refusal(); err != nil {
+			t.mu.Unlock()
+			return nil, err
+		}
+		b := t.pending
+		if b == nil || len(b.buf) < t.opts.QueueBytes {
+			b = t.join(record)
+			t.mu.Unlock()
+			return b, nil
+		}
+		t.mu.Unlock()
+		// The queue is full. Wait until the writer is done with what is in it.
+		if err := b.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// join adds a record to the pending batch, and wakes the writer if that is
+// new. The mutex is held, so Close does not close wake meanwhile.
+func (t *Trail) join(record []byte) *batch {
+	if t.pending == nil {
+		t.pending = &batch{buf: t.spare[:0], done: make(chan struct{})}
+		t.spare = nil
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	}
+	b := t.pending
+	b.buf = appendFrame(b.buf, record)
+	b.records++
+	return b
+}
+
+// run is the writer goroutine.
+func (t *Trail) run() {
+	defer close(t.stopped)
+	for range t.wake {
+		runtime.Gosched()
+		for b := t.take(); b != nil; b = t.take() {
+			for t.write(b) {
+				t.pause()
+			}
+			runtime.Gosched()
+		}
+	}
+}
+
+// take makes the pending batch the current one.
+func (t *Trail) take() *batch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.current, t.pending = t.pending, nil
+	return t.current
+}
+
+// write commits the current batch and reports whether to try it again.
+func (t *Trail) write(b *batch) (again bool) {
+	t.mu.Lock()
+	head, pinned := t.head, t.pins > 0
+	t.busySince = time.Now()
+	t.mu.Unlock()
+	for rest := b.buf; len(rest) > 0; {
+		n := frameLen(rest)
+		head = seal(rest[:n], &t.opts.Node, head)
+		rest = rest[n:]
+	}
+	t.watch.Reset(t.opts.StallTimeout)
+	syncs, err := t.w.append(b.buf, t.opts.Mode == Strict, pinned)
+	t.watch.Stop()
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.file = t.w.f
+	t.stats.Syncs += syncs
+	if err != nil {
+		return t.fail(b, err)
+	}
+	t.resume()
+	t.head = head
+	t.stats.Writes++
+	t.stats.Records += b.records
+	t.stats.Bytes += uint64(len(b.buf))
+	t.retire(b, nil)
+	return false
+}
+
+// retire ends the current batch. The mutex is held.
+func (t *Trail) retire(b *batch, err error) {
+	t.current = nil
+	if cap(b.buf) <= 2*t.opts.QueueBytes {
+		t.spare = b.buf
+	}
+	b.buf = nil
+	b.settle(err)
+}
+
+// pause waits between two tries of a batch that must not be lost.
+func (t *Trail) pause() {
+	timer := time.NewTimer(retryInterval)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.closing:
+	}
+}

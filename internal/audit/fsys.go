@@ -1,0 +1,140 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// fsys is every file operation of the trail, so that tests can put a layer
+// under it that loses what was not synced, fails or stalls.
+type fsys interface {
+	// mkdir makes a directory (0700) unless it is there.
+	mkdir(path string) error
+	// list returns the names in a directory, sorted.
+	list(path string) ([]string, error)
+	// create makes a file (0600) that must not exist and opens it to append.
+	create(path string) (file, error)
+	// open opens a file to read it.
+	open(path string) (io.ReadCloser, error)
+	// size returns a file's length.
+	size(path string) (int64, error)
+	// truncate cuts a file and makes its new length durable.
+	truncate(path string, size int64) error
+	// remove removes a file; one that is not there is no error.
+	remove(path string) error
+	// syncDir makes the names in a directory durable.
+	syncDir(path string) error
+	// lock takes the directory for this process until the closer is closed.
+	lock(path string) (io.Closer, error)
+}
+
+// file is a segment that is being appended to.
+type file interface {
+	io.WriteCloser
+	// Sync is fdatasync: everything whose Write returned before survives a
+	// loss of power.
+	Sync() error
+	Truncate(size int64) error
+}
+
+// osFS is the operating system's file system.
+type osFS struct{}
+
+func (osFS) mkdir(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+func (osFS) list(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+func (osFS) create(path string) (file, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) open(path string) (io.ReadCloser, error) { return os.Open(path) }
+
+func (osFS) size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (osFS) truncate(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}
+
+func (osFS) remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (osFS) syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (osFS) lock(path string) (io.Closer, error) {
+	d, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("audit: lock %s: %w", filepath.Base(path), err), d.Close())
+	}
+	return d, nil
+}
+
+// osFile syncs with fdatasync, which saves the write of the inode's times. It
+// may be synced while it is written and closed.
+type osFile struct{ *os.File }
+
+func (f osFile) Sync() error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var syncErr error
+	err = conn.Control(func(fd uintptr) {
+		for syncErr = unix.EINTR; errors.Is(syncErr, unix.EINTR); {
+			syncErr = unix.Fdatasync(int(fd))
+		}
+	})
+	return errors.Join(err, syncErr)
+}

@@ -1,0 +1,64 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// enqueuePinned puts records into the queue, all into one batch, and keeps the
+// trail from beginning a new segment until unpin; after an error it is not
+// pinned. It does not wait for space: the outbox sends the rows of one
+// transaction, and then waits for them. The batch's settled is closed when it
+// is certain whether the records are written, however long the disk takes.
+func (t *Trail) enqueuePinned(records [][]byte) (*batch, error) {
+	for _, r := range records {
+		if len(r) == 0 || len(r) > MaxRecordBytes {
+			return nil, ErrRecordSize
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.refusal(); err != nil {
+		return nil, err
+	}
+	var b *batch
+	for _, r := range records {
+		b = t.join(r) // the same one each time: the writer takes it under the mutex
+	}
+	if b.settled == nil {
+		b.settled = make(chan struct{})
+	}
+	t.pins++
+	return b, nil
+}
+
+func (t *Trail) unpin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pins--
+}
+
+// syncPinned makes what the caller has had written in the pinned segment
+// survive a loss of power; with Strict it does already. It syncs beside the
+// writer, whose appenders do not wait for it. After a sync that failed it
+// fails always: a second one would succeed, for the kernel forgets.
+func (t *Trail) syncPinned() error {
+	t.mu.Lock()
+	f, failure := t.file, t.failure
+	t.mu.Unlock()
+	if errors.Is(failure, errSync) {
+		return failure
+	}
+	if t.opts.Mode == Strict {
+		return nil
+	}
+	err := f.Sync()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stats.Syncs++
+	if err != nil {
+		t.refuse(fmt.Errorf("%w segment: %w", errSync, err))
+		return t.failure
+	}
+	return nil
+}

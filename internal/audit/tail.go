@@ -1,0 +1,112 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// path is the segment's file in its node's directory.
+func (s segmentID) path(nodeDir string) string {
+	return filepath.Join(nodeDir, epochName(s.epoch), segmentName(s.number))
+}
+
+// listSegments returns a node's segments in order, and its newest epoch, which
+// may have none; names of other forms are not the trail's and are passed over.
+func listSegments(fs fsys, nodeDir string, node [16]byte) (segments []segmentID, lastEpoch uint64, err error) {
+	epochs, err := fs.list(nodeDir)
+	if err != nil {
+		return nil, 0, fmt.Errorf("audit: %w", err)
+	}
+	for _, name := range epochs {
+		epoch, ok := parseNumber(name)
+		if !ok {
+			continue
+		}
+		lastEpoch = max(lastEpoch, epoch)
+		files, err := fs.list(filepath.Join(nodeDir, name))
+		if err != nil {
+			return nil, 0, fmt.Errorf("audit: %w", err)
+		}
+		for _, file := range files {
+			base, isLog := strings.CutSuffix(file, ".log")
+			if number, ok := parseNumber(base); ok && isLog {
+				segments = append(segments, segmentID{node: node, epoch: epoch, number: number})
+			}
+		}
+	}
+	slices.SortFunc(segments, func(a, b segmentID) int {
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.number, b.number))
+	})
+	return segments, lastEpoch, nil
+}
+
+// parseNumber reads an epoch's or segment's number: at least eight digits.
+func parseNumber(name string) (uint64, bool) {
+	n, err := strconv.ParseUint(name, 10, 63)
+	return n, err == nil && n > 0 && name == fmt.Sprintf("%08d", n)
+}
+
+// chainEnd is what an earlier run has left of a node's trail.
+type chainEnd struct {
+	lastEpoch uint64
+	head      Head      // zero if there is no record
+	segment   segmentID // that holds the last record
+	cut       int64     // bytes of the torn tail that was cut
+}
+
+// findTail finds the end of the chain: it verifies the newest segment that
+// holds records, cuts a torn tail off the newest segment of the newest epoch,
+// and syncs what it then relies on, which a killed process may have left
+// unsynced. No other segment can be torn: each was made durable before the
+// next segment or epoch was made.
+func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chainEnd, error) {
+	segments, lastEpoch, err := listSegments(fs, nodeDir, node)
+	if err != nil {
+		return chainEnd{}, err
+	}
+	end := chainEnd{lastEpoch: lastEpoch}
+	for i := len(segments) - 1; i >= 0; i-- {
+		id := segments[i]
+		newest := i == len(segments)-1 && id.epoch == lastEpoch
+		var total int64
+		found, err := scanSegment(fs, nodeDir, id, nil, func(Record) bool { return ctx.Err() == nil })
+		if ctx.Err() != nil {
+			return chainEnd{}, context.Cause(ctx)
+		}
+		if err != nil && (!newest || !errors.Is(err, ErrTorn)) {
+			return chainEnd{}, fmt.Errorf("%w (not the torn tail of the newest segment)", err)
+		}
+		if newest {
+			if total, err = makeWhole(fs, id.path(nodeDir), found.size); err != nil {
+				return chainEnd{}, fmt.Errorf("audit: cut torn tail: %w", err)
+			}
+			end.cut = total - found.size
+		}
+		if found.head.Sequence > 0 {
+			end.head, end.segment = found.head, id
+			break
+		}
+	}
+	return end, nil
+}
+
+// makeWhole cuts a segment to size and makes that durable; a segment without a
+// whole header is removed. It returns the length that the file had.
+func makeWhole(fs fsys, path string, size int64) (was int64, err error) {
+	if was, err = fs.size(path); err != nil {
+		return 0, err
+	}
+	if size > 0 {
+		return was, fs.truncate(path, size)
+	}
+	if err := fs.remove(path); err != nil {
+		return 0, err
+	}
+	return was, fs.syncDir(filepath.Dir(path))
+}
