@@ -12,6 +12,8 @@
 // protocol. Names are AWS's, KeyId included, so that they can be looked up.
 package api
 
+//go:generate go -C ../../tools run ./apigen -model ../api/model.json -out ../internal/api
+
 import (
 	"errors"
 	"fmt"

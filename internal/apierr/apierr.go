@@ -53,6 +53,12 @@ func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	return Internal(err)
+}
+
+// Internal is the answer to everything that is not the client's fault; err is
+// for the log.
+func Internal(err error) *Error {
 	return &Error{Code: KMSInternal, Message: "The request was rejected because an internal exception occurred. The request can be retried.", Err: err}
 }
 

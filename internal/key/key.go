@@ -5,11 +5,17 @@
 // read. Everyone on the service's side may import it.
 package key
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // MaterialID commits to one key material of one key id: 32 bytes, shown as 64
 // lower-case hex digits (AWS: KeyMaterialId).
 type MaterialID [32]byte
+
+// String returns the 64 lower-case hex digits that AWS shows.
+func (id MaterialID) String() string { return hex.EncodeToString(id[:]) }
 
 // State is a KeyState of AWS KMS.
 type State string
@@ -64,8 +70,8 @@ type Key struct {
 	MultiRegion  bool
 	Description  string
 	Created      time.Time
-	DeletionDate time.Time // zero unless PendingDeletion
-	Policy       string    // key policy document, JSON as given
+	DeletionDate time.Time  // zero unless PendingDeletion
+	Policy       string     // key policy document, JSON as given
 	Materials    []Material // oldest first
 	Current      int        // index into Materials; -1 if none
 

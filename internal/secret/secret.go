@@ -3,15 +3,19 @@
 //
 // It must never print, log, marshal or compare such bytes in variable time:
 // every formatting and encoding path of the standard library meets a method
-// here that refuses. Anyone may import it; it imports only the standard
-// library. Expose is the one way to the bytes, so one search lists every
-// place that touches them.
+// here that refuses. Where fmt calls no method, which is so for the unexported
+// fields of other types, it finds a function and prints its address: reflection
+// cannot look into a function. (A slice would be printed there, and a pointer
+// to one followed by verbs that do not fit it.) Anyone may import it; it
+// imports only the standard library. Expose is the one way to the bytes, so one
+// search lists every place that touches them.
 package secret
 
 import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -21,30 +25,36 @@ const redacted = "[secret]"
 var errMarshal = errors.New("secret: a secret cannot be marshalled")
 
 // Bytes is a secret. It owns its memory: New copies nothing, so the caller
-// gives the slice away.
-type Bytes struct{ b []byte }
+// gives the slice away. Copies of a Bytes are the same secret. The zero Bytes is
+// an empty one.
+type Bytes struct{ expose func() []byte }
 
 // New makes b a secret; the caller must not keep b.
-func New(b []byte) Bytes { return Bytes{b} }
+func New(b []byte) Bytes { return Bytes{func() []byte { return b }} }
 
 // Copy makes a secret of a copy of b.
-func Copy(b []byte) Bytes { return Bytes{append([]byte(nil), b...)} }
+func Copy(b []byte) Bytes { return New(append([]byte(nil), b...)) }
 
 // Expose returns the bytes themselves, not a copy. They are valid until Wipe.
-func (s Bytes) Expose() []byte { return s.b }
+func (s Bytes) Expose() []byte {
+	if s.expose == nil {
+		return nil
+	}
+	return s.expose()
+}
 
 // Len is the length in bytes, which is not secret.
-func (s Bytes) Len() int { return len(s.b) }
+func (s Bytes) Len() int { return len(s.Expose()) }
 
 // Equal compares in time that depends on the lengths only.
-func (s Bytes) Equal(t Bytes) bool { return subtle.ConstantTimeCompare(s.b, t.b) == 1 }
+func (s Bytes) Equal(t Bytes) bool { return subtle.ConstantTimeCompare(s.Expose(), t.Expose()) == 1 }
 
 // Wipe overwrites the bytes. The Go runtime may have made copies (of a stack,
 // of a grown slice); docs/threat-model.md says what that means.
-func (s Bytes) Wipe() { clear(s.b) }
+func (s Bytes) Wipe() { clear(s.Expose()) }
 
 // Format keeps every verb of fmt, %x and %#v included, from printing the bytes.
-func (s Bytes) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+func (s Bytes) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue keeps log/slog from printing the bytes.
 func (s Bytes) LogValue() slog.Value { return slog.StringValue(redacted) }
@@ -55,7 +65,7 @@ func (s Bytes) MarshalJSON() ([]byte, error) { return nil, errMarshal }
 // MarshalText refuses.
 func (s Bytes) MarshalText() ([]byte, error) { return nil, errMarshal }
 
-// MarshalBinary refuses; CBOR and gob meet it.
+// MarshalBinary refuses; gob meets it.
 func (s Bytes) MarshalBinary() ([]byte, error) { return nil, errMarshal }
 
 // MarshalCBOR refuses.

@@ -2,35 +2,35 @@ package server
 
 import "trent/internal/hsm/proto"
 
-// Engine is what the server needs of internal/hsm/engine. Each command appends
+// Engine is internal/hsm/engine, as the server needs it. Each command appends
 // its answer's message to dst and returns it with StatusOK, or dst as it was
 // with the reason. Messages point into the frame and are valid until the
 // method returns. Methods are called concurrently.
 type Engine interface {
 	// Info describes the module; the server sets version and counters.
 	Info() proto.Info
-	// Mute reports whether the module has failed; then no command is called.
-	Mute() bool
+	// Muted reports whether the module has failed; then no command is called.
+	Muted() bool
 
-	CreateDomain(dst []byte, m *proto.CreateDomainRequest) ([]byte, proto.Status)
-	LoadDomain(dst []byte, m *proto.LoadDomainRequest) ([]byte, proto.Status)
-	RotateDomain(dst []byte, m *proto.RotateDomainRequest) ([]byte, proto.Status)
-	Rewrap(dst []byte, m *proto.RewrapRequest) ([]byte, proto.Status)
-	CreateServiceKey(dst []byte, m *proto.CreateServiceKeyRequest) ([]byte, proto.Status)
-	ReleaseServiceKey(dst []byte, m *proto.KeyRef) ([]byte, proto.Status)
+	CreateDomain(m *proto.CreateDomainRequest, dst []byte) ([]byte, proto.Status)
+	LoadDomain(m *proto.LoadDomainRequest, dst []byte) ([]byte, proto.Status)
+	RotateDomain(m *proto.RotateDomainRequest, dst []byte) ([]byte, proto.Status)
+	Rewrap(m *proto.RewrapRequest, dst []byte) ([]byte, proto.Status)
+	CreateServiceKey(m *proto.CreateServiceKeyRequest, dst []byte) ([]byte, proto.Status)
+	ReleaseServiceKey(m *proto.KeyRef, dst []byte) ([]byte, proto.Status)
 
-	SealAccessKeySecret(dst []byte, m *proto.SealSecretRequest) ([]byte, proto.Status)
-	CreateAccessKeySecret(dst []byte, m *proto.CreateSecretRequest) ([]byte, proto.Status)
-	DeriveDayKey(dst []byte, m *proto.DayKeyRequest) ([]byte, proto.Status)
+	SealAccessKeySecret(m *proto.SealSecretRequest, dst []byte) ([]byte, proto.Status)
+	CreateAccessKeySecret(m *proto.CreateSecretRequest, dst []byte) ([]byte, proto.Status)
+	DeriveDayKey(m *proto.DayKeyRequest, dst []byte) ([]byte, proto.Status)
 
-	CreateKey(dst []byte, m *proto.CreateKeyRequest) ([]byte, proto.Status)
-	Encrypt(dst []byte, m *proto.EncryptRequest) ([]byte, proto.Status)
-	Decrypt(dst []byte, m *proto.DecryptRequest) ([]byte, proto.Status)
-	CheckCiphertext(dst []byte, m *proto.DecryptRequest) ([]byte, proto.Status)
-	ReEncrypt(dst []byte, m *proto.ReEncryptRequest) ([]byte, proto.Status)
-	GenerateDataKey(dst []byte, m *proto.GenerateDataKeyRequest) ([]byte, proto.Status)
-	GenerateDataKeyWithoutPlaintext(dst []byte, m *proto.GenerateDataKeyRequest) ([]byte, proto.Status)
-	GenerateRandom(dst []byte, m *proto.GenerateRandomRequest) ([]byte, proto.Status)
+	CreateKey(m *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status)
+	Encrypt(m *proto.EncryptRequest, dst []byte) ([]byte, proto.Status)
+	Decrypt(m *proto.DecryptRequest, dst []byte) ([]byte, proto.Status)
+	CheckCiphertext(m *proto.DecryptRequest, dst []byte) ([]byte, proto.Status)
+	ReEncrypt(m *proto.ReEncryptRequest, dst []byte) ([]byte, proto.Status)
+	GenerateDataKey(m *proto.GenerateDataKeyRequest, dst []byte) ([]byte, proto.Status)
+	GenerateDataKeyWithoutPlaintext(m *proto.GenerateDataKeyRequest, dst []byte) ([]byte, proto.Status)
+	GenerateRandom(m *proto.GenerateRandomRequest, dst []byte) ([]byte, proto.Status)
 }
 
 // requests is one of each message, so that a connection decodes without
@@ -101,12 +101,12 @@ func slow(run handler) command {
 func with[M any, P interface {
 	*M
 	Decode([]byte) error
-}](field func(*requests) P, do func(Engine, []byte, P) ([]byte, proto.Status)) handler {
+}](field func(*requests) P, do func(Engine, P, []byte) ([]byte, proto.Status)) handler {
 	return func(e Engine, q *requests, dst, message []byte) ([]byte, proto.Status) {
 		m := field(q)
 		if m.Decode(message) != nil {
 			return dst, proto.StatusMalformed
 		}
-		return do(e, dst, m)
+		return do(e, m, dst)
 	}
 }

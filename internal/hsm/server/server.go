@@ -144,7 +144,7 @@ func (c *conn) answer(f proto.Frame) error {
 	case cmd == proto.CmdStatus:
 		c.status(f)
 		return nil
-	case c.server.engine.Mute():
+	case c.server.engine.Muted():
 		c.refuse(f, proto.StatusMute)
 		return nil
 	}

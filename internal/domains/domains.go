@@ -1,0 +1,325 @@
+// Package domains owns the service's side of the crypto module's domains: it
+// keeps each Region's domain token in the store, loads the tokens into the
+// module after each of its starts, makes and fetches the service keys (record
+// MACs, sealed markers), rotates domain keys and rewraps what they wrap.
+//
+// It cannot open a domain token and never sees a domain key. It must never
+// make a new token in place of a missing one: a Region that has records but
+// no domain token is an error. Wiring, jobs and whoever needs a Region's
+// service keys may import it. Formats: docs/formats.md, "Domain token",
+// "Store keys".
+package domains
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"trent/internal/hsm/client/jobs"
+	"trent/internal/record"
+	"trent/internal/seal"
+	"trent/internal/store"
+)
+
+// Global is the pseudo-Region of identity.
+const Global = record.Global
+
+// Names of the service keys that every Region has.
+const (
+	serviceKeyRecords = "record-mac"
+	serviceKeySeal    = "seal"
+)
+
+// maxDevRegions bounds how many Regions trent dev makes on demand, because a
+// request needs no valid signature yet when its Region is made.
+const maxDevRegions = 64
+
+// Errors.
+var (
+	// ErrNoRegion: this service does not hold that Region.
+	ErrNoRegion = errors.New("domains: no such Region")
+	// ErrMissing: the store was initialized, but a domain token or service key is gone.
+	ErrMissing = errors.New("domains: a domain token or service key is missing; restore it from a backup, it is never made anew")
+	// ErrWrongMode: a store of trent dev under production, or the reverse.
+	ErrWrongMode = errors.New("domains: a data folder of trent dev serves dev only, and one of production never dev")
+)
+
+// A Region is what the service needs of a Region that it holds.
+type Region struct {
+	Name    string
+	Records *record.Sealer // checks and makes the MACs of the Region's records
+	Seal    *seal.Sealer   // pagination markers
+}
+
+// Config is what a Manager is made of.
+type Config struct {
+	Store  store.Store
+	Module *jobs.Module
+	Dev    bool
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Manager holds the Regions.
+type Manager struct {
+	Config
+	meta record.Store
+
+	mu      sync.RWMutex
+	regions map[string]*Region
+	making  sync.Mutex // one change of domains at a time
+}
+
+// Open reads the store's own record, or writes it if the store is empty and
+// create is set. It does not need the module.
+func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
+	m := &Manager{Config: c, regions: map[string]*Region{}}
+	kv, _, err := c.Store.Get(ctx, record.StorePath())
+	if errors.Is(err, store.ErrNotFound) && create {
+		kv, err = m.createMeta(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the store's record: %w", err)
+	}
+	if _, err := record.Decode(kv.Value, record.TypeStore, &m.meta); err != nil {
+		return nil, err
+	}
+	if m.meta.Dev != c.Dev {
+		return nil, ErrWrongMode
+	}
+	return m, nil
+}
+
+func (m *Manager) createMeta(ctx context.Context) (store.KV, error) {
+	meta := record.Store{ID: make([]byte, 16), Node: make([]byte, 16), Format: 1, Dev: m.Dev, CreatedMs: m.Now().UnixMilli()}
+	rand.Read(meta.ID)
+	rand.Read(meta.Node)
+	key := record.StorePath()
+	value, err := record.Encode(record.TypeStore, 1, &meta)
+	if err != nil {
+		return store.KV{}, err
+	}
+	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key}}, []store.Op{{Key: key, Value: value}})
+	if err == nil && !ok {
+		err = errors.New("domains: two processes initialize one store")
+	}
+	return store.KV{Key: key, Value: value}, err
+}
+
+// Node is this node's id in the audit trail.
+func (m *Manager) Node() (id [16]byte) {
+	copy(id[:], m.meta.Node)
+	return id
+}
+
+// Load gives the module every domain token of the store, and fetches the
+// service keys. It runs after each start of the module, before the service
+// answers. The first Load of an empty store makes the global domain.
+func (m *Manager) Load(ctx context.Context) error {
+	m.making.Lock()
+	defer m.making.Unlock()
+	names, err := m.stored(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		if err := m.create(ctx, Global); err != nil {
+			return err
+		}
+		names = []string{Global}
+	}
+	for _, name := range names {
+		if err := m.load(ctx, name); err != nil {
+			return fmt.Errorf("domain %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// stored lists the Regions that stand in the store. It skips from Region to
+// Region, so it costs a read for each and not for each key.
+func (m *Manager) stored(ctx context.Context) ([]string, error) {
+	var names []string
+	var from []byte
+	for {
+		kvs, _, _, err := m.Store.Range(ctx, from, nil, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(kvs) == 0 {
+			break
+		}
+		name, _, _ := bytes.Cut(kvs[0].Key, []byte("/"))
+		from = record.PrefixEnd(append(bytes.Clone(name), '/'))
+		_, _, err = m.Store.Get(ctx, record.DomainTokenPath(string(name)))
+		switch {
+		case err == nil:
+			names = append(names, string(name))
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		case string(name) == Global && bytes.Equal(kvs[0].Key, record.StorePath()) && len(names) == 0:
+			// Nothing but the store's own record: a new store, if nothing follows.
+		default:
+			return nil, fmt.Errorf("Region %s: %w", name, ErrMissing)
+		}
+	}
+	if len(names) > 0 && !slices.Contains(names, Global) {
+		return nil, fmt.Errorf("Region %s: %w", Global, ErrMissing)
+	}
+	return names, nil
+}
+
+// load gives one domain token to the module and fetches its service keys.
+func (m *Manager) load(ctx context.Context, name string) error {
+	kv, _, err := m.Store.Get(ctx, record.DomainTokenPath(name))
+	if err != nil {
+		return err
+	}
+	if err := m.Module.LoadDomain(ctx, kv.Value); err != nil {
+		return err
+	}
+	m.mu.RLock()
+	known := m.regions[name] != nil
+	m.mu.RUnlock()
+	if known {
+		return nil // the module restarted; our service keys are still valid
+	}
+	macKey, err := m.serviceKey(ctx, name, serviceKeyRecords)
+	if err != nil {
+		return err
+	}
+	sealKey, err := m.serviceKey(ctx, name, serviceKeySeal)
+	if err != nil {
+		return err
+	}
+	sealer, err := seal.New(sealKey)
+	if err != nil {
+		return err
+	}
+	records, err := record.NewSealer(macKey)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.regions[name] = &Region{Name: name, Records: records, Seal: sealer}
+	return nil
+}
+
+// create makes a domain and its service keys in one transaction, so that a
+// Region exists whole or not at all, and loads nothing by itself.
+func (m *Manager) create(ctx context.Context, name string) error {
+	token, err := m.Module.CreateDomain(ctx, name, m.Dev)
+	if err != nil {
+		return err
+	}
+	// The service keys are wrapped by the new domain, so it is loaded first;
+	// if the transaction fails the module forgets it at its next start.
+	if err := m.Module.LoadDomain(ctx, token); err != nil {
+		return err
+	}
+	domainKey := record.DomainTokenPath(name)
+	cmps := []store.Cmp{{Key: domainKey}}
+	ops := []store.Op{{Key: domainKey, Value: token}}
+	for _, service := range []string{serviceKeyRecords, serviceKeySeal} {
+		wrapped, generation, err := m.Module.CreateServiceKey(ctx, name, service)
+		if err != nil {
+			return err
+		}
+		key := record.ServiceKeyPath(name, service)
+		value, err := record.Encode(record.TypeServiceKey, 1, &record.ServiceKey{Token: wrapped, Generation: generation})
+		if err != nil {
+			return err
+		}
+		cmps = append(cmps, store.Cmp{Key: key})
+		ops = append(ops, store.Op{Key: key, Value: value})
+	}
+	ok, _, err := m.Store.Txn(ctx, cmps, ops)
+	if err == nil && !ok {
+		err = ErrMissing // some of the Region's keys exist, its domain token does not
+	}
+	if err == nil {
+		m.Log.Info("domain created", "region", name, "dev", m.Dev)
+	}
+	return err
+}
+
+// Region returns a Region that this service holds; trent dev makes it if it
+// has a Region's form.
+func (m *Manager) Region(ctx context.Context, name string) (*Region, error) {
+	m.mu.RLock()
+	r := m.regions[name]
+	m.mu.RUnlock()
+	if r != nil {
+		return r, nil
+	}
+	if !m.Dev || !isRegion(name) {
+		return nil, ErrNoRegion
+	}
+	return m.make(ctx, name)
+}
+
+func (m *Manager) make(ctx context.Context, name string) (*Region, error) {
+	m.making.Lock()
+	defer m.making.Unlock()
+	m.mu.RLock()
+	r, n := m.regions[name], len(m.regions)
+	m.mu.RUnlock()
+	if r != nil {
+		return r, nil
+	}
+	if n >= maxDevRegions {
+		return nil, ErrNoRegion
+	}
+	if err := m.create(ctx, name); err != nil {
+		return nil, err
+	}
+	if err := m.load(ctx, name); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.regions[name], nil
+}
+
+// Names lists the Regions held, "global" included.
+func (m *Manager) Names() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	names := make([]string, 0, len(m.regions))
+	for name := range m.regions {
+		names = append(names, name)
+	}
+	return names
+}
+
+// isRegion reports whether name has the form of an AWS Region's: two or three
+// words and a number, such as eu-west-1 or us-gov-east-1.
+func isRegion(name string) bool {
+	parts := strings.Split(name, "-")
+	if len(name) > 32 || len(parts) < 3 || len(parts) > 4 {
+		return false
+	}
+	for i, part := range parts {
+		from, to := byte('a'), byte('z')
+		if i == len(parts)-1 {
+			from, to = '0', '9'
+		}
+		for j := range len(part) {
+			if part[j] < from || part[j] > to {
+				return false
+			}
+		}
+		if part == "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,222 @@
+package domains
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"trent/internal/record"
+	"trent/internal/secret"
+	"trent/internal/store"
+)
+
+// rewrapPage is how many records are read, and at most rewritten, at a time.
+const rewrapPage = 50
+
+// serviceKey fetches a service key of a Region from the module.
+func (m *Manager) serviceKey(ctx context.Context, region, name string) (secret.Bytes, error) {
+	kv, _, err := m.Store.Get(ctx, record.ServiceKeyPath(region, name))
+	if err != nil {
+		return secret.Bytes{}, fmt.Errorf("service key %s: %w", name, err)
+	}
+	var s record.ServiceKey
+	if _, err := record.Decode(kv.Value, record.TypeServiceKey, &s); err != nil {
+		return secret.Bytes{}, err
+	}
+	return m.Module.ReleaseServiceKey(ctx, region, name, s.Token)
+}
+
+// Rotate gives a Region's domain one more generation of its domain key. The
+// new token is in the store before the module uses it: no token can be
+// wrapped by a generation that a crash would lose. In the same transaction a
+// row makes the rewrapping due, which Rewrap removes.
+func (m *Manager) Rotate(ctx context.Context, region string) error {
+	m.making.Lock()
+	defer m.making.Unlock()
+	key := record.DomainTokenPath(region)
+	kv, _, err := m.Store.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	token, err := m.Module.RotateDomain(ctx, region)
+	if err != nil {
+		return err
+	}
+	due := record.DuePath(region, m.Now(), dueRewrap, "-", "-")
+	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, []store.Op{{Key: key, Value: token}, {Key: due}})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("domain %s: the token changed meanwhile", region)
+	}
+	if err := m.Module.LoadDomain(ctx, token); err != nil {
+		return err
+	}
+	m.Log.Info("domain key rotated", "region", region)
+	return nil
+}
+
+const dueRewrap = "rewrap"
+
+// Rewrap brings every token of a Region to the active generation and returns
+// how many it changed. It can be stopped anywhere and run again. A record that
+// changes at the same time is left to the one that changed it: what is written
+// after a rotation is wrapped by the new generation already.
+func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err error) {
+	r, err := m.Region(ctx, region)
+	if err != nil {
+		return 0, err
+	}
+	due, _, _, err := m.Store.Range(ctx, record.DuePrefix(region), record.PrefixEnd(record.DuePrefix(region)), store.MaxOps)
+	if err != nil {
+		return 0, err
+	}
+	active, err := m.active(ctx, region)
+	if err != nil {
+		return 0, err
+	}
+	for i := range registry {
+		p := &registry[i]
+		if p.prefix == nil || p.prefix(region) == nil {
+			continue
+		}
+		n, err := m.rewrapPlace(ctx, r, p, active)
+		changed += n
+		if err != nil {
+			return changed, fmt.Errorf("rewrap %s tokens of %s: %w", p.name, region, err)
+		}
+	}
+	var done []store.Op
+	for _, kv := range due {
+		if record.DueJob(kv.Key) == dueRewrap {
+			done = append(done, store.Op{Key: kv.Key, Delete: true})
+		}
+	}
+	if len(done) > 0 {
+		_, _, err = m.Store.Txn(ctx, nil, done)
+	}
+	return changed, err
+}
+
+// RewrapDue reports whether a rotation of the Region left tokens behind.
+func (m *Manager) RewrapDue(ctx context.Context, region string) (bool, error) {
+	prefix := record.DuePrefix(region)
+	kvs, _, _, err := m.Store.Range(ctx, prefix, record.PrefixEnd(prefix), store.MaxOps)
+	for _, kv := range kvs {
+		if record.DueJob(kv.Key) == dueRewrap {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+func (m *Manager) active(ctx context.Context, region string) (uint32, error) {
+	info, err := m.Module.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range info.Domains {
+		if d.Region == region {
+			return d.Active, nil
+		}
+	}
+	return 0, ErrNoRegion
+}
+
+func (m *Manager) rewrapPlace(ctx context.Context, r *Region, p *place, active uint32) (changed int, err error) {
+	prefix := p.prefix(r.Name)
+	from, end := prefix, record.PrefixEnd(prefix)
+	for {
+		kvs, more, _, err := m.Store.Range(ctx, from, end, rewrapPage)
+		if err != nil {
+			return changed, err
+		}
+		n, err := m.rewrapBatch(ctx, r, p, kvs, active)
+		changed += n
+		if err != nil {
+			return changed, err
+		}
+		if !more || len(kvs) == 0 {
+			return changed, nil
+		}
+		from = append(kvs[len(kvs)-1].Key, 0)
+	}
+}
+
+// rewrapBatch rewrites a page in one transaction. If any of its records has
+// changed meanwhile, each is read and tried again on its own: a change that
+// carried the old token over (an access key's status, say) must not escape.
+func (m *Manager) rewrapBatch(ctx context.Context, r *Region, p *place, kvs []store.KV, active uint32) (int, error) {
+	var cmps []store.Cmp
+	var ops []store.Op
+	for _, kv := range kvs {
+		value, err := m.rewrapped(ctx, r, p, kv, active)
+		if err != nil {
+			return 0, err
+		}
+		if value != nil {
+			cmps = append(cmps, store.Cmp{Key: kv.Key, Mod: kv.Mod})
+			ops = append(ops, store.Op{Key: kv.Key, Value: value})
+		}
+	}
+	if len(ops) == 0 {
+		return 0, nil
+	}
+	ok, _, err := m.Store.Txn(ctx, cmps, ops)
+	if err != nil {
+		return 0, err
+	}
+	if ok {
+		return len(ops), nil
+	}
+	changed := 0
+	for _, op := range ops {
+		if err := m.rewrapAlone(ctx, r, p, op.Key, active); err != nil {
+			return changed, err
+		}
+		changed++
+	}
+	return changed, nil
+}
+
+// rewrapAttempts bounds how often a record that others keep changing is tried.
+const rewrapAttempts = 20
+
+func (m *Manager) rewrapAlone(ctx context.Context, r *Region, p *place, key []byte, active uint32) error {
+	for range rewrapAttempts {
+		kv, _, err := m.Store.Get(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // deleted meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		value, err := m.rewrapped(ctx, r, p, kv, active)
+		if err != nil || value == nil {
+			return err
+		}
+		ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, []store.Op{{Key: key, Value: value}})
+		if err != nil || ok {
+			return err
+		}
+	}
+	return fmt.Errorf("record %q changes faster than it can be rewrapped", key)
+}
+
+// rewrapped returns a record's value under the active generation; nil if it
+// has that already.
+func (m *Manager) rewrapped(ctx context.Context, r *Region, p *place, kv store.KV, active uint32) ([]byte, error) {
+	s, err := p.open(r, kv.Key, kv.Value)
+	if err != nil {
+		return nil, err
+	}
+	if s.generation >= active {
+		return nil, nil
+	}
+	token, generation, err := m.Module.Rewrap(ctx, p.kind, s.bind, s.token)
+	if err != nil {
+		return nil, err
+	}
+	return s.replace(token, generation)
+}

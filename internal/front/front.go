@@ -1,0 +1,170 @@
+// Package front owns the request pipeline: the order in which a request is
+// checked, which clients can see and docs/request-path.md shows. Every
+// operation goes through it the same way:
+//
+//	signature → decode, validate → resolve → authorize → key check → operation → audit → encode
+//
+// It must never know HTTP (internal/wire has the statuses, internal/edge the
+// server) nor what an operation does. Only wiring and internal/edge import it.
+package front
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"trent/internal/api"
+	"trent/internal/apierr"
+	"trent/internal/audit"
+	"trent/internal/awsjson"
+	"trent/internal/call"
+	"trent/internal/domains"
+	"trent/internal/identity"
+	"trent/internal/keydir"
+	"trent/internal/notyet"
+	"trent/internal/optable"
+	"trent/internal/sigv4"
+	"trent/internal/wire"
+)
+
+// maxAttempts bounds how often a mutation is tried whose key changes between
+// its authorization and its commit.
+const maxAttempts = 32
+
+// Config is what a pipeline is made of.
+type Config struct {
+	Partition  string
+	Ready      func() bool // the crypto module answers and is unsealed
+	Identity   *identity.Directory
+	Domains    *domains.Manager
+	Keys       *keydir.Dir
+	Operations api.Operations[*call.Call]
+	Trail      *audit.Trail
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Pipeline serves requests.
+type Pipeline struct {
+	Config
+	ids        audit.IDs
+	strangers  *sampler
+	signatures sigv4.Options
+}
+
+// New returns a pipeline.
+func New(c Config) *Pipeline {
+	return &Pipeline{
+		Config: c, strangers: newSampler(c.Now),
+		// Which Regions are held is asked after the access key is known.
+		signatures: sigv4.Options{Services: []string{service}, Region: func(string, string) bool { return true }},
+	}
+}
+
+// Answer is what goes back. Body aliases the buffer that Serve was given.
+type Answer struct {
+	Status    int
+	RequestID string
+	Body      []byte
+	// Close ends the connection: the request's body was not read to its end.
+	Close bool
+}
+
+// Serve answers one request, appending the body to dst. The answer may leave
+// as soon as Serve returns: its audit record is as durable as the mode asks.
+func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answer {
+	c := &call.Call{
+		Op: r.Op, Row: optable.Of(r.Op), RequestID: p.ids.New(), EventID: p.ids.New(), Time: r.Received,
+		Partition: p.Partition, Listener: r.Listener, SourceIP: r.Remote.String(), UserAgent: r.First("User-Agent"), TLS: r.TLS,
+	}
+	out, err := p.run(ctx, c, r)
+	if c.Request != nil {
+		c.Request.Wipe()
+	}
+	if err == nil && out != nil {
+		dst = out.AppendJSON(dst)
+		out.Wipe()
+	}
+	if auditErr := p.record(ctx, c, err); auditErr != nil {
+		clear(dst)
+		dst, err = dst[:0], auditErr
+	}
+	if err == nil {
+		return Answer{Status: 200, RequestID: c.RequestID, Body: dst}
+	}
+	e := apierr.From(err)
+	p.log(ctx, c, e)
+	return Answer{Status: wire.Status(e.Code), RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), Close: r.Err != nil}
+}
+
+// run takes a request from its signature to its operation.
+func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (api.Response, error) {
+	if !p.Ready() {
+		return nil, apierr.New(apierr.ServiceUnavailable, unavailable)
+	}
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	if err := p.authenticate(ctx, c, r); err != nil {
+		return nil, err
+	}
+	in, err := api.Decode(r.Op, r.Body)
+	if err != nil {
+		return nil, decodeError(err)
+	}
+	c.SetRequest(in)
+	if err := in.Validate(); err != nil {
+		return nil, validationError(err)
+	}
+	if err := api.Check(in); err != nil {
+		return nil, validationError(err)
+	}
+	if err := notyet.Check(in); err != nil {
+		return nil, err
+	}
+	c.DryRun = isDryRun(in)
+	for range maxAttempts {
+		out, err := p.attempt(ctx, c, in)
+		if !errors.Is(err, call.ErrConflict) {
+			return out, err
+		}
+	}
+	return nil, &apierr.Error{Code: apierr.DependencyTimeout, Message: "The system timed out while trying to fulfill the request. You can retry the request.", Err: call.ErrConflict}
+}
+
+// attempt resolves, authorizes and checks the keys, and runs the operation.
+func (p *Pipeline) attempt(ctx context.Context, c *call.Call, in api.Request) (api.Response, error) {
+	if err := p.admit(ctx, c, in); err != nil {
+		return nil, err
+	}
+	return api.Dispatch(ctx, p.Operations, c, in)
+}
+
+func decodeError(err error) error {
+	if e, ok := errors.AsType[*awsjson.Error](err); ok {
+		return &apierr.Error{Code: apierr.Serialization, Err: e}
+	}
+	return err
+}
+
+func validationError(err error) error {
+	if e, ok := errors.AsType[*api.ValidationError](err); ok {
+		return apierr.New(apierr.Validation, "%s", e.Message())
+	}
+	return err
+}
+
+// log writes the one line of a failed request's cause; clients' faults are
+// the audit trail's business.
+func (p *Pipeline) log(ctx context.Context, c *call.Call, e *apierr.Error) {
+	if wire.Status(e.Code) < 500 && e.Err == nil {
+		return
+	}
+	level := slog.LevelDebug
+	if wire.Status(e.Code) >= 500 {
+		level = slog.LevelError
+	}
+	p.Log.LogAttrs(ctx, level, "request failed", slog.String("op", c.Op.String()), slog.String("code", string(e.Code)),
+		slog.String("request_id", c.RequestID), slog.Any("cause", e.Err))
+}

@@ -1,0 +1,82 @@
+package front
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"trent/internal/apierr"
+	"trent/internal/audit"
+	"trent/internal/call"
+)
+
+// bufferBytes is the size that the pooled buffers of audit records start with.
+const bufferBytes = 2 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, bufferBytes); return &b }}
+
+// record writes the call's audit record, unless a commit has written it
+// already. Without it the call fails: Decrypt's plaintext included.
+func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) error {
+	if c.Recorded() {
+		return nil
+	}
+	var e *apierr.Error
+	if outcome != nil {
+		e = apierr.From(outcome)
+	}
+	skipped := 0
+	if c.Caller.Account == "" {
+		var ok bool
+		if skipped, ok = p.strangers.admit(); !ok {
+			return nil
+		}
+	}
+	event := c.Event(e)
+	if skipped > 0 {
+		event.Additional = append(event.Additional, audit.Field{Name: "unrecordedCallsWithoutValidSignature", Value: strconv.Itoa(skipped)})
+	}
+	b := buffers.Get().(*[]byte)
+	*b = event.AppendJSON((*b)[:0])
+	// The record is written although the client has gone.
+	err := p.Trail.Append(context.WithoutCancel(ctx), *b)
+	buffers.Put(b)
+	if err != nil {
+		return apierr.Internal(err)
+	}
+	return nil
+}
+
+// A sampler caps the records of calls without a valid signature, so that
+// strangers cannot fill the disk: strangersPerSecond, and how many more there
+// were stands in the next one that is recorded.
+type sampler struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	second  int64
+	count   int
+	skipped int
+}
+
+const strangersPerSecond = 10
+
+func newSampler(now func() time.Time) *sampler { return &sampler{now: now} }
+
+// admit reports whether a record may be written, and how many were not since
+// the last one.
+func (s *sampler) admit() (skipped int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if second := s.now().Unix(); second != s.second {
+		s.second, s.count = second, 0
+	}
+	if s.count >= strangersPerSecond {
+		s.skipped++
+		return 0, false
+	}
+	s.count++
+	skipped, s.skipped = s.skipped, 0
+	return skipped, true
+}

@@ -1,0 +1,271 @@
+// Package keydir turns what a request names (a key id, an ARN, an alias, a
+// material id from a ciphertext) into an immutable key snapshot. It caches
+// snapshots, and drops one before the commit that changes it is acknowledged:
+// no request that starts after a change returned sees the old state.
+//
+// It checks each record's MAC when it fills the cache. It must never decide
+// whether a caller may use a key. The pipeline and the operations may import it.
+package keydir
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"trent/internal/arn"
+	"trent/internal/key"
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// Bounds of the caches.
+const (
+	maxSnapshots     = 100_000
+	maxSnapshotBytes = 256 << 20
+	maxNames         = 200_000 // aliases, and as many material ids
+	maxNameBytes     = 64 << 20
+)
+
+// ErrNotFound: there is no such key, alias or material.
+var ErrNotFound = errors.New("keydir: not found")
+
+// Records returns a Region's record sealer.
+type Records func(ctx context.Context, region string) (*record.Sealer, error)
+
+// Dir is the key directory.
+type Dir struct {
+	store     store.Store
+	records   Records
+	partition string
+	stop      func()
+
+	keys      *cache[*key.Key]
+	aliases   *cache[Alias]
+	materials *cache[record.Index]
+}
+
+// Alias is an alias as the store has it.
+type Alias struct {
+	Region, Account, Name string // Name includes "alias/"
+	KeyID                 string
+	Created, Updated      time.Time
+	Mod                   store.Rev
+	Version               uint64
+}
+
+// New returns a directory over st that follows its changes until Close.
+func New(st store.Store, records Records, partition string) *Dir {
+	d := &Dir{
+		store: st, records: records, partition: partition,
+		keys:      newCache[*key.Key](maxSnapshots, maxSnapshotBytes),
+		aliases:   newCache[Alias](maxNames, maxNameBytes),
+		materials: newCache[record.Index](maxNames, maxNameBytes),
+	}
+	d.stop = st.Observe(d.observe)
+	return d
+}
+
+// Close ends the observation.
+func (d *Dir) Close() { d.stop() }
+
+func (d *Dir) observe(_ store.Rev, events []store.Event) {
+	for _, e := range events {
+		p, ok := record.ParsePath(e.Key)
+		if !ok {
+			continue
+		}
+		switch p.Kind {
+		case record.KindKey, record.KindPolicy, record.KindMaterial:
+			d.keys.drop(record.KeyPath(p.Region, p.Account, p.KeyID))
+		case record.KindAlias:
+			d.aliases.drop(e.Key)
+		case record.KindIndex:
+			d.materials.drop(e.Key)
+		}
+	}
+}
+
+// Key returns the snapshot of a key, or ErrNotFound.
+func (d *Dir) Key(ctx context.Context, region, account, keyID string) (*key.Key, error) {
+	path := record.KeyPath(region, account, keyID)
+	for attempt := 1; ; attempt++ {
+		k, gen, ok := d.keys.get(path)
+		if ok {
+			return k, nil
+		}
+		k, size, err := d.read(ctx, path, region, account, keyID)
+		if d.keys.put(path, k, size, gen, err) || attempt == maxReads {
+			return k, err
+		}
+	}
+}
+
+// maxReads bounds how often a snapshot is read again because a commit came
+// between the reads of its records. Other keys' commits count too (they share
+// shards), so giving up is harmless as a rule; a mutation compares and swaps
+// in any case.
+const maxReads = 4
+
+// ByMaterial returns the key in a Region that owns a material, or ErrNotFound.
+func (d *Dir) ByMaterial(ctx context.Context, region string, id key.MaterialID) (*key.Key, error) {
+	path := record.IndexPath(region, id[:])
+	index, gen, ok := d.materials.get(path)
+	if !ok {
+		kv, err := d.get(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		records, err := d.records(ctx, region)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := records.Open(kv.Key, kv.Value, record.TypeIndex, &index); err != nil {
+			return nil, fmt.Errorf("material index: %w", err)
+		}
+		d.materials.put(path, index, len(path)+len(kv.Value), gen, nil)
+	}
+	return d.Key(ctx, region, index.Account, index.KeyID)
+}
+
+// Alias returns an alias; name includes "alias/".
+func (d *Dir) Alias(ctx context.Context, region, account, name string) (Alias, error) {
+	path := record.AliasPath(region, account, name[len(aliasPrefix):])
+	a, gen, ok := d.aliases.get(path)
+	if ok {
+		return a, nil
+	}
+	kv, err := d.get(ctx, path)
+	if err != nil {
+		return Alias{}, err
+	}
+	if a, err = d.DecodeAlias(ctx, region, account, kv); err != nil {
+		return Alias{}, err
+	}
+	d.aliases.put(path, a, len(path)+len(kv.Value), gen, nil)
+	return a, nil
+}
+
+const aliasPrefix = "alias/"
+
+// DecodeAlias decodes an alias record that was read from the store.
+func (d *Dir) DecodeAlias(ctx context.Context, region, account string, kv store.KV) (Alias, error) {
+	records, err := d.records(ctx, region)
+	if err != nil {
+		return Alias{}, err
+	}
+	var r record.Alias
+	version, err := records.Open(kv.Key, kv.Value, record.TypeAlias, &r)
+	if err != nil {
+		return Alias{}, fmt.Errorf("alias record: %w", err)
+	}
+	prefix := record.AliasPrefix(region, account)
+	return Alias{
+		Region: region, Account: account, Name: aliasPrefix + string(kv.Key[len(prefix):]), KeyID: r.KeyID,
+		Created: time.UnixMilli(r.CreatedMs), Updated: time.UnixMilli(r.UpdatedMs), Mod: kv.Mod, Version: version,
+	}, nil
+}
+
+func (d *Dir) get(ctx context.Context, path []byte) (store.KV, error) {
+	kv, _, err := d.store.Get(ctx, path)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.KV{}, ErrNotFound
+	}
+	return kv, err
+}
+
+// read makes a snapshot from the key's records: the key, its policy and its
+// materials. They are read one after the other; the cache sees a change
+// between two reads.
+func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID string) (*key.Key, int, error) {
+	kv, err := d.get(ctx, path)
+	if err != nil {
+		return nil, 0, err
+	}
+	records, err := d.records(ctx, region)
+	if err != nil {
+		return nil, 0, err
+	}
+	var r record.Key
+	if _, err := records.Open(kv.Key, kv.Value, record.TypeKey, &r); err != nil {
+		return nil, 0, fmt.Errorf("key record %s: %w", keyID, err)
+	}
+	k := d.Snapshot(region, account, keyID, &r)
+	k.Revision = int64(kv.Mod)
+	size := 512 + len(kv.Value)
+
+	policy, err := d.get(ctx, record.PolicyPath(region, account, keyID))
+	if err != nil {
+		return nil, 0, fmt.Errorf("key policy of %s: %w", keyID, err)
+	}
+	var p record.Policy
+	if _, err := records.Open(policy.Key, policy.Value, record.TypePolicy, &p); err != nil {
+		return nil, 0, fmt.Errorf("key policy of %s: %w", keyID, err)
+	}
+	k.Policy = p.Document
+	size += len(policy.Value)
+
+	for i, m := range r.Materials {
+		if len(m.ID) != len(key.MaterialID{}) {
+			return nil, 0, fmt.Errorf("key record %s: %w", keyID, record.ErrTampered)
+		}
+		kv, err := d.get(ctx, record.MaterialPath(region, account, keyID, m.ID))
+		if err != nil {
+			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
+		}
+		var mat record.Material
+		if _, err := records.Open(kv.Key, kv.Value, record.TypeMaterial, &mat); err != nil {
+			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
+		}
+		k.Materials = append(k.Materials, key.Material{ID: key.MaterialID(m.ID), Token: mat.Token, Generation: mat.Generation})
+		if string(m.ID) == string(r.CurrentMaterial) {
+			k.Current = i
+		}
+		size += len(kv.Value)
+	}
+	return k, size, nil
+}
+
+// Snapshot makes a snapshot of a key record, without policy and materials.
+func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
+	k := &key.Key{
+		Partition: d.partition, Region: region, Account: account, ID: keyID,
+		ARN:  arn.Key(d.partition, region, account, keyID),
+		Spec: key.Spec(r.Spec), Usage: key.Usage(r.Usage), Origin: key.Origin(r.Origin), State: key.State(r.State),
+		MultiRegion: r.MultiRegion, Description: r.Description,
+		Created: time.UnixMilli(r.CreatedMs).UTC(), Current: -1,
+	}
+	if r.DeletionMs != 0 {
+		k.DeletionDate = time.UnixMilli(r.DeletionMs).UTC()
+	}
+	return k
+}
+
+// Sizes returns the entries and bytes of the caches of snapshots, aliases and
+// material ids together.
+func (d *Dir) Sizes() (entries, bytes int) {
+	for _, size := range []func() (int, int){d.keys.size, d.aliases.size, d.materials.size} {
+		e, b := size()
+		entries, bytes = entries+e, bytes+b
+	}
+	return entries, bytes
+}
+
+// Record reads the record behind a snapshot, for a mutation to change it. ok
+// is false if the key has changed since the snapshot was made.
+func (d *Dir) Record(ctx context.Context, k *key.Key) (r record.Key, version uint64, ok bool, err error) {
+	kv, err := d.get(ctx, record.KeyPath(k.Region, k.Account, k.ID))
+	if errors.Is(err, ErrNotFound) || err == nil && int64(kv.Mod) != k.Revision {
+		return r, 0, false, nil
+	}
+	if err != nil {
+		return r, 0, false, err
+	}
+	records, err := d.records(ctx, k.Region)
+	if err != nil {
+		return r, 0, false, err
+	}
+	version, err = records.Open(kv.Key, kv.Value, record.TypeKey, &r)
+	return r, version, err == nil, err
+}

@@ -1,0 +1,117 @@
+// Package notyet owns the refusal of what Trent does not have yet: operations,
+// members of requests, and values of members. It only shrinks. Nothing is
+// ignored: a server that ignored Recipient, say, would return in the clear
+// what its caller meant to keep sealed.
+//
+// An operation leaves this package together with a row in the client tests,
+// the bad-input table and the authorization matrix; a test checks it. Only
+// internal/front and internal/service import it, and the tests that list what
+// is here.
+package notyet
+
+import (
+	"trent/internal/api"
+	"trent/internal/apierr"
+)
+
+// Check refuses a valid request that needs what Trent does not have.
+func Check(in api.Request) error {
+	op := in.Op()
+	if !Works(op) {
+		return apierr.New(apierr.UnsupportedOperation, "Trent does not support the operation %s yet.", op)
+	}
+	if refused := in.Present() & members[op]; refused != 0 {
+		return apierr.New(apierr.UnsupportedOperation, "Trent does not support the parameter %s of %s yet.", api.MemberName(op, refused), op)
+	}
+	if r, ok := in.(*api.CreateKeyRequest); ok {
+		return createKeyValues(r)
+	}
+	return nil
+}
+
+// Works reports whether Trent has the operation.
+func Works(op api.Op) bool { return !operations[op] }
+
+// Refuses reports whether a working operation refuses a member whatever its value.
+func Refuses(op api.Op, member api.Members) bool { return members[op]&member != 0 }
+
+// operations that Trent does not have.
+var operations = [api.NumOps + 1]bool{
+	0:                                         true,
+	api.OpCancelKeyDeletion:                   true,
+	api.OpConnectCustomKeyStore:               true,
+	api.OpCreateCustomKeyStore:                true,
+	api.OpCreateGrant:                         true,
+	api.OpDecapsulate:                         true,
+	api.OpDeleteCustomKeyStore:                true,
+	api.OpDeleteImportedKeyMaterial:           true,
+	api.OpDeriveSharedSecret:                  true,
+	api.OpDescribeCustomKeyStores:             true,
+	api.OpDisableKeyRotation:                  true,
+	api.OpDisconnectCustomKeyStore:            true,
+	api.OpEnableKeyRotation:                   true,
+	api.OpEncapsulate:                         true,
+	api.OpGenerateDataKeyPair:                 true,
+	api.OpGenerateDataKeyPairWithoutPlaintext: true,
+	api.OpGenerateMac:                         true,
+	api.OpGetKeyLastUsage:                     true,
+	api.OpGetKeyPolicy:                        true,
+	api.OpGetKeyRotationStatus:                true,
+	api.OpGetParametersForImport:              true,
+	api.OpGetPublicKey:                        true,
+	api.OpImportKeyMaterial:                   true,
+	api.OpListGrants:                          true,
+	api.OpListKeyPolicies:                     true,
+	api.OpListKeyRotations:                    true,
+	api.OpListResourceTags:                    true,
+	api.OpListRetirableGrants:                 true,
+	api.OpPutKeyPolicy:                        true,
+	api.OpReplicateKey:                        true,
+	api.OpRetireGrant:                         true,
+	api.OpRevokeGrant:                         true,
+	api.OpRotateKeyOnDemand:                   true,
+	api.OpScheduleKeyDeletion:                 true,
+	api.OpSign:                                true,
+	api.OpTagResource:                         true,
+	api.OpUntagResource:                       true,
+	api.OpUpdateAlias:                         true,
+	api.OpUpdateCustomKeyStore:                true,
+	api.OpUpdateKeyDescription:                true,
+	api.OpUpdatePrimaryRegion:                 true,
+	api.OpVerify:                              true,
+	api.OpVerifyMac:                           true,
+}
+
+// members that working operations refuse, whatever their value.
+var members = [api.NumOps + 1]api.Members{
+	api.OpCreateKey: api.CreateKeyPolicy | api.CreateKeyCustomKeyStoreId | api.CreateKeyTags | api.CreateKeyXksKeyId |
+		api.CreateKeyBypassPolicyLockoutSafetyCheck,
+	api.OpDecrypt:                         api.DecryptGrantTokens | api.DecryptRecipient,
+	api.OpDescribeKey:                     api.DescribeKeyGrantTokens,
+	api.OpEncrypt:                         api.EncryptGrantTokens,
+	api.OpGenerateDataKey:                 api.GenerateDataKeyGrantTokens | api.GenerateDataKeyRecipient,
+	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextGrantTokens,
+	api.OpGenerateRandom:                  api.GenerateRandomCustomKeyStoreId | api.GenerateRandomRecipient,
+	api.OpReEncrypt:                       api.ReEncryptGrantTokens,
+}
+
+// createKeyValues refuses the values of CreateKey's members that ask for
+// another key than a symmetric one made here.
+func createKeyValues(r *api.CreateKeyRequest) error {
+	for _, m := range []struct {
+		name, value, works string
+	}{
+		{"KeySpec", r.KeySpec, api.KeySpecSymmetricDefault},
+		{"CustomerMasterKeySpec", r.CustomerMasterKeySpec, api.CustomerMasterKeySpecSymmetricDefault},
+		{"KeyUsage", r.KeyUsage, api.KeyUsageTypeEncryptDecrypt},
+		{"Origin", r.Origin, api.OriginTypeAwsKms},
+	} {
+		if m.value != "" && m.value != m.works {
+			return apierr.New(apierr.UnsupportedOperation, "Trent does not support %s %s yet.", m.name, m.value)
+		}
+	}
+	if r.MultiRegion {
+		return apierr.New(apierr.UnsupportedOperation, "Trent does not support multi-Region keys yet.")
+	}
+	return nil
+}

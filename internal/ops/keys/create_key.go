@@ -1,0 +1,93 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+
+	"trent/internal/api"
+	"trent/internal/arn"
+	"trent/internal/call"
+	"trent/internal/hsm/client/use"
+	"trent/internal/key"
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// CreateKey makes a key and its first material.
+func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequest) (*api.CreateKeyResponse, error) {
+	id, err := arn.NewKeyID(o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	made, err := o.Module.CreateKey(ctx, c.Permit(), id, key.SymmetricDefault, key.EncryptDecrypt, false)
+	if err != nil {
+		return nil, err
+	}
+	r := record.Key{
+		CreatedMs: c.Time.UnixMilli(), Spec: string(key.SymmetricDefault), Usage: string(key.EncryptDecrypt),
+		Origin: string(key.OriginAWSKMS), State: string(key.Enabled), Description: in.Description,
+		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
+	}
+	cmps, ops, err := o.newKey(ctx, c, id, &r, &made)
+	if err != nil {
+		return nil, err
+	}
+	k := o.Keys.Snapshot(c.Region, c.Caller.Account, id, &r)
+	k.Materials, k.Current = []key.Material{{ID: made.MaterialID}}, 0
+	out := &api.CreateKeyResponse{KeyMetadata: metadata(k)}
+	c.Created, c.ResponseElements = k, out.AppendJSON(nil)
+	if err := c.Commit(ctx, o.Store, cmps, ops); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// newKey returns what stores a new key: its record, its policy, its material
+// and the index from the material to the key.
+func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created) ([]store.Cmp, []store.Op, error) {
+	region, err := o.Domains.Region(ctx, c.Region)
+	if err != nil {
+		return nil, nil, err
+	}
+	account := c.Caller.Account
+	records := []struct {
+		path []byte
+		t    record.Type
+		v    any
+	}{
+		{record.KeyPath(c.Region, account, id), record.TypeKey, r},
+		{record.PolicyPath(c.Region, account, id), record.TypePolicy, &record.Policy{Document: defaultPolicy(c.Partition, account)}},
+		{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
+		{record.IndexPath(c.Region, made.MaterialID[:]), record.TypeIndex, &record.Index{Account: account, KeyID: id}},
+	}
+	var cmps []store.Cmp
+	var ops []store.Op
+	for _, r := range records {
+		value, err := region.Records.Seal(r.path, r.t, 1, r.v)
+		if err != nil {
+			return nil, nil, err
+		}
+		ops = append(ops, store.Op{Key: r.path, Value: value})
+	}
+	// The key id and the material id are random: if one exists, something is wrong.
+	cmps = append(cmps, store.Cmp{Key: ops[0].Key}, store.Cmp{Key: ops[3].Key})
+	return cmps, ops, nil
+}
+
+// defaultPolicy is the key policy that AWS gives a key made without one, down
+// to its spacing.
+func defaultPolicy(partition, account string) string {
+	return fmt.Sprintf(`{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "arn:%s:iam::%s:root"
+    },
+    "Action" : "kms:*",
+    "Resource" : "*"
+  } ]
+}`, partition, account)
+}

@@ -1,0 +1,83 @@
+// Package keys has the operations on the keys themselves: creating,
+// describing, listing, switching on and off. One file an operation. It must
+// never use key material. Only internal/service imports it.
+package keys
+
+import (
+	"context"
+	"io"
+
+	"trent/internal/api"
+	"trent/internal/call"
+	"trent/internal/domains"
+	"trent/internal/hsm/client/use"
+	"trent/internal/key"
+	"trent/internal/keydir"
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// Ops has the operations as methods.
+type Ops struct {
+	Store   store.Store
+	Keys    *keydir.Dir
+	Domains *domains.Manager
+	Module  *use.Module
+	// Rand makes key ids.
+	Rand io.Reader
+}
+
+// metadata is a key's KeyMetadata.
+func metadata(k *key.Key) *api.KeyMetadata {
+	m := &api.KeyMetadata{
+		AWSAccountId:          k.Account,
+		KeyId:                 k.ID,
+		Arn:                   k.ARN,
+		CreationDate:          k.Created,
+		Enabled:               k.State == key.Enabled,
+		Description:           k.Description,
+		KeyUsage:              string(k.Usage),
+		KeyState:              string(k.State),
+		DeletionDate:          k.DeletionDate,
+		Origin:                string(k.Origin),
+		KeyManager:            api.KeyManagerTypeCustomer,
+		CustomerMasterKeySpec: string(k.Spec),
+		KeySpec:               string(k.Spec),
+		MultiRegion:           k.MultiRegion,
+	}
+	if k.Usage == key.EncryptDecrypt {
+		m.EncryptionAlgorithms = k.Algorithms()
+	}
+	if current := k.CurrentMaterial(); current != nil && k.Spec == key.SymmetricDefault {
+		m.CurrentKeyMaterialId = current.ID.String()
+	}
+	return m
+}
+
+// setState changes a key's state record to s.
+func (o *Ops) setState(ctx context.Context, c *call.Call, s key.State) error {
+	k := c.Key()
+	r, version, ok, err := o.Keys.Record(ctx, k)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return call.ErrConflict
+	}
+	r.State = string(s)
+	return o.write(ctx, c, k, version+1, &r)
+}
+
+// write commits a changed key record, if the key is still as it was authorized.
+func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint64, r *record.Key) error {
+	region, err := o.Domains.Region(ctx, k.Region)
+	if err != nil {
+		return err
+	}
+	path := record.KeyPath(k.Region, k.Account, k.ID)
+	value, err := region.Records.Seal(path, record.TypeKey, version, r)
+	if err != nil {
+		return err
+	}
+	return c.Commit(ctx, o.Store, []store.Cmp{{Key: path, Mod: store.Rev(k.Revision)}}, []store.Op{{Key: path, Value: value}})
+}

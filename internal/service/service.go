@@ -1,0 +1,36 @@
+// Package service puts the families of operations together to the whole API.
+// It holds nothing itself. Only wiring imports it.
+package service
+
+import (
+	"trent/internal/api"
+	"trent/internal/call"
+	"trent/internal/notyet"
+	"trent/internal/ops/aliases"
+	"trent/internal/ops/cipher"
+	"trent/internal/ops/keys"
+)
+
+// The families under names that can be embedded side by side.
+type (
+	keyOps    = keys.Ops
+	aliasOps  = aliases.Ops
+	cipherOps = cipher.Ops
+	missing   = notyet.Ops
+)
+
+// Service is every operation of the API: a missing one, or one that two
+// families have, does not compile.
+type Service struct {
+	*keyOps
+	*aliasOps
+	*cipherOps
+	missing
+}
+
+var _ api.Operations[*call.Call] = (*Service)(nil)
+
+// New puts the families together.
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c}
+}

@@ -1,0 +1,103 @@
+// Package wire owns the AWS JSON 1.1 protocol as bytes and HTTP statuses: the
+// request as the pipeline gets it, which operation it asks for, and how an
+// error is spelled. It is the only place that knows HTTP statuses, and it must
+// never know net/http (internal/edge does), so that another HTTP engine can
+// take its place. internal/front and internal/edge may import it.
+package wire
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"trent/internal/api"
+	"trent/internal/apierr"
+	"trent/internal/audit"
+	"trent/internal/awsjson"
+)
+
+// ContentType is the protocol's media type.
+const ContentType = "application/x-amz-json-1.1"
+
+const targetPrefix = "TrentService."
+
+// Request is an HTTP request with its body read.
+type Request struct {
+	Method, Path, RawQuery, Host string
+	Header                       map[string][]string // names in MIME canonical form
+	Body                         []byte
+	Op                           api.Op
+	// Err, an *apierr.Error, says that the request never became one: an
+	// unknown target, a body too large, too slow or too short.
+	Err      error
+	Remote   netip.Addr
+	Listener string
+	TLS      *audit.TLSDetails
+	Received time.Time
+}
+
+// First returns the first value of a header, given in canonical form.
+func (r *Request) First(name string) string {
+	if v := r.Header[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Target returns the operation that a request asks for, or
+// UnknownOperationException.
+func Target(method, path string, header map[string][]string) (api.Op, error) {
+	target := header["X-Amz-Target"]
+	if method != "POST" || path != "/" || len(target) != 1 {
+		return 0, unknownOperation()
+	}
+	if media, _, _ := strings.Cut(first(header["Content-Type"]), ";"); strings.TrimSpace(media) != ContentType {
+		return 0, unknownOperation()
+	}
+	name, ok := strings.CutPrefix(target[0], targetPrefix)
+	if !ok {
+		return 0, unknownOperation()
+	}
+	op, ok := api.ParseOp(name)
+	if !ok {
+		return 0, unknownOperation()
+	}
+	return op, nil
+}
+
+func first(v []string) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return v[0]
+}
+
+func unknownOperation() error { return &apierr.Error{Code: apierr.UnknownOperation} }
+
+// Status is the HTTP status of an error code: 400 for every fault of the
+// client's, which is what AWS KMS sends, though its public model claims others.
+func Status(code apierr.Code) int {
+	switch code {
+	case apierr.KMSInternal, apierr.DependencyTimeout, apierr.KeyUnavailable:
+		return 500
+	case apierr.ServiceUnavailable:
+		return 503
+	case apierr.RequestEntityTooLarge:
+		return 413
+	case apierr.RequestTimeout:
+		return 408
+	default:
+		return 400
+	}
+}
+
+// AppendError appends an error's body. A message that AWS does not give is absent.
+func AppendError(dst []byte, e *apierr.Error) []byte {
+	dst = append(dst, `{"__type":`...)
+	dst = awsjson.AppendString(dst, string(e.Code))
+	if e.Message != "" {
+		dst = append(dst, `,"message":`...)
+		dst = awsjson.AppendString(dst, e.Message)
+	}
+	return append(dst, '}')
+}
