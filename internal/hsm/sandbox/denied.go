@@ -3,7 +3,9 @@ package sandbox
 import (
 	"slices"
 
+	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
+	"golang.org/x/sys/unix"
 )
 
 // deniedNames are the system calls that the module has no use for once it
@@ -47,4 +49,14 @@ func denied() []string {
 		_, ok := info.SyscallNames[name]
 		return !ok
 	})
+}
+
+// newCode denies memory that can be executed, beyond the program itself.
+func newCode() []seccomp.NameWithConditions {
+	executable := seccomp.ArgumentConditions{{Argument: 2, Operation: seccomp.BitsSet, Value: unix.PROT_EXEC}}
+	return []seccomp.NameWithConditions{
+		{Name: "mmap", Conditions: executable},
+		{Name: "mprotect", Conditions: executable},
+		{Name: "pkey_mprotect", Conditions: executable},
+	}
 }

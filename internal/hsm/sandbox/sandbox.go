@@ -47,7 +47,7 @@ func Enter() (Level, error) {
 	if abi, err := llsyscall.LandlockGetABIVersion(); err == nil {
 		level.LandlockABI = abi
 	}
-	if err := landlock.V6.BestEffort().Restrict(); err != nil {
+	if err := landlock.V11.BestEffort().Restrict(); err != nil {
 		return Level{}, fmt.Errorf("sandbox: landlock: %w", err)
 	}
 	if !seccomp.Supported() {
@@ -58,7 +58,9 @@ func Enter() (Level, error) {
 		Flag:       seccomp.FilterFlagTSync,
 		Policy: seccomp.Policy{
 			DefaultAction: seccomp.ActionAllow,
-			Syscalls:      []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, Names: denied()}},
+			Syscalls: []seccomp.SyscallGroup{{
+				Action: seccomp.ActionErrno, Names: denied(), NamesWithCondtions: newCode(),
+			}},
 		},
 	}
 	if err := seccomp.LoadFilter(filter); err != nil {
