@@ -40,7 +40,7 @@ type Op struct {
 
 // Event is one change that a transaction made.
 type Event struct {
-	KV             // of a delete: Key and Mod only
+	KV      // of a delete: Key and Mod only
 	Deleted bool
 }
 
