@@ -1,0 +1,24 @@
+#!/bin/bash
+# Measures Trent beside a null server (test/load), then runs the
+# micro-benchmarks of every package that has some. Both write to standard
+# output; the load's figures also to bin/bench.json.
+#
+#   BENCH_SECONDS=5 make bench          longer phases; default 2
+#   BENCH_FLAGS="-conns 16 -ops Decrypt" make bench
+#   BENCH_MICRO=0 make bench            without the micro-benchmarks
+#   taskset -c 0 make bench             everything on one processor
+#
+# Nothing is pinned unless taskset does it: on two processors the client and
+# the server share them, as they do on the machines that people try this on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go -C test build -trimpath -o ../bin/load ./load
+# BENCH_FLAGS is a list of words.
+# shellcheck disable=SC2086
+bin/load run -bin bin -seconds "${BENCH_SECONDS:-2}" -json bin/bench.json ${BENCH_FLAGS:-}
+
+[[ ${BENCH_MICRO:-1} == 0 ]] && exit 0
+mapfile -t packages < <(grep -rl --include='*_test.go' '^func Benchmark' ./internal ./cmd | xargs -r -n1 dirname | sort -u)
+if ((${#packages[@]})); then
+	go test -run '^$' -bench . -benchmem -benchtime "${BENCH_TIME:-200ms}" "${packages[@]}"
+fi

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A phase is what one stretch of load measured, or the median of several.
+// Times are microseconds.
+type phase struct {
+	Server    string  `json:"server"`
+	Operation string  `json:"operation"`
+	Conns     int     `json:"connections"`
+	Round     int     `json:"round,omitempty"`
+	Ops       int     `json:"ops"`
+	PerSecond float64 `json:"ops_per_second"`
+	P50       float64 `json:"p50_us"`
+	P99       float64 `json:"p99_us"`
+	CPU       float64 `json:"cpu_us_per_op"` // of the server and its children
+}
+
+// A load says how each phase is made.
+type load struct {
+	warmup, duration time.Duration
+	poolSize         int // signed requests
+}
+
+// measure keeps conns connections busy with a request, for the warm-up and
+// then for the measured time. Any answer but 200 ends the run.
+func (l load) measure(s *server, r request, conns int) (phase, error) {
+	connections, err := l.connect(s.host, r, conns)
+	defer func() {
+		for _, c := range connections {
+			c.close()
+		}
+	}()
+	if err != nil {
+		return phase{}, err
+	}
+	const warming, measuring, over = 0, 1, 2
+	var state atomic.Int32
+	var wg sync.WaitGroup
+	latencies := make([][]time.Duration, conns)
+	failures := make([]error, conns)
+	for i, c := range connections {
+		wg.Go(func() {
+			for state.Load() != over {
+				begin := time.Now()
+				status, body, err := c.roundTrip()
+				took := time.Since(begin)
+				if err == nil && status != http.StatusOK {
+					err = fmt.Errorf("%s: %d: %s", r.operation, status, body)
+				}
+				if err != nil {
+					failures[i] = err
+					return
+				}
+				if state.Load() == measuring {
+					latencies[i] = append(latencies[i], took)
+				}
+			}
+		})
+	}
+	time.Sleep(l.warmup)
+	cpu, begin := treeCPUTime(s.pid), time.Now()
+	state.Store(measuring)
+	time.Sleep(l.duration)
+	state.Store(over)
+	cpu, seconds := treeCPUTime(s.pid)-cpu, time.Since(begin).Seconds()
+	wg.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return phase{}, err
+	}
+	all := slices.Concat(latencies...)
+	if len(all) == 0 {
+		return phase{}, errors.New("no request ended in the measured time")
+	}
+	slices.Sort(all)
+	quantile := func(q float64) float64 { return micros(all[min(int(q*float64(len(all))), len(all)-1)]) }
+	return phase{
+		Server: s.name, Operation: r.operation, Conns: conns, Ops: len(all),
+		PerSecond: float64(len(all)) / seconds, P50: quantile(0.50), P99: quantile(0.99),
+		CPU: micros(cpu) / float64(len(all)),
+	}, nil
+}
+
+// connect signs a pool of requests and opens the connections, each of which
+// begins at another one of them.
+func (l load) connect(host string, r request, conns int) (connections []*connection, err error) {
+	pool := make([][]byte, l.poolSize)
+	now := time.Now()
+	for i := range pool {
+		if pool[i], err = r.wire(host, now); err != nil {
+			return nil, err
+		}
+	}
+	for i := range conns {
+		c, err := dial(host, pool, i)
+		if err != nil {
+			return connections, err
+		}
+		connections = append(connections, c)
+	}
+	return connections, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

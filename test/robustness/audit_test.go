@@ -1,0 +1,167 @@
+package robustness
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"trent/test/harness"
+)
+
+// TestEveryCallIsRecordedOnce makes calls that succeed and calls that fail,
+// and finds each in the trail once, with who, what, whence and how it ended.
+func TestEveryCallIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"nowait", "relaxed", "strict"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := harness.Start(t, "--audit", mode)
+			session := record(t, s)
+			if s.Stop() != 0 {
+				t.Errorf("the server does not stop in order")
+			}
+			compareTrail(t, s, session)
+		})
+	}
+}
+
+// A made is a call that a test has made, and what its record must say.
+type made struct {
+	operation string
+	who       harness.Who
+	readOnly  bool
+	arns      []string // of the keys that it was about
+	context   object
+	code      string
+	requestID string
+}
+
+func record(t *testing.T, s *harness.Server) (session []made) {
+	t.Helper()
+	call := func(m made, in object) object {
+		if m.who == (harness.Who{}) {
+			m.who = harness.Default
+		}
+		res := s.Do(t, harness.Request{Operation: m.operation, Who: m.who, Body: harness.Marshal(in)})
+		if res.Type != m.code {
+			t.Fatalf("%s: %d %s, want %q", m.operation, res.Status, res.Body, m.code)
+		}
+		m.requestID = res.Header.Get("X-Amzn-Requestid")
+		session = append(session, m)
+		if res.Status != http.StatusOK || len(res.Body) == 0 {
+			return nil
+		}
+		return res.JSON(t)
+	}
+	key := call(made{operation: "CreateKey"}, object{"Description": "ward 7"})["KeyMetadata"].(object)
+	id, arn := key["KeyId"].(string), key["Arn"].(string)
+	session[0].arns = []string{arn}
+	arns, context := []string{arn}, object{"department": "radiology"}
+	call(made{operation: "CreateAlias", arns: arns}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
+	call(made{operation: "DescribeKey", arns: arns, readOnly: true}, object{"KeyId": "alias/recorded"})
+	call(made{operation: "ListKeys", readOnly: true}, object{})
+	call(made{operation: "ListAliases", readOnly: true}, object{})
+	sealed := call(made{operation: "Encrypt", arns: arns, readOnly: true, context: context},
+		object{"KeyId": id, "Plaintext": "c2VjcmV0", "EncryptionContext": context})["CiphertextBlob"]
+	call(made{operation: "Decrypt", arns: arns, readOnly: true, context: context}, object{"CiphertextBlob": sealed, "EncryptionContext": context})
+	call(made{operation: "Decrypt", arns: arns, readOnly: true, code: invalidBlob}, object{"CiphertextBlob": sealed})
+	call(made{operation: "ReEncrypt", arns: []string{arn, arn}, readOnly: true},
+		object{"CiphertextBlob": sealed, "SourceEncryptionContext": context, "DestinationKeyId": id})
+	call(made{operation: "GenerateDataKey", arns: arns, readOnly: true, context: context},
+		object{"KeyId": id, "KeySpec": "AES_256", "EncryptionContext": context})
+	call(made{operation: "GenerateDataKeyWithoutPlaintext", arns: arns, readOnly: true}, object{"KeyId": arn, "NumberOfBytes": 16})
+	call(made{operation: "GenerateRandom", readOnly: true}, object{"NumberOfBytes": 8})
+	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DryRunOperationException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0", "DryRun": true})
+	call(made{operation: "DisableKey", arns: arns}, object{"KeyId": id})
+	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DisabledException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})
+	call(made{operation: "EnableKey", arns: arns}, object{"KeyId": id})
+	call(made{operation: "DeleteAlias", arns: arns}, object{"AliasName": "alias/recorded"})
+	call(made{operation: "DescribeKey", readOnly: true, code: notFound}, object{"KeyId": "alias/recorded"})
+	call(made{operation: "Encrypt", readOnly: true, code: validation}, object{"KeyId": id})
+	stranger := harness.Who{AccessKey: "111122223333", SecretKey: harness.SecretKey, Region: harness.Region}
+	call(made{operation: "Decrypt", who: stranger, readOnly: true, code: accessDenied}, object{"CiphertextBlob": sealed})
+	call(made{operation: "CreateGrant", code: "UnsupportedOperationException"},
+		object{"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:role/r", "Operations": []string{"Decrypt"}})
+	return session
+}
+
+func compareTrail(t *testing.T, s *harness.Server, session []made) {
+	t.Helper()
+	records, err := harness.ReadAudit(s.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != len(session) {
+		t.Errorf("%d records of %d calls", len(records), len(session))
+	}
+	events := map[string]bool{}
+	for _, m := range session {
+		var found []harness.AuditRecord
+		for _, r := range records {
+			if r.Text("requestID") == m.requestID {
+				found = append(found, r)
+			}
+		}
+		if len(found) != 1 {
+			t.Errorf("%s %s: %d records", m.operation, m.code, len(found))
+			continue
+		}
+		compareRecord(t, &found[0], m)
+		if id := found[0].Text("eventID"); id == "" || events[id] {
+			t.Errorf("%s: the event id %q is empty or of another record", m.operation, id)
+		} else {
+			events[id] = true
+		}
+	}
+}
+
+func compareRecord(t *testing.T, r *harness.AuditRecord, m made) {
+	t.Helper()
+	account := m.who.AccessKey
+	if account == harness.AccessKey {
+		account = harness.Account
+	}
+	for _, member := range []struct {
+		want string
+		path []string
+	}{
+		{m.operation, []string{"eventName"}},
+		{"kms.amazonaws.com", []string{"eventSource"}},
+		{m.who.Region, []string{"awsRegion"}},
+		{"127.0.0.1", []string{"sourceIPAddress"}},
+		{"trent-harness", []string{"userAgent"}},
+		{m.code, []string{"errorCode"}},
+		{account, []string{"userIdentity", "accountId"}},
+		{"arn:aws:iam::" + account + ":root", []string{"userIdentity", "arn"}},
+		{m.who.AccessKey, []string{"userIdentity", "accessKeyId"}},
+		{"AwsApiCall", []string{"eventType"}},
+	} {
+		if got := r.Text(member.path...); got != member.want {
+			t.Errorf("%s %s: %v is %q, want %q", m.operation, m.code, member.path, got, member.want)
+		}
+	}
+	if r.Text("additionalEventData", "listenerId") == "" {
+		t.Errorf("%s: no listener in %s", m.operation, r.JSON)
+	}
+	if r.Members["readOnly"] != m.readOnly {
+		t.Errorf("%s: readOnly is %v", m.operation, r.Members["readOnly"])
+	}
+	if r.Text("eventTime") == "" {
+		t.Errorf("%s: no eventTime", m.operation)
+	}
+	var arns []string
+	resources, _ := r.Members["resources"].([]any)
+	for _, resource := range resources {
+		arn, _ := resource.(object)["ARN"].(string)
+		arns = append(arns, arn)
+	}
+	if !slices.Equal(arns, m.arns) {
+		t.Errorf("%s %s: the resources are %v, want %v", m.operation, m.code, arns, m.arns)
+	}
+	if m.context != nil {
+		parameters, _ := r.Members["requestParameters"].(object)
+		if got := harness.Marshal(parameters["encryptionContext"]); got != harness.Marshal(m.context) {
+			t.Errorf("%s: the context is %s", m.operation, got)
+		}
+	}
+}

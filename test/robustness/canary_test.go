@@ -1,0 +1,221 @@
+package robustness
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"trent/test/harness"
+)
+
+// canarySize is that of a 256-bit key; half of one is enough to be found.
+const canarySize = 32
+
+// A needle is one form of one half of a secret.
+type needle struct {
+	what  string
+	bytes []byte
+}
+
+// needles are the forms in which a secret might leak, from each of its halves:
+// raw, base64 (at each of the three alignments, both alphabets), hex, escaped
+// as Go and JSON escape, and the numbers that %v prints.
+func needles(what string, secret []byte) (list []needle) {
+	for i, half := range [][]byte{secret[:len(secret)/2], secret[len(secret)/2:]} {
+		add := func(form string, b []byte) {
+			list = append(list, needle{fmt.Sprintf("%s, half %d, %s", what, i+1, form), b})
+		}
+		add("raw", half)
+		for shift := range 3 {
+			for form, encoding := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
+				text := encoding.EncodeToString(append(make([]byte, shift), half...))
+				// Characters that carry bits of what stands before or after are cut.
+				from, to := (shift*8+5)/6, (shift+len(half))*8/6
+				add(fmt.Sprintf("%s at %d", form, shift), []byte(text[from:to]))
+			}
+		}
+		add("hex", []byte(hex.EncodeToString(half)))
+		add("HEX", []byte(strings.ToUpper(hex.EncodeToString(half))))
+		add("hex with spaces", fmt.Appendf(nil, "% x", half))
+		quoted := strconv.Quote(string(half))
+		add("quoted", []byte(quoted[1:len(quoted)-1]))
+		escaped, _ := json.Marshal(string(half))
+		add("JSON", escaped[1:len(escaped)-1])
+		numbers := fmt.Sprint(half)
+		add("numbers", []byte(numbers[1:len(numbers)-1]))
+		add("numbers with commas", []byte(strings.ReplaceAll(numbers[1:len(numbers)-1], " ", ",")))
+	}
+	return list
+}
+
+// leaks returns which needles stand in b.
+func leaks(b []byte, list []needle) (found []string) {
+	for _, n := range list {
+		if bytes.Contains(b, n.bytes) {
+			found = append(found, n.what)
+		}
+	}
+	return found
+}
+
+// scan looks for the needles in every file of a folder.
+func scan(t *testing.T, folder string, list []needle) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		for _, what := range leaks(b, list) {
+			t.Errorf("%s holds %s", path, what)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 2 {
+		t.Errorf("only %d files in %s: this looks at the wrong place", files, folder)
+	}
+}
+
+// TestScannerFinds is the control: each form is found when it is there, also
+// in the middle of something larger.
+func TestScannerFinds(t *testing.T) {
+	t.Parallel()
+	secret := randomBytes(canarySize)
+	list := needles("it", secret)
+	for name, b := range map[string][]byte{
+		"raw":         append([]byte("xx"), secret...),
+		"base64":      []byte(base64.StdEncoding.EncodeToString(append([]byte("a"), secret...))),
+		"base64url":   []byte(base64.RawURLEncoding.EncodeToString(append([]byte("ab"), secret...))),
+		"hex":         []byte(hex.EncodeToString(secret)),
+		"%v":          fmt.Appendf(nil, "%v", secret),
+		"%q":          fmt.Appendf(nil, "%q", secret),
+		"JSON":        []byte(harness.Marshal(string(secret))),
+		"JSON, blob":  []byte(harness.Marshal(object{"x": secret})),
+		"a half only": secret[canarySize/2:],
+	} {
+		if len(leaks(b, list)) == 0 {
+			t.Errorf("%s is not found in %q", name, b)
+		}
+	}
+	if found := leaks(randomBytes(1<<16), list); found != nil {
+		t.Errorf("found in noise: %v", found)
+	}
+	folder := t.TempDir()
+	for _, name := range []string{"one", "two"} {
+		os.WriteFile(filepath.Join(folder, name), []byte("nothing"), 0o600)
+	}
+	scan(t, folder, list)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// TestNothingLeaks plants secrets in a session of good and of bad requests,
+// and looks for them in the files (the store's write-ahead log too, while it
+// runs), the logs, the audit trail, the errors, and the dumps of a crash.
+func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, "--audit", "relaxed")
+	list, errorBodies := plant(t, s)
+
+	scan(t, s.Data, list)
+	records, err := harness.ReadAudit(s.Data)
+	if err != nil || len(records) == 0 {
+		t.Fatalf("the trail: %d records, %v", len(records), err)
+	}
+	for _, body := range errorBodies {
+		for _, what := range leaks(body, list) {
+			t.Errorf("the error %.500s holds %s", body, what)
+		}
+	}
+	// SIGQUIT makes Go programs print all their stacks: what a panic would show.
+	module := s.Module()
+	syscall.Kill(module, syscall.SIGQUIT)
+	harness.Eventually(30*time.Second, func() bool { return s.Module() != module })
+	syscall.Kill(s.PID(), syscall.SIGQUIT)
+	if !harness.Eventually(30*time.Second, func() bool { return !s.Alive() }) {
+		t.Errorf("SIGQUIT does not end the server")
+	}
+	for _, what := range leaks(s.Output(), list) {
+		t.Errorf("the server's output holds %s", what)
+	}
+	scan(t, s.Data, list)
+}
+
+// plant makes the session and returns what to look for, and the error bodies.
+func plant(t *testing.T, s *harness.Server) (list []needle, errorBodies [][]byte) {
+	t.Helper()
+	secretOf := func(what string) (secret []byte, text string) {
+		secret = randomBytes(canarySize)
+		list = append(list, needles(what, secret)...)
+		return secret, base64.StdEncoding.EncodeToString(secret)
+	}
+	found := func(what string, answer object) {
+		secret, err := base64.StdEncoding.DecodeString(answer["Plaintext"].(string))
+		if err != nil || len(secret) != canarySize {
+			t.Fatalf("%s: %v", what, err)
+		}
+		list = append(list, needles(what, secret)...)
+	}
+	fails := func(operation, body string) {
+		res := s.Do(t, harness.Request{Operation: operation, Body: body})
+		if res.Type == "" {
+			t.Fatalf("%s: %d %s, want an error", operation, res.Status, res.Body)
+		}
+		errorBodies = append(errorBodies, res.Body)
+	}
+	key, _ := s.CreateKey(t, harness.Default)
+	_, plaintext := secretOf("a plaintext")
+	sealed := s.Must(t, "Encrypt", object{"KeyId": key, "Plaintext": plaintext})["CiphertextBlob"]
+	s.Must(t, "Decrypt", object{"CiphertextBlob": sealed})
+	s.Must(t, "ReEncrypt", object{"CiphertextBlob": sealed, "DestinationKeyId": key})
+	found("a data key", s.Must(t, "GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256"}))
+	found("randomness", s.Must(t, "GenerateRandom", object{"NumberOfBytes": canarySize}))
+	hidden := s.Must(t, "GenerateDataKeyWithoutPlaintext", object{"KeyId": key, "KeySpec": "AES_256"})
+	found("a data key without plaintext", s.Must(t, "Decrypt", object{"CiphertextBlob": hidden["CiphertextBlob"]}))
+
+	_, inDryRun := secretOf("the plaintext of a dry run")
+	fails("Encrypt", harness.Marshal(object{"KeyId": key, "Plaintext": inDryRun, "DryRun": true}))
+	long, _ := secretOf("a long plaintext")
+	fails("Encrypt", harness.Marshal(object{"KeyId": key, "Plaintext": slices.Concat(long, make([]byte, 4096))}))
+	_, unknownKey := secretOf("a plaintext for an unknown key")
+	fails("Encrypt", harness.Marshal(object{"KeyId": "alias/none", "Plaintext": unknownKey}))
+	_, broken := secretOf("a plaintext in bad JSON")
+	fails("Encrypt", `{"KeyId":"`+key+`","Plaintext":"`+broken+`"`)
+	_, badBase64 := secretOf("a plaintext in bad base64")
+	fails("Encrypt", `{"KeyId":"`+key+`","Plaintext":"`+badBase64+`*"}`)
+	_, wrongType := secretOf("a plaintext of the wrong type")
+	fails("Encrypt", `{"KeyId":"`+key+`","Plaintext":["`+wrongType+`"]}`)
+	_, token := secretOf("a grant token")
+	fails("Encrypt", harness.Marshal(object{"KeyId": "alias/none", "Plaintext": "AA==", "GrantTokens": []string{token}}))
+	_, longToken := secretOf("a long grant token")
+	fails("Encrypt", harness.Marshal(object{"KeyId": key, "Plaintext": "AA==", "GrantTokens": []string{longToken + strings.Repeat("x", 8192)}}))
+	_, missing := secretOf("a plaintext in an operation that does not exist")
+	fails("Encipher", harness.Marshal(object{"KeyId": key, "Plaintext": missing}))
+	_, material := secretOf("a message to be signed")
+	fails("Sign", harness.Marshal(object{"KeyId": key, "Message": material, "SigningAlgorithm": "ECDSA_SHA_256"}))
+	return list, errorBodies
+}
