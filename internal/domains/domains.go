@@ -63,8 +63,10 @@ type Config struct {
 	Store  store.Store
 	Module *jobs.Module
 	Dev    bool
-	Now    func() time.Time
-	Log    *slog.Logger
+	// RotateEvery is the interval of domain key rotations.
+	RotateEvery time.Duration
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Manager holds the Regions.
@@ -125,7 +127,7 @@ func (m *Manager) Node() (id [16]byte) {
 func (m *Manager) Load(ctx context.Context) error {
 	m.making.Lock()
 	defer m.making.Unlock()
-	names, err := m.stored(ctx)
+	names, err := m.Stored(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,9 +145,9 @@ func (m *Manager) Load(ctx context.Context) error {
 	return nil
 }
 
-// stored lists the Regions that stand in the store. It skips from Region to
-// Region, so it costs a read for each and not for each key.
-func (m *Manager) stored(ctx context.Context) ([]string, error) {
+// Stored lists the Regions that stand in the store, none if it is new. It skips
+// from Region to Region, so it costs a read for each and not for each key.
+func (m *Manager) Stored(ctx context.Context) ([]string, error) {
 	var names []string
 	var from []byte
 	for {
@@ -227,7 +229,10 @@ func (m *Manager) create(ctx context.Context, name string) error {
 	}
 	domainKey := record.DomainTokenPath(name)
 	cmps := []store.Cmp{{Key: domainKey}}
-	ops := []store.Op{{Key: domainKey, Value: token}}
+	ops := []store.Op{
+		{Key: domainKey, Value: token},
+		{Key: record.DuePath(name, m.Now().Add(m.RotateEvery), jobRotate, "-", "-")},
+	}
 	for _, service := range []string{serviceKeyRecords, serviceKeySeal} {
 		wrapped, generation, err := m.Module.CreateServiceKey(ctx, name, service)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"trent/internal/record"
 	"trent/internal/secret"
@@ -26,10 +27,62 @@ func (m *Manager) serviceKey(ctx context.Context, region, name string) (secret.B
 	return m.Module.ReleaseServiceKey(ctx, region, name, s.Token)
 }
 
+// The jobs of a Region's due rows.
+const (
+	jobRotate = "rotate"
+	jobRewrap = "rewrap"
+)
+
+// Due says what of a Region's domain is due: a rotation, and when the next one
+// will be; the rewrapping that a rotation left behind.
+type Due struct {
+	Rotate bool
+	Next   time.Time
+	Rewrap bool
+}
+
+// Due reads a Region's due rows. A row further away than RotateEvery was
+// written when the interval was longer, and counts as due.
+func (m *Manager) Due(ctx context.Context, region string) (Due, error) {
+	rows, err := m.dueRows(ctx, region)
+	if err != nil {
+		return Due{}, err
+	}
+	now := m.Now()
+	d := Due{Next: now.Add(m.RotateEvery)}
+	for _, kv := range rows {
+		at, job, _ := record.ParseDue(kv.Key)
+		switch job {
+		case jobRotate:
+			d.Next = at
+			d.Rotate = !at.After(now) || at.After(now.Add(m.RotateEvery))
+		case jobRewrap:
+			d.Rewrap = true
+		}
+	}
+	return d, nil
+}
+
+func (m *Manager) dueRows(ctx context.Context, region string) ([]store.KV, error) {
+	prefix := record.DuePrefix(region)
+	rows, _, _, err := m.Store.Range(ctx, prefix, record.PrefixEnd(prefix), store.MaxOps/2)
+	return rows, err
+}
+
+// deleteDue returns the deletions of a Region's due rows of one job.
+func deleteDue(rows []store.KV, job string) (ops []store.Op) {
+	for _, kv := range rows {
+		if _, j, ok := record.ParseDue(kv.Key); ok && j == job {
+			ops = append(ops, store.Op{Key: kv.Key, Delete: true})
+		}
+	}
+	return ops
+}
+
 // Rotate gives a Region's domain one more generation of its domain key. The
 // new token is in the store before the module uses it: no token can be
-// wrapped by a generation that a crash would lose. In the same transaction a
-// row makes the rewrapping due, which Rewrap removes.
+// wrapped by a generation that a crash would lose. In the same transaction the
+// next rotation and this one's rewrapping become due.
 func (m *Manager) Rotate(ctx context.Context, region string) error {
 	m.making.Lock()
 	defer m.making.Unlock()
@@ -38,12 +91,20 @@ func (m *Manager) Rotate(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
+	rows, err := m.dueRows(ctx, region)
+	if err != nil {
+		return err
+	}
 	token, err := m.Module.RotateDomain(ctx, region)
 	if err != nil {
 		return err
 	}
-	due := record.DuePath(region, m.Now(), dueRewrap, "-", "-")
-	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, []store.Op{{Key: key, Value: token}, {Key: due}})
+	now := m.Now()
+	ops := append(deleteDue(rows, jobRotate),
+		store.Op{Key: key, Value: token},
+		store.Op{Key: record.DuePath(region, now, jobRewrap, "-", "-")},
+		store.Op{Key: record.DuePath(region, now.Add(m.RotateEvery), jobRotate, "-", "-")})
+	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, ops)
 	if err != nil {
 		return err
 	}
@@ -57,8 +118,6 @@ func (m *Manager) Rotate(ctx context.Context, region string) error {
 	return nil
 }
 
-const dueRewrap = "rewrap"
-
 // Rewrap brings every token of a Region to the active generation and returns
 // how many it changed. It can be stopped anywhere and run again. A record that
 // changes at the same time is left to the one that changed it: what is written
@@ -68,8 +127,16 @@ func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err e
 	if err != nil {
 		return 0, err
 	}
-	due, _, _, err := m.Store.Range(ctx, record.DuePrefix(region), record.PrefixEnd(record.DuePrefix(region)), store.MaxOps)
+	rows, err := m.dueRows(ctx, region) // before the work: a later rotation's row must stay
 	if err != nil {
+		return 0, err
+	}
+	// The rotation may have been cut off between the store and the module.
+	kv, _, err := m.Store.Get(ctx, record.DomainTokenPath(region))
+	if err != nil {
+		return 0, err
+	}
+	if err := m.Module.LoadDomain(ctx, kv.Value); err != nil {
 		return 0, err
 	}
 	active, err := m.active(ctx, region)
@@ -87,28 +154,10 @@ func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err e
 			return changed, fmt.Errorf("rewrap %s tokens of %s: %w", p.name, region, err)
 		}
 	}
-	var done []store.Op
-	for _, kv := range due {
-		if record.DueJob(kv.Key) == dueRewrap {
-			done = append(done, store.Op{Key: kv.Key, Delete: true})
-		}
-	}
-	if len(done) > 0 {
+	if done := deleteDue(rows, jobRewrap); len(done) > 0 {
 		_, _, err = m.Store.Txn(ctx, nil, done)
 	}
 	return changed, err
-}
-
-// RewrapDue reports whether a rotation of the Region left tokens behind.
-func (m *Manager) RewrapDue(ctx context.Context, region string) (bool, error) {
-	prefix := record.DuePrefix(region)
-	kvs, _, _, err := m.Store.Range(ctx, prefix, record.PrefixEnd(prefix), store.MaxOps)
-	for _, kv := range kvs {
-		if record.DueJob(kv.Key) == dueRewrap {
-			return true, nil
-		}
-	}
-	return false, err
 }
 
 func (m *Manager) active(ctx context.Context, region string) (uint32, error) {

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,11 +22,15 @@ func DuePath(region string, at time.Time, job, account, keyID string) []byte {
 // DuePrefix is the prefix of a Region's due rows.
 func DuePrefix(region string) []byte { return path(region, KindDue, "") }
 
-// DueJob returns the job of a due row, "" if key is none.
-func DueJob(key []byte) string {
+// ParseDue returns the job and the time of a due row; ok is false if key is none.
+func ParseDue(key []byte) (at time.Time, job string, ok bool) {
 	parts := strings.Split(string(key), "/")
-	if len(parts) != 6 || parts[1] != KindDue {
-		return ""
+	if len(parts) != 6 || parts[1] != KindDue || len(parts[2]) != 20 {
+		return time.Time{}, "", false
 	}
-	return parts[3]
+	ms, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil {
+		return time.Time{}, "", false
+	}
+	return time.UnixMilli(ms), parts[3], true
 }

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	"trent/internal/hsm/proto"
+	"trent/internal/hsm/supervisor/exit"
 )
 
 const (
@@ -31,9 +32,6 @@ const (
 	flushAt     = 64 << 10
 	writeBuffer = flushAt + 4 + proto.MaxFrame
 )
-
-// ExitPanic is the exit status after a panic in a command (EX_SOFTWARE).
-const ExitPanic = 70
 
 // Server serves connections. Make it with New.
 type Server struct {
@@ -270,5 +268,5 @@ func (s *Server) die() {
 		stack = append(stack, fmt.Sprintf("%s:%d", f.Function, f.Line))
 	}
 	s.log.Error("crypto module ends after a panic", "panic", reason, "stack", stack)
-	os.Exit(ExitPanic)
+	os.Exit(exit.Panic)
 }

@@ -1,0 +1,95 @@
+// Command trent is the service: the AWS KMS API, policies, storage and audit.
+// It never holds key material; trent-hsm, which it starts or connects to, does.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+const usage = `Trent is a key management service that speaks the AWS KMS API.
+
+Usage:
+  trent dev [flags]      start a server for development, on this machine only
+  trent version          print the version
+  trent help [command]   explain a command
+
+Examples:
+  trent dev
+  trent dev --listen 127.0.0.1:5000 --data ./kms
+  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 \
+      aws --endpoint-url http://127.0.0.1:4599 kms create-key
+
+Exit status: 0 success, 1 failure, 2 wrong usage.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := "help"
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	var err error
+	switch command {
+	case "dev":
+		err = dev(ctx, args, stdout, stderr)
+	case "version", "--version":
+		fmt.Fprintln(stdout, "trent", version())
+	case "help", "--help", "-h":
+		if len(args) > 0 && args[0] == "dev" {
+			err = dev(ctx, []string{"--help"}, stdout, stdout)
+			break
+		}
+		fmt.Fprint(stdout, usage)
+	default:
+		fmt.Fprintf(stderr, "trent: unknown command %q\n\n%s", command, usage)
+		return exitUsage
+	}
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(stderr, "trent:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(stderr, "trent:", err)
+		return exitError
+	}
+}
+
+// errUsage marks errors of the command line.
+var errUsage = errors.New("wrong usage")
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " " + s.Value[:12]
+		}
+	}
+	return v
+}

@@ -1,0 +1,188 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"trent/internal/hsm/supervisor/exit"
+)
+
+// grace is how long a module that has lost its connection may take to end
+// before it is killed, and how long its last words are waited for.
+const grace = 2 * time.Second
+
+// childFD is the socket's descriptor in the module: the first after standard
+// error.
+const childFD = 3
+
+// Child is a module that runs as this process's child, over a socket pair. It
+// ends when this process ends, however that ends.
+type Child struct {
+	path     string
+	args     []string
+	log      *slog.Logger
+	restarts restarts
+	started  bool
+	process  *process // the last one started; nil before, and after a failed start
+}
+
+// NewChild makes a source that runs the program at path with args and "--fd
+// 3". The program gets an empty environment; what it writes to standard error
+// goes to log.
+func NewChild(path string, args []string, log *slog.Logger) *Child {
+	return &Child{path: path, args: args, log: log}
+}
+
+// Connect starts the module, after the one before it has ended. From the
+// second time on it waits longer each time, and after five restarts within ten
+// minutes gives up with ErrTooManyRestarts. Its other final errors are ErrMute
+// and ErrPermanent. It is called by one goroutine.
+func (c *Child) Connect(ctx context.Context, mute bool) (io.ReadWriteCloser, error) {
+	if c.process != nil {
+		status := c.process.end()
+		c.process = nil
+		c.log.Error("crypto module ended", "status", status.String())
+		if exit.Permanent(status.ExitCode()) {
+			return nil, fmt.Errorf("%w: %v", ErrPermanent, status)
+		}
+	}
+	if mute {
+		return nil, ErrMute
+	}
+	for {
+		if c.started {
+			delay, ok := c.restarts.next(time.Now())
+			if !ok {
+				return nil, ErrTooManyRestarts
+			}
+			if err := sleep(ctx, delay); err != nil {
+				return nil, err
+			}
+			c.log.Warn("starting the crypto module again", "after", delay)
+		}
+		c.started = true
+		conn, err := c.start()
+		if err == nil {
+			return conn, nil
+		}
+		c.log.Error("crypto module did not start", "path", c.path, "error", err)
+	}
+}
+
+// Close ends the module, if it runs. Connect must not be under way.
+func (c *Child) Close() {
+	if c.process != nil {
+		c.process.end()
+		c.process = nil
+	}
+}
+
+// Pid is the module's process id; 0 if none runs. It is for tests and trent
+// status.
+func (c *Child) Pid() int {
+	if c.process == nil {
+		return 0
+	}
+	return c.process.pid
+}
+
+// start starts the program and returns our end of the pair.
+func (c *Child) start() (net.Conn, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "module"), os.NewFile(uintptr(fds[1]), "service")
+	defer ours.Close() // conn has a duplicate
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(c.path, append(append([]string(nil), c.args...), "--fd", fmt.Sprint(childFD))...)
+	cmd.Env = []string{}
+	cmd.Stderr = &lines{log: c.log}
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.WaitDelay = grace
+	// A process group of its own keeps a terminal's ^C from the module: the
+	// service ends first, and the module with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	p, err := run(cmd, conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	c.process = p
+	c.log.Info("crypto module started", "path", c.path, "pid", p.pid)
+	return conn, nil
+}
+
+// process is a running module.
+type process struct {
+	pid   int
+	conn  net.Conn
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it was waited for
+}
+
+// run starts cmd from a thread that lives as long as the process: the kernel
+// sends Pdeathsig when the thread ends that started it.
+func run(cmd *exec.Cmd, conn net.Conn) (*process, error) {
+	started := make(chan error)
+	p := &process{cmd: cmd, conn: conn, ended: make(chan struct{})}
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err == nil {
+			p.pid = cmd.Process.Pid
+		}
+		started <- err
+		if err != nil {
+			return
+		}
+		defer close(p.ended)
+		_ = cmd.Wait() // the status is in cmd.ProcessState
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// end closes the connection, at which the module ends, kills it if it does
+// not, and returns its status.
+func (p *process) end() *os.ProcessState {
+	p.conn.Close()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+	case <-timer.C:
+		_ = p.cmd.Process.Kill() // it may have ended just now
+		<-p.ended
+	}
+	return p.cmd.ProcessState
+}
+
+// sleep waits for d or the end of ctx, whose error it returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,53 @@
+// Package supervisor owns where connections to the crypto module come from: a
+// module that it starts as the service's child and starts again when it fails
+// (Child), or one that an operator runs (Socket). Both are Sources of
+// internal/hsm/client.
+//
+// It must never start a module again that was mute, nor read what crosses the
+// connection. Only the wiring of cmd/trent and tests may import it.
+package supervisor
+
+import (
+	"errors"
+	"time"
+)
+
+// The errors with which a Child gives up for good.
+var (
+	// ErrMute: the module failed one of its checks. Only an operator may
+	// start it again, by starting the service again.
+	ErrMute = errors.New("crypto module was mute and is not started again")
+	// ErrTooManyRestarts: the module failed too often.
+	ErrTooManyRestarts = errors.New("crypto module failed too often and stays down")
+	// ErrPermanent: the module would fail again in the same way.
+	ErrPermanent = errors.New("crypto module cannot start")
+)
+
+// The bound on restarts, and the delays before them.
+const (
+	maxRestarts   = 5
+	restartWindow = 10 * time.Minute
+	firstDelay    = 100 * time.Millisecond
+	maxDelay      = 5 * time.Second
+)
+
+// restarts decides about restarts from the times of those before.
+type restarts struct{ times []time.Time }
+
+// next returns the delay before one more restart, which it counts. ok is false
+// if there were too many within the window.
+func (r *restarts) next(now time.Time) (delay time.Duration, ok bool) {
+	recent := r.times[:0]
+	for _, t := range r.times {
+		if now.Sub(t) < restartWindow {
+			recent = append(recent, t)
+		}
+	}
+	r.times = recent
+	if len(r.times) >= maxRestarts {
+		return 0, false
+	}
+	delay = min(firstDelay<<len(r.times), maxDelay)
+	r.times = append(r.times, now)
+	return delay, true
+}

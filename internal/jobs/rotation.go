@@ -1,0 +1,77 @@
+// Package jobs owns the work that no request asks for: the rotation of domain
+// keys and the rewrapping after it. A job runs when a row of the due index
+// says so, can be stopped anywhere, and goes on after a restart. It must never
+// use a KMS key. Only wiring imports it.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"trent/internal/domains"
+)
+
+// Rotation rotates the domain keys of all Regions when they are due.
+type Rotation struct {
+	Domains *domains.Manager
+	// Ready reports whether the crypto module answers.
+	Ready func() bool
+	// Every is the longest that Run waits before it looks again.
+	Every time.Duration
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// retryAfter is how soon a failed rotation is tried again.
+const retryAfter = 5 * time.Second
+
+// Run works until the context ends.
+func (r *Rotation) Run(ctx context.Context) {
+	for {
+		wait := r.Every
+		if next, err := r.once(ctx); err != nil {
+			if ctx.Err() == nil {
+				r.Log.Error("domain key rotation", "error", err)
+			}
+			wait = min(wait, retryAfter)
+		} else {
+			wait = max(min(wait, next.Sub(r.Now())), time.Millisecond)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// once does what is due and returns when something will be due next.
+func (r *Rotation) once(ctx context.Context) (next time.Time, err error) {
+	next = r.Now().Add(r.Every)
+	if !r.Ready() {
+		return next, errors.New("the crypto module is not ready")
+	}
+	for _, region := range r.Domains.Names() {
+		due, err := r.Domains.Due(ctx, region)
+		if err != nil {
+			return next, err
+		}
+		if due.Rotate {
+			if err := r.Domains.Rotate(ctx, region); err != nil {
+				return next, err
+			}
+		}
+		if due.Rotate || due.Rewrap {
+			changed, err := r.Domains.Rewrap(ctx, region)
+			if err != nil {
+				return next, err
+			}
+			r.Log.Info("tokens rewrapped", "region", region, "changed", changed)
+		} else if due.Next.Before(next) {
+			next = due.Next
+		}
+	}
+	return next, nil
+}
