@@ -1,0 +1,136 @@
+// Command trent-hsm is Trent's crypto module: the process that alone sees key
+// material. It answers the frames of docs/formats.md on a socket, and has no
+// other interface. This package is wiring only.
+//
+// Exit status: 0 the service went away, 1 it could not listen or serve, 64 wrong
+// flags, 66 the module key file is missing or refused, 69 the self-test
+// subcommand failed, 70 a panic, 77 the sandbox could not be entered. The
+// service starts a module again after 0, 1, 70 and signals, not after the rest.
+//
+//go:debug fips140=on
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"trent/internal/hsm/domain"
+	"trent/internal/hsm/engine"
+	"trent/internal/hsm/sandbox"
+	"trent/internal/hsm/server"
+	"trent/internal/hsm/supervisor/exit"
+	"trent/internal/hsm/unseal"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main with its surroundings as parameters. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	// The runtime's report of a crash shows the arguments of functions.
+	debug.SetTraceback("none")
+	options, err := parse(args, stdout, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exit.OK
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "trent-hsm:", err)
+		return exit.Usage
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: options.level}))
+	switch {
+	case options.version:
+		fmt.Fprintln(stdout, "trent-hsm", build())
+		return exit.OK
+	case options.selftest:
+		return selfTest(stdout)
+	}
+	return serve(options, log)
+}
+
+// serve opens what the module needs, closes everything else, and serves.
+func serve(o options, log *slog.Logger) int {
+	if err := sandbox.Harden(); err != nil {
+		log.Error("cannot protect memory", "error", err)
+		return exit.Sandbox
+	}
+	serveOn, err := open(o)
+	if err != nil {
+		log.Error("cannot serve", "error", err)
+		return exit.Failure
+	}
+	key, err := keyFile(o)
+	if err != nil {
+		log.Error("no module key", "error", err)
+		return exit.Key
+	}
+	domains, err := domain.NewSet(domain.Config{Dev: o.dev, Providers: []unseal.Provider{key}})
+	if err != nil {
+		log.Error("no memory for domain keys", "error", err)
+		return exit.Failure
+	}
+	// The self-tests run here. A module that fails one is mute from the
+	// start, and serves to say so.
+	module := engine.New(engine.Config{Domains: domains, Build: build(), Log: log})
+	level, err := sandbox.Enter()
+	if err == nil {
+		err = sandbox.Verify()
+	}
+	if err != nil {
+		log.Error("cannot enter the sandbox", "error", err)
+		return exit.Sandbox
+	}
+	log.Info("serving", "build", build(), "dev", o.dev, "mute", module.Muted(), "landlock_abi", level.LandlockABI)
+	s := server.New(module, log)
+	defer s.Close()
+	if err := serveOn(s); err != nil {
+		log.Error("connection ended", "error", err)
+		return exit.Failure
+	}
+	return exit.OK
+}
+
+// open opens the socket and returns how to serve it.
+func open(o options) (func(*server.Server) error, error) {
+	if o.listen != "" {
+		listener, err := server.Listen(o.listen, o.uids)
+		if err != nil {
+			return nil, err
+		}
+		return func(s *server.Server) error { return s.Serve(listener) }, nil
+	}
+	socket, err := server.OpenSocket(o.fd)
+	if err != nil {
+		return nil, err
+	}
+	return func(s *server.Server) error { return s.ServeConn(socket) }, nil
+}
+
+// keyFile opens the module key file, or makes it where that was asked for and
+// there is none.
+func keyFile(o options) (*unseal.File, error) {
+	file, err := unseal.OpenFile(o.keyFile)
+	if o.createKeyFile && errors.Is(err, os.ErrNotExist) {
+		return unseal.CreateFile(o.keyFile)
+	}
+	return file, err
+}
+
+// build is the program's version, as the Go toolchain stamped it.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			version += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return version
+}
