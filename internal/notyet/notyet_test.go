@@ -1,0 +1,94 @@
+package notyet_test
+
+import (
+	"reflect"
+	"testing"
+
+	"trent/internal/api"
+	"trent/internal/notyet"
+)
+
+// working says, for each operation that Trent has, which members it acts on.
+// With what internal/notyet refuses this must be every member of the request:
+// none is ignored.
+var working = map[api.Op]api.Members{
+	api.OpCreateAlias: api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
+	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
+		api.CreateKeyOrigin | api.CreateKeyMultiRegion, // the last five for one value
+	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
+		api.DecryptDryRun | api.DecryptDryRunModifiers,
+	api.OpDeleteAlias: api.DeleteAliasAliasName,
+	api.OpDescribeKey: api.DescribeKeyKeyId,
+	api.OpDisableKey:  api.DisableKeyKeyId,
+	api.OpEnableKey:   api.EnableKeyKeyId,
+	api.OpEncrypt: api.EncryptKeyId | api.EncryptPlaintext | api.EncryptEncryptionContext | api.EncryptEncryptionAlgorithm |
+		api.EncryptDryRun,
+	api.OpGenerateDataKey: api.GenerateDataKeyKeyId | api.GenerateDataKeyEncryptionContext | api.GenerateDataKeyNumberOfBytes |
+		api.GenerateDataKeyKeySpec | api.GenerateDataKeyDryRun,
+	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextKeyId | api.GenerateDataKeyWithoutPlaintextEncryptionContext |
+		api.GenerateDataKeyWithoutPlaintextNumberOfBytes | api.GenerateDataKeyWithoutPlaintextKeySpec | api.GenerateDataKeyWithoutPlaintextDryRun,
+	api.OpGenerateRandom: api.GenerateRandomNumberOfBytes,
+	api.OpListAliases:    api.ListAliasesKeyId | api.ListAliasesLimit | api.ListAliasesMarker,
+	api.OpListKeys:       api.ListKeysLimit | api.ListKeysMarker,
+	api.OpReEncrypt: api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
+		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
+		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
+}
+
+// TestEveryMemberWorksOrIsRefused sets each member of each request.
+func TestEveryMemberWorksOrIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, op := range api.Ops() {
+		acts, works := working[op]
+		if works != notyet.Works(op) {
+			t.Errorf("%s: working here %v, in notyet %v", op, works, notyet.Works(op))
+			continue
+		}
+		for i, name := range op.Members() {
+			member := api.Members(1) << i
+			r, err := api.Decode(op, []byte("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reflect.ValueOf(r).Elem().FieldByName("Set").SetUint(uint64(member))
+			refused := notyet.Check(r) != nil
+			if want := acts&member == 0; refused != want {
+				t.Errorf("%s.%s: refused %v, want %v", op, name, refused, want)
+			}
+			if works && notyet.Refuses(op, member) != refused {
+				t.Errorf("%s.%s: Refuses and Check differ", op, name)
+			}
+		}
+		if extra := acts &^ (1<<len(op.Members()) - 1); extra != 0 {
+			t.Errorf("%s: members %b are none", op, extra)
+		}
+	}
+}
+
+func TestCreateKeyValues(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		body    string
+		refused bool
+	}{
+		{`{}`, false},
+		{`{"KeySpec":"SYMMETRIC_DEFAULT","KeyUsage":"ENCRYPT_DECRYPT","Origin":"AWS_KMS","MultiRegion":false}`, false},
+		{`{"CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"}`, false},
+		{`{"KeySpec":"RSA_2048"}`, true},
+		{`{"CustomerMasterKeySpec":"HMAC_256"}`, true},
+		{`{"KeyUsage":"SIGN_VERIFY"}`, true},
+		{`{"Origin":"EXTERNAL"}`, true},
+		{`{"MultiRegion":true}`, true},
+		{`{"Policy":"{}"}`, true},
+		{`{"Tags":[]}`, true},
+	}
+	for _, test := range tests {
+		r, err := api.Decode(api.OpCreateKey, []byte(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := notyet.Check(r) != nil; got != test.refused {
+			t.Errorf("%s: refused %v, want %v", test.body, got, test.refused)
+		}
+	}
+}
