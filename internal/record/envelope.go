@@ -126,6 +126,11 @@ func encode(t Type, version uint64, v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record: encode %T: %w", v, err)
 	}
+	// What could not be read back (text that is not UTF-8, too deep a nesting)
+	// must not be written.
+	if err := unmarshal(body, blank(t)); err != nil {
+		return nil, fmt.Errorf("record: encode %T: %w", v, err)
+	}
 	b := make([]byte, overhead, overhead+len(body))
 	b[0], b[1] = envelopeVersion, byte(t)
 	binary.BigEndian.PutUint64(b[2:], version)
@@ -141,10 +146,45 @@ func decode(value []byte, t Type, v any) (version uint64, err error) {
 	if typeOf(v) != t {
 		return 0, fmt.Errorf("record: %T is not of type %d", v, t)
 	}
-	if err := decMode.Unmarshal(value[overhead:], v); err != nil {
+	if err := unmarshal(value[overhead:], v); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrTampered, err)
 	}
 	return version, nil
+}
+
+// unmarshal decodes strictly, and a map only: CBOR's null would otherwise pass
+// for any record.
+func unmarshal(body []byte, v any) error {
+	const majorType, mapType = 0xe0, 0xa0
+	if len(body) == 0 || body[0]&majorType != mapType {
+		return errors.New("not a map")
+	}
+	return decMode.Unmarshal(body, v)
+}
+
+// blank is a new record of type t, nil if it has none.
+func blank(t Type) any {
+	switch t {
+	case TypeKey:
+		return new(Key)
+	case TypePolicy:
+		return new(Policy)
+	case TypeMaterial:
+		return new(Material)
+	case TypeAlias:
+		return new(Alias)
+	case TypeAccount:
+		return new(Account)
+	case TypeAccessKey:
+		return new(AccessKey)
+	case TypeServiceKey:
+		return new(ServiceKey)
+	case TypeStore:
+		return new(Store)
+	case TypeIndex:
+		return new(Index)
+	}
+	return nil
 }
 
 // typeOf is the record type of v, 0 if v is no record.
@@ -174,8 +214,8 @@ func typeOf(v any) Type {
 
 // encMode is deterministic (RFC 8949 §4.2.1): shortest forms, sorted keys,
 // definite lengths. decMode is strict: a member that this version does not
-// know is refused, because it would be lost when the record is rewritten, and
-// so are duplicates, tags, indefinite lengths, invalid UTF-8 and bytes left over.
+// know is refused, because it would be lost when the record is rewritten (so a
+// member that a later version adds must be omitempty), and so are duplicates, tags, indefinite lengths, invalid UTF-8 and bytes left over.
 var (
 	encMode = must(cbor.CoreDetEncOptions().EncMode())
 	decMode = must(cbor.DecOptions{

@@ -146,11 +146,19 @@ func ParsePath(key []byte) (p Path, ok bool) {
 		return Path{}, false
 	}
 	p.Region = region
-	if p.Kind = kindOf(rest); p.Kind == "" {
+	switch p.Kind = kindOf(rest); p.Kind {
+	case "":
 		return Path{}, false
+	case KindAccount, KindAccessKey, KindStore:
+		if region != Global {
+			return Path{}, false
+		}
 	}
 	if p.Kind == KindDomainToken || p.Kind == KindStore {
-		return p, rest == string(p.Kind)
+		if rest != string(p.Kind) {
+			return Path{}, false
+		}
+		return p, true
 	}
 	rest = rest[len(p.Kind)+1:]
 	switch p.Kind {

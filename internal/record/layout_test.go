@@ -1,0 +1,151 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	region  = "eu-central-1"
+	account = "111122223333"
+	keyID   = "1234abcd-12ab-34cd-56ef-1234567890ab"
+)
+
+var materialBytes = bytes.Repeat([]byte{0xab, 0x01}, 16)
+
+// paths are all the kinds of store keys, with their bytes as docs/formats.md
+// has them.
+var paths = []struct {
+	got  []byte
+	want string
+	path Path
+}{
+	{KeyPath(region, account, keyID), "eu-central-1/k/111122223333/" + keyID, Path{Kind: KindKey, Region: region, Account: account, KeyID: keyID}},
+	{PolicyPath(region, account, keyID), "eu-central-1/p/111122223333/" + keyID, Path{Kind: KindPolicy, Region: region, Account: account, KeyID: keyID}},
+	{MaterialPath(region, account, keyID, materialBytes), "eu-central-1/m/111122223333/" + keyID + "/" + strings.Repeat("ab01", 16), Path{Kind: KindMaterial, Region: region, Account: account, KeyID: keyID, ID: materialBytes}},
+	{IndexPath(region, materialBytes), "eu-central-1/x/" + strings.Repeat("ab01", 16), Path{Kind: KindIndex, Region: region, ID: materialBytes}},
+	{AliasPath(region, account, "a/b"), "eu-central-1/a/111122223333/a/b", Path{Kind: KindAlias, Region: region, Account: account, Name: "a/b"}},
+	{AliasOfKeyPath(region, account, keyID, "a/b"), "eu-central-1/ak/111122223333/" + keyID + "/a/b", Path{Kind: KindAliasOfKey, Region: region, Account: account, KeyID: keyID, Name: "a/b"}},
+	{DomainTokenPath(region), "eu-central-1/dom", Path{Kind: KindDomainToken, Region: region}},
+	{ServiceKeyPath(region, "seal"), "eu-central-1/svc/seal", Path{Kind: KindServiceKey, Region: region, Name: "seal"}},
+	{OutboxPath(region, "0190-event"), "eu-central-1/o/0190-event", Path{Kind: KindOutbox, Region: region, Name: "0190-event"}},
+	{AccountPath(account), "global/id/account/111122223333", Path{Kind: KindAccount, Region: Global, Account: account}},
+	{AccessKeyPath("AKIAEXAMPLE"), "global/id/ak/AKIAEXAMPLE", Path{Kind: KindAccessKey, Region: Global, Name: "AKIAEXAMPLE"}},
+	{StorePath(), "global/meta/store", Path{Kind: KindStore, Region: Global}},
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	for _, c := range paths {
+		if string(c.got) != c.want {
+			t.Errorf("path %q, want %q", c.got, c.want)
+		}
+		p, ok := ParsePath([]byte(c.want))
+		if diff := cmp.Diff(c.path, p); !ok || diff != "" {
+			t.Errorf("ParsePath(%s): %v\n%s", c.want, ok, diff)
+		}
+	}
+}
+
+func TestParsePathRefuses(t *testing.T) {
+	t.Parallel()
+	bad := []string{
+		"", "/", "r", "r/", "/k/a/b", "r/k", "r/k/", "r/k/a", "r/k/a/", "r/k//b", "r/k/a/b/c", "r/q/a/b",
+		"r/m/a/b", "r/m/a/b/", "r/m/a/b/abc", "r/x/", "r/x/" + strings.Repeat("AB01", 16), "r/x/" + strings.Repeat("ab", 31),
+		"r/a/a/", "r/a//n", "r/ak/a/k", "r/ak/a/k/", "r/ak/a//n", "r/dom/", "r/dom/x", "r/svc/", "r/svc/a/b", "r/o/", "r/o/a/b",
+		"global/id", "global/id/", "global/id/account", "global/id/account/", "global/id/account/a/b", "global/id/ak/", "global/meta", "global/meta/store/x",
+		"r/id/account/a", "r/id/ak/a", "r/meta/store",
+	}
+	for _, k := range bad {
+		if p, ok := ParsePath([]byte(k)); ok {
+			t.Errorf("ParsePath(%q): %+v, want a refusal", k, p)
+		}
+	}
+}
+
+// TestPrefixes: a prefix's range holds what stands below it and nothing else,
+// also next to an account or key id that starts with the same characters.
+func TestPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		prefix  []byte
+		in, out []byte
+	}{
+		{KeyPrefix(region, account), KeyPath(region, account, keyID), KeyPath(region, account+"4", keyID)},
+		{MaterialPrefix(region, account, keyID), MaterialPath(region, account, keyID, materialBytes), MaterialPath(region, account, keyID+"0", materialBytes)},
+		{AllMaterialPrefix(region), MaterialPath(region, account, keyID, materialBytes), MaterialPath(region+"a", account, keyID, materialBytes)},
+		{AliasPrefix(region, account), AliasPath(region, account, "\xff"), AliasOfKeyPath(region, account, keyID, "n")},
+		{AliasOfKeyPrefix(region, account, keyID), AliasOfKeyPath(region, account, keyID, "n"), AliasPath(region, account, "n")},
+		{ServiceKeyPrefix(region), ServiceKeyPath(region, "seal"), DomainTokenPath(region)},
+		{OutboxPrefix(region), OutboxPath(region, "e"), OutboxPath("global", "e")},
+		{AccountPrefix(), AccountPath(account), AccessKeyPath("A")},
+		{AccessKeyPrefix(), AccessKeyPath("A"), AccountPath(account)},
+	} {
+		end := PrefixEnd(c.prefix)
+		within := func(k []byte) bool { return bytes.Compare(c.prefix, k) <= 0 && bytes.Compare(k, end) < 0 }
+		if c.prefix[len(c.prefix)-1] != '/' || !within(c.in) || within(c.out) {
+			t.Errorf("prefix %q: %q is in %v, %q is in %v", c.prefix, c.in, within(c.in), c.out, within(c.out))
+		}
+	}
+}
+
+func TestPrefixEnd(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"a": "b", "a/": "a0", "a\xff": "b", "a\xff\xff": "b", "\xff": "", "": ""} {
+		if got := PrefixEnd([]byte(in)); string(got) != want {
+			t.Errorf("PrefixEnd(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzParsePath: what is parsed is made again from its parts, byte for byte,
+// so no two store keys mean the same.
+func FuzzParsePath(f *testing.F) {
+	for _, c := range paths {
+		f.Add([]byte(c.want))
+	}
+	f.Fuzz(func(t *testing.T, key []byte) {
+		p, ok := ParsePath(key)
+		if !ok {
+			return
+		}
+		if again := p.make(); !bytes.Equal(key, again) {
+			t.Errorf("%q parses as %+v, which makes %q", key, p, again)
+		}
+	})
+}
+
+// make is the store key of a parsed one.
+func (p Path) make() []byte {
+	switch p.Kind {
+	case KindKey:
+		return KeyPath(p.Region, p.Account, p.KeyID)
+	case KindPolicy:
+		return PolicyPath(p.Region, p.Account, p.KeyID)
+	case KindMaterial:
+		return MaterialPath(p.Region, p.Account, p.KeyID, p.ID)
+	case KindIndex:
+		return IndexPath(p.Region, p.ID)
+	case KindAlias:
+		return AliasPath(p.Region, p.Account, p.Name)
+	case KindAliasOfKey:
+		return AliasOfKeyPath(p.Region, p.Account, p.KeyID, p.Name)
+	case KindDomainToken:
+		return DomainTokenPath(p.Region)
+	case KindServiceKey:
+		return ServiceKeyPath(p.Region, p.Name)
+	case KindOutbox:
+		return OutboxPath(p.Region, p.Name)
+	case KindAccount:
+		return AccountPath(p.Account)
+	case KindAccessKey:
+		return AccessKeyPath(p.Name)
+	case KindStore:
+		return StorePath()
+	}
+	return fmt.Appendf(nil, "unknown kind %q", p.Kind)
+}
