@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "dev":
 		err = dev(ctx, args, stdout, stderr)
 	case "version", "--version":
-		fmt.Fprintln(stdout, "trent", version())
+		fmt.Fprintln(stdout, "trent", versionText())
 	case "help", "--help", "-h":
 		if len(args) > 0 && args[0] == "dev" {
 			err = dev(ctx, []string{"--help"}, stdout, stdout)
@@ -80,16 +80,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // errUsage marks errors of the command line.
 var errUsage = errors.New("wrong usage")
 
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// version is set by the linker (see the Makefile); a plain go build has none.
+var version string
+
+func versionText() string {
+	if version != "" {
+		return version
 	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
-		}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	return v
+	return "unknown"
 }
