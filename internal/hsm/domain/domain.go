@@ -24,6 +24,9 @@ import (
 // KeySize is the size of a domain key in bytes.
 const KeySize = slab.KeySize
 
+// MaxDomains is how many domains one module holds.
+const MaxDomains = 512
+
 var (
 	// ErrUnknown says that no such domain or generation is loaded.
 	ErrUnknown = errors.New("domain: not loaded")

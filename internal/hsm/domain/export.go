@@ -49,7 +49,7 @@ func (s *Set) Rotate(name string, random io.Reader, now time.Time) ([]byte, erro
 		Generations: slices.Clone(d.state.Generations),
 	}
 	for i := range st.Generations {
-		st.Generations[i].State = deactived
+		st.Generations[i].State = deactivated
 	}
 	return s.export(st, d.refs, random, now)
 }

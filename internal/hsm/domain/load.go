@@ -63,7 +63,7 @@ func (s *Set) fits(next *loaded) bool {
 	current := s.domains[st.Name]
 	switch {
 	case current == nil:
-		return true
+		return len(s.domains) < MaxDomains
 	case st.ID != current.state.ID, st.Epoch < current.state.Epoch:
 		return false
 	case st.Epoch == current.state.Epoch:

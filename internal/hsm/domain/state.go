@@ -21,17 +21,17 @@ const (
 )
 
 const (
-	magic      = "TD"
-	version    = 1
-	headSize   = len(magic) + 2
-	gcmExtra   = 12 + 16 // nonce and tag
-	active     = 1
-	deactived  = 2
-	hashSize   = sha256.Size
-	cborUint   = 0 << 5 // CBOR major types
-	cborBytes  = 2 << 5
-	cborMap    = 5 << 5
-	keyEncoded = 2 + slab.KeySize // a 32-byte string
+	magic       = "TD"
+	version     = 1
+	headSize    = len(magic) + 2
+	gcmExtra    = 12 + 16 // nonce and tag
+	active      = 1
+	deactivated = 2
+	hashSize    = sha256.Size
+	cborUint    = 0 << 5 // CBOR major types
+	cborBytes   = 2 << 5
+	cborMap     = 5 << 5
+	keyEncoded  = 2 + slab.KeySize // a 32-byte string
 )
 
 // none is a member that version 1 leaves empty: a list without elements.
@@ -122,7 +122,7 @@ func (s *state) wellFormed() bool {
 	}
 	actives, last := 0, uint32(0)
 	for _, g := range s.Generations {
-		if g.Number <= last || g.Created < 0 || g.State != active && g.State != deactived {
+		if g.Number <= last || g.Created < 0 || g.State != active && g.State != deactivated {
 			return false
 		}
 		if g.State == active {
@@ -161,8 +161,8 @@ func validName(name string) bool {
 	return true
 }
 
-// appendHead appends a token's first bytes, up to its clear part's end: all
-// of them but the clear part's length are the AAD of the sealed part.
+// appendHead appends a token's header: magic and version. With the clear part
+// it is the AAD of the sealed part.
 func appendHead(dst []byte) []byte {
 	return binary.BigEndian.AppendUint16(append(dst, magic...), version)
 }

@@ -63,7 +63,7 @@ func OpenFile(path string) (*File, error) {
 		return nil, fmt.Errorf("unseal: open module key file: %w", err)
 	}
 	defer f.Close()
-	if err := checkFile(f); err != nil {
+	if err := checkFile(f, os.Geteuid()); err != nil {
 		return nil, fmt.Errorf("%w: %s %w", ErrKeyFile, path, err)
 	}
 	var text [fileSize + 1]byte // one more, to see a file that grew
@@ -77,8 +77,9 @@ func OpenFile(path string) (*File, error) {
 	return newFile(&key)
 }
 
-// checkFile says what is wrong with the open file's kind, owner, mode or size.
-func checkFile(f *os.File) error {
+// checkFile says what is wrong with the open file's kind, mode or size, or
+// that it does not belong to uid.
+func checkFile(f *os.File, uid int) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -89,7 +90,7 @@ func checkFile(f *os.File) error {
 		return errors.New("is not a regular file")
 	case info.Mode() != fileMode:
 		return fmt.Errorf("has mode %04o, not %04o", info.Mode().Perm(), fileMode)
-	case !ok || int(stat.Uid) != os.Geteuid():
+	case !ok || int(stat.Uid) != uid:
 		return errors.New("belongs to another user")
 	case info.Size() != fileSize:
 		return fmt.Errorf("has %d bytes, not %d", info.Size(), fileSize)

@@ -210,7 +210,7 @@ func TestNoMemory(t *testing.T) {
 		t.Fatalf("Put into a full slab: %v", err)
 	}
 	var got [KeySize]byte
-	if !s.Get(Ref(perChunk-1), &got) || got != *key(perChunk-1) {
+	if !s.Get(Ref(perChunk-1), &got) || got != *key(perChunk - 1) {
 		t.Error("a failed Put harmed another key")
 	}
 }
