@@ -122,7 +122,11 @@ func (e *Engine) create(s *scratch, dst []byte, kind token.Kind, origin token.Or
 // validity is kept, not checked: an expired token stays expired.
 func (e *Engine) Rewrap(in *proto.RewrapRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
-		if status := e.unwrap(s, token.Kind(in.Kind), &in.Key); status != proto.StatusOK {
+		kind := token.Kind(in.Kind)
+		if !kind.Valid() {
+			return dst, proto.StatusMalformed
+		}
+		if status := e.unwrap(s, kind, &in.Key); status != proto.StatusOK {
 			return dst, status
 		}
 		out, status := e.wrap(s, dst, in.Key.Bind.Region, &s.header, s.key)
