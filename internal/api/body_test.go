@@ -117,7 +117,7 @@ func (m model) valid(t testing.TB, shape, mark string) any {
 	case "enum":
 		return s.Values[0]
 	case "blob":
-		return []byte(mark)
+		return []byte(mark + ".") // so that none is the start of another
 	case "int":
 		return max(1, *s.Min)
 	case "bool":
@@ -171,7 +171,7 @@ func (m model) violations(t testing.TB, shape string) []violation {
 	case "string", "secret":
 		if s.Max != nil {
 			for _, n := range []int{*s.Min - 1, *s.Max + 1} {
-				if v, ok := m.sized(s, n); ok && n >= 0 {
+				if v, ok := m.sized(s, n); ok {
 					add(v, lengthConstraint(n, *s.Min, *s.Max))
 				}
 			}
@@ -203,8 +203,11 @@ func lengthConstraint(n, min, max int) string {
 // sized is a string of n code units that violates nothing but the length;
 // there may be none, where the pattern fixes it.
 func (m model) sized(s modelShape, n int) (string, bool) {
+	if n < 0 {
+		return "", false
+	}
 	if s.Pattern == "" {
-		return strings.Repeat("z", max(n, 0)), true
+		return strings.Repeat("z", n), true
 	}
 	good := samples[s.Pattern].good
 	switch {

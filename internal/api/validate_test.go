@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // validate decodes a body and returns the text of Validate's error.
@@ -194,6 +195,25 @@ func TestLengthsAreUTF16(t *testing.T) {
 		body := marshal(t, map[string]any{"KeyId": "k", "Tags": []any{map[string]any{"TagKey": "k", "TagValue": text}}})
 		if got := validate(t, OpTagResource, body); (got == "") != ok {
 			t.Errorf("%d bytes: %.100s", len(text), got)
+		}
+	}
+}
+
+// TestLengthShortcut compares the check of lengths, which first looks at the
+// bytes, with counting.
+func TestLengthShortcut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []string{"a", "é", "\u2028", "\U0001f600"} {
+		for n := range 24 {
+			for min := range 12 {
+				value, max := strings.Repeat(c, n), min+5
+				var v violations
+				v.length(nil, "m", value, min, max)
+				units := len(utf16.Encode([]rune(value)))
+				if ok := units >= min && units <= max; ok != (v.n == 0) {
+					t.Fatalf("%d of %q in %d to %d: %v", n, c, min, max, ok)
+				}
+			}
 		}
 	}
 }
