@@ -136,9 +136,9 @@ func (m model) eachInList(t *testing.T, mb modelMember, base *object, path strin
 // order.
 func TestAllRequiredAbsent(t *testing.T) {
 	t.Parallel()
-	for _, mo := range loadModel(t).Operations {
+	m := loadModel(t)
+	for _, mo := range m.Operations {
 		var texts []string
-		m := loadModel(t)
 		for _, mb := range mo.Input {
 			if mb.Required {
 				shown := " null"
