@@ -21,8 +21,9 @@ type memFS struct {
 
 	noSync bool // Sync reports success and syncs nothing: the fault that the tests must notice
 
-	// Hooks, called without the mutex; nil does nothing. write returns how
-	// many bytes to take before its error.
+	// Hooks, called without the mutex; nil does nothing. onWrite returns how
+	// many bytes to take before its error. They are set by a test alone, by
+	// hook while a writer may be running.
 	onWrite    func(path string, b []byte) (int, error)
 	onSync     func(path string) error
 	onTruncate func(path string) error
@@ -41,6 +42,19 @@ func newMemFS() *memFS {
 		entries: map[string]*memEntry{"/": {dir: true, nameDurable: true}},
 		locked:  map[string]bool{},
 	}
+}
+
+// hook changes the hooks.
+func (m *memFS) hook(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
+}
+
+func current[F any](m *memFS, hook *F) F {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return *hook
 }
 
 // losePower returns what is left after the power was lost.
@@ -111,8 +125,8 @@ func (m *memFS) list(path string) ([]string, error) {
 }
 
 func (m *memFS) create(path string) (file, error) {
-	if m.onCreate != nil {
-		if err := m.onCreate(path); err != nil {
+	if onCreate := current(m, &m.onCreate); onCreate != nil {
+		if err := onCreate(path); err != nil {
 			return nil, err
 		}
 	}
@@ -239,8 +253,8 @@ type memFile struct {
 
 func (f *memFile) Write(b []byte) (int, error) {
 	n, err := len(b), error(nil)
-	if f.fs.onWrite != nil {
-		n, err = f.fs.onWrite(f.path, b)
+	if onWrite := current(f.fs, &f.fs.onWrite); onWrite != nil {
+		n, err = onWrite(f.path, b)
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
@@ -249,8 +263,8 @@ func (f *memFile) Write(b []byte) (int, error) {
 }
 
 func (f *memFile) Sync() error {
-	if f.fs.onSync != nil {
-		if err := f.fs.onSync(f.path); err != nil {
+	if onSync := current(f.fs, &f.fs.onSync); onSync != nil {
+		if err := onSync(f.path); err != nil {
 			return err
 		}
 	}
@@ -263,8 +277,8 @@ func (f *memFile) Sync() error {
 }
 
 func (f *memFile) Truncate(size int64) error {
-	if f.fs.onTruncate != nil {
-		if err := f.fs.onTruncate(f.path); err != nil {
+	if onTruncate := current(f.fs, &f.fs.onTruncate); onTruncate != nil {
+		if err := onTruncate(f.path); err != nil {
 			return err
 		}
 	}

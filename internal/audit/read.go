@@ -99,7 +99,7 @@ func scanSegment(fs fsys, nodeDir string, id segmentID, head *Head, yield func(R
 		return segmentEnd{}, fmt.Errorf("audit: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	s := scanner{r: bufio.NewReaderSize(f, 256<<10), id: id, head: head}
+	s := scanner{r: bufio.NewReaderSize(f, 32<<10), id: id, head: head}
 	err = s.scan(yield)
 	if errors.Is(err, ErrTorn) && s.end.size > 0 {
 		err = s.judge(fs, path)

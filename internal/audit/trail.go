@@ -269,10 +269,14 @@ func (t *Trail) Close() error {
 	t.mu.Unlock()
 	<-t.stopped
 	t.watch.Stop()
-	lost := t.Stats().Lost
 	err := errors.Join(t.w.close(), t.lock.Close())
-	if lost > 0 {
-		err = errors.Join(fmt.Errorf("%w: %d queued records lost", ErrFailed, lost), err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if errors.Is(t.failure, errSync) {
+		err = errors.Join(t.failure, err)
+	}
+	if t.stats.Lost > 0 {
+		err = errors.Join(fmt.Errorf("%w: %d queued records lost", ErrFailed, t.stats.Lost), err)
 	}
 	return err
 }
