@@ -12,6 +12,7 @@ import (
 // Limits of what is written by hand.
 const (
 	maxFileLines     = 400
+	maxTestFileLines = 500 // tables of cases
 	maxFunctionLines = 60
 )
 
@@ -105,6 +106,8 @@ func f(a, b []byte) bool {
 	check(t, "function", "internal/p/x.go", long, []string{"long"})
 	check(t, "function", "internal/p/x_test.go", long, nil)
 	check(t, "file", "internal/p/x.go", "package p\n"+strings.Repeat("//\n", maxFileLines), []string{"lines"})
+	check(t, "file", "internal/p/x_test.go", "package p\n"+strings.Repeat("//\n", maxFileLines), nil)
+	check(t, "file", "internal/p/x_test.go", "package p\n"+strings.Repeat("//\n", maxTestFileLines), []string{"lines"})
 }
 
 // check runs one rule on a text.
@@ -269,7 +272,7 @@ func (f *file) calls(pkg string, names ...string) (found []finding) {
 }
 
 func longFile(f *file) []finding {
-	if f.lines <= maxFileLines {
+	if f.lines <= maxFileLines || f.test && f.lines <= maxTestFileLines {
 		return nil
 	}
 	return []finding{{f.path, f.path, "the file has " + strconv.Itoa(f.lines) + " lines"}}
