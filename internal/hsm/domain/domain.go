@@ -24,6 +24,10 @@ import (
 // KeySize is the size of a domain key in bytes.
 const KeySize = slab.KeySize
 
+// reservedKeys is how many keys find room without new memory, which the
+// module's sandbox gives in a weaker form only: 256 KiB.
+const reservedKeys = 8192
+
 // MaxDomains is how many domains one module holds.
 const MaxDomains = 512
 
@@ -85,7 +89,7 @@ func NewSet(cfg Config) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("domain: %w", err)
 	}
-	slab, err := slab.New()
+	slab, err := slab.New(reservedKeys)
 	if err != nil {
 		return nil, err
 	}

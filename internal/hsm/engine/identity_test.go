@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -99,7 +100,12 @@ func TestDateIsUTC(t *testing.T) {
 func TestSealAccessKeySecret(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	ref := sealedSecret(t, e, "AKIA", "test")
+	// FIPS 140-3, where it is enforced, knows no HMAC key of so few bits.
+	in := &proto.SealSecretRequest{Account: account, AccessKeyID: "AKIA", Secret: []byte("test")}
+	if _, status := e.SealAccessKeySecret(in, nil); (status == proto.StatusMalformed) != fips140.Enforced() {
+		t.Errorf("a secret of 4 characters: %v", status)
+	}
+	ref := sealedSecret(t, e, "AKIA", "test-test-test")
 	var h token.Header
 	if err := h.Parse(ref.Token); err != nil || h.Kind != token.KindSecret || h.Origin != token.OriginImported || h.Spec != 0 || h.Usage != 0 || h.MaterialID != [32]byte{} {
 		t.Errorf("%+v, %v", h, err)
@@ -113,7 +119,7 @@ func TestSealAccessKeySecret(t *testing.T) {
 		refused(t, proto.StatusMalformed)(e.SealAccessKeySecret(&in, nil))
 	}
 	bare := New(Config{Domains: newSet(t, false), Now: func() time.Time { return testTime }})
-	refused(t, proto.StatusUnknownDomain)(bare.SealAccessKeySecret(&proto.SealSecretRequest{Account: account, AccessKeyID: "AKIA", Secret: []byte("test")}, nil))
+	refused(t, proto.StatusUnknownDomain)(bare.SealAccessKeySecret(&proto.SealSecretRequest{Account: account, AccessKeyID: "AKIA", Secret: []byte("test-test-test")}, nil))
 	refused(t, proto.StatusUnknownDomain)(bare.CreateAccessKeySecret(&proto.CreateSecretRequest{Account: account, AccessKeyID: "AKIA"}, nil))
 }
 

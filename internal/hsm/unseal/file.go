@@ -139,7 +139,7 @@ func writeFile(path string, text []byte) (err error) {
 }
 
 func newFile(key *[KeySize]byte) (*File, error) {
-	s, err := slab.New()
+	s, err := slab.New(1)
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ const (
 	// KeySize is the size of a key in bytes.
 	KeySize = 32
 
-	chunkSize = 16 << 10
-	perChunk  = chunkSize / KeySize
+	pageSize = 4096
+	perPage  = pageSize / KeySize
 )
 
 // ErrErased says that a slab was erased: it holds no key any more.
@@ -34,26 +34,39 @@ type Ref int
 
 // Slab holds 256-bit keys. It is safe for concurrent use.
 type Slab struct {
-	mu     sync.RWMutex
-	chunks [][]byte
-	used   int
-	erased bool
-	secret bool // the kernel hides the pages from other processes
-	alloc  func() ([]byte, bool, error)
+	mu       sync.RWMutex
+	chunks   [][]byte
+	perChunk int // keys
+	used     int
+	erased   bool
+	secret   bool // the kernel hides the pages from other processes
+	alloc    func(size int) (chunk []byte, secret bool, err error)
 }
 
-// New returns a slab with room for 512 keys; it grows as needed. The error is
-// that of the kernel, when memory cannot be mapped or locked.
-func New() (*Slab, error) {
-	s := &Slab{alloc: allocate}
-	if err := s.grow(); err != nil {
-		return nil, err
+// New returns a slab with room for that many keys, or for fewer where the
+// kernel does not let this process lock so much memory (RLIMIT_MEMLOCK); it
+// grows as needed. The error is the kernel's, when not even one page can be
+// mapped and locked.
+func New(keys int) (*Slab, error) { return newSlab(keys, allocate) }
+
+func newSlab(keys int, alloc func(int) ([]byte, bool, error)) (*Slab, error) {
+	pages := max(1, (keys+perPage-1)/perPage)
+	for {
+		s := &Slab{perChunk: pages * perPage, alloc: alloc}
+		err := s.grow()
+		if err == nil {
+			return s, nil
+		}
+		if pages == 1 {
+			return nil, err
+		}
+		pages /= 2
 	}
-	return s, nil
 }
 
 // Hidden says whether the kernel hides the keys from other processes, root's
-// included (memfd_secret).
+// included (memfd_secret). A slab that has to grow after the module's sandbox
+// has closed gets locked memory only, and Hidden says so.
 func (s *Slab) Hidden() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -67,7 +80,7 @@ func (s *Slab) Put(key *[KeySize]byte) (Ref, error) {
 	if s.erased {
 		return 0, ErrErased
 	}
-	if s.used == len(s.chunks)*perChunk {
+	if s.used == len(s.chunks)*s.perChunk {
 		if err := s.grow(); err != nil {
 			return 0, err
 		}
@@ -115,12 +128,12 @@ func (s *Slab) Close() error {
 
 // cell returns the memory of ref. The caller holds the lock.
 func (s *Slab) cell(ref Ref) []byte {
-	at := int(ref) % perChunk * KeySize
-	return s.chunks[int(ref)/perChunk][at : at+KeySize]
+	at := int(ref) % s.perChunk * KeySize
+	return s.chunks[int(ref)/s.perChunk][at : at+KeySize]
 }
 
 func (s *Slab) grow() error {
-	chunk, secret, err := s.alloc()
+	chunk, secret, err := s.alloc(s.perChunk * KeySize)
 	if err != nil {
 		return err
 	}
@@ -131,28 +144,28 @@ func (s *Slab) grow() error {
 
 // allocate maps one chunk: secret memory where the kernel has it, else locked
 // anonymous memory.
-func allocate() (chunk []byte, secret bool, err error) {
-	if chunk, err = allocateSecret(); err == nil {
+func allocate(size int) (chunk []byte, secret bool, err error) {
+	if chunk, err = allocateSecret(size); err == nil {
 		return chunk, true, nil
 	}
-	chunk, err = allocateLocked()
+	chunk, err = allocateLocked(size)
 	return chunk, false, err
 }
 
-func allocateSecret() ([]byte, error) {
+func allocateSecret(size int) ([]byte, error) {
 	fd, err := unix.MemfdSecret(unix.O_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("slab: memfd_secret: %w", err)
 	}
 	defer unix.Close(fd) // the mapping keeps the memory
-	if err := unix.Ftruncate(fd, chunkSize); err != nil {
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
 		return nil, fmt.Errorf("slab: size secret memory: %w", err)
 	}
-	return protect(unix.Mmap(fd, 0, chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED))
+	return protect(unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED))
 }
 
-func allocateLocked() ([]byte, error) {
-	chunk, err := protect(unix.Mmap(-1, 0, chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON))
+func allocateLocked(size int) ([]byte, error) {
+	chunk, err := protect(unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON))
 	if err != nil {
 		return nil, err
 	}

@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func newSlab(t *testing.T) *Slab {
+const perChunk = 2 * perPage
+
+func testSlab(t *testing.T) *Slab {
 	t.Helper()
-	s, err := New()
+	s, err := New(perChunk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func key(i int) *[KeySize]byte {
 
 func TestPutGetGrow(t *testing.T) {
 	t.Parallel()
-	s := newSlab(t)
+	s := testSlab(t)
 	const n = 2*perChunk + 1
 	var refs []Ref
 	for i := range n {
@@ -63,7 +65,7 @@ func TestPutGetGrow(t *testing.T) {
 
 func TestErase(t *testing.T) {
 	t.Parallel()
-	s := newSlab(t)
+	s := testSlab(t)
 	var ref Ref
 	for i := range perChunk + 1 {
 		var err error
@@ -91,7 +93,7 @@ func TestErase(t *testing.T) {
 // TestConcurrent is for the race detector: readers, a writer, and an erasure.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
-	s := newSlab(t)
+	s := testSlab(t)
 	first, err := s.Put(key(1))
 	if err != nil {
 		t.Fatal(err)
@@ -143,8 +145,8 @@ func vmFlags(t *testing.T, chunk []byte) string {
 // TestLockedMemory checks what stands in for secret memory on kernels without.
 func TestLockedMemory(t *testing.T) {
 	t.Parallel()
-	s := &Slab{alloc: func() ([]byte, bool, error) { c, err := allocateLocked(); return c, false, err }}
-	if err := s.grow(); err != nil {
+	s, err := newSlab(1, func(size int) ([]byte, bool, error) { c, err := allocateLocked(size); return c, false, err })
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -167,7 +169,7 @@ func TestLockedMemory(t *testing.T) {
 // memfd_secret, Hidden must say so.
 func TestSecretMemory(t *testing.T) {
 	t.Parallel()
-	s := newSlab(t)
+	s := testSlab(t)
 	fd, err := unix.MemfdSecret(0)
 	if err != nil {
 		if s.Hidden() {
@@ -198,9 +200,9 @@ func TestSecretMemory(t *testing.T) {
 
 func TestNoMemory(t *testing.T) {
 	t.Parallel()
-	s := newSlab(t)
+	s := testSlab(t)
 	full := errors.New("memory is full")
-	s.alloc = func() ([]byte, bool, error) { return nil, false, full }
+	s.alloc = func(int) ([]byte, bool, error) { return nil, false, full }
 	for i := range perChunk {
 		if _, err := s.Put(key(i)); err != nil {
 			t.Fatal(err)
@@ -212,5 +214,32 @@ func TestNoMemory(t *testing.T) {
 	var got [KeySize]byte
 	if !s.Get(Ref(perChunk-1), &got) || got != *key(perChunk - 1) {
 		t.Error("a failed Put harmed another key")
+	}
+}
+
+// TestLittleMemory: a slab is as large as the kernel allows, a page at least.
+func TestLittleMemory(t *testing.T) {
+	t.Parallel()
+	full := errors.New("memory is full")
+	limited := func(limit int) func(int) ([]byte, bool, error) {
+		return func(size int) ([]byte, bool, error) {
+			if size > limit {
+				return nil, false, full
+			}
+			return allocate(size)
+		}
+	}
+	s, err := newSlab(64*perPage, limited(20*pageSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.perChunk != 16*perPage || len(s.chunks[0]) != 16*pageSize {
+		t.Errorf("room for %d keys", s.perChunk)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := newSlab(64*perPage, limited(0)); !errors.Is(err, full) {
+		t.Errorf("without memory: %v", err)
 	}
 }
