@@ -166,6 +166,22 @@ func TestModuleIsGuarded(t *testing.T) {
 	}
 }
 
+// A package says what it owns and what it must never do.
+func TestPackageComments(t *testing.T) {
+	t.Parallel()
+	documented := map[string]bool{}
+	for _, f := range product(t) {
+		if !f.test {
+			documented[f.dir()] = documented[f.dir()] || f.ast.Doc != nil
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(documented)) {
+		if !documented[dir] {
+			t.Errorf("package %s has no comment", dir)
+		}
+	}
+}
+
 // Operations have their file's name only once, so that it finds them.
 func TestOperationFilesAreUnique(t *testing.T) {
 	t.Parallel()

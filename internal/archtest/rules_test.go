@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // Limits of what is written by hand.
@@ -31,6 +32,7 @@ var rules = map[string]func(f *file) []finding{
 	"print":    prints,
 	"random":   weakRandomness,
 	"compare":  variableTimeComparisons,
+	"promise":  promises,
 	"file":     longFile,
 	"function": longFunctions,
 }
@@ -98,6 +100,7 @@ func f(a, b []byte) bool {
 	} {
 		check(t, name, "internal/sigv4/x.go", body, want)
 	}
+	check(t, "promise", "internal/p/x.go", "package p\n// TO"+"DO(me): later\n// mathTO"+"DOs\n", []string{"a comment says"})
 	check(t, "sleep", "internal/sigv4/x_test.go", body, []string{"time.Sleep"})
 	check(t, "sleep", "internal/sigv4/x_test.go", strings.Replace(body, `"time"`, `"time"; _ "testing/synctest"`, 1), nil)
 	check(t, "print", "cmd/trent/x.go", body, nil)
@@ -268,6 +271,20 @@ func (f *file) calls(pkg string, names ...string) (found []finding) {
 		}
 		return true
 	})
+	return found
+}
+
+// promises: what is not done is an issue, not a comment.
+func promises(f *file) (found []finding) {
+	for _, group := range f.ast.Comments {
+		for _, comment := range group.List {
+			for _, word := range []string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"} {
+				if slices.Contains(strings.FieldsFunc(comment.Text, func(c rune) bool { return !unicode.IsLetter(c) }), word) {
+					found = append(found, f.find(comment, word, "a comment says "+word))
+				}
+			}
+		}
+	}
 	return found
 }
 
