@@ -108,8 +108,8 @@ func (s *Slab) Erase() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erased = true
-	for _, chunk := range s.chunks {
-		clear(chunk)
+	for ref := range s.used { // the pages behind were never touched
+		clear(s.cell(Ref(ref)))
 	}
 }
 
