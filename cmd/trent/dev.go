@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/hsm/client"
+	"trent/internal/hsm/supervisor"
+	"trent/internal/node"
 )
 
 const devUsage = `trent dev starts a server for development, with the crypto module as its
@@ -127,8 +130,9 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		defer stop()
 	}
-	n, err := openNode(ctx, nodeConfig{
-		data: f.data, dev: true, mode: mode, hsmSocket: f.hsm, hsmBinary: f.hsmBinary, rotateEvery: f.rotation, log: log,
+	n, err := node.Open(ctx, node.Config{
+		Data: f.data, Dev: true, Audit: mode, RotateEvery: f.rotation, Log: log,
+		Module: func(fresh bool) (client.Source, error) { return f.module(fresh, log) },
 	})
 	if err != nil {
 		listener.Close()
@@ -136,8 +140,8 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	// Scripts read this line: docs and tests rely on its form.
 	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
-	err = n.serve(ctx, listener, "dev", f.http2)
-	if closeErr := n.close(); err == nil {
+	err = n.Serve(ctx, listener, "dev", f.http2)
+	if closeErr := n.Close(); err == nil {
 		err = closeErr
 	}
 	return err
@@ -162,11 +166,27 @@ func serveProfiles(addr string, log *slog.Logger) (stop func(), err error) {
 	return func() { server.Close() }, nil
 }
 
-// hsmProgram is the trent-hsm beside this program.
-func hsmProgram() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
+// module is the crypto module that the flags name: one that runs already, or a
+// child with its key file in the data folder.
+func (f *devFlags) module(fresh bool, log *slog.Logger) (client.Source, error) {
+	if f.hsm != "" {
+		return supervisor.NewSocket(f.hsm, log), nil
 	}
-	return filepath.Join(filepath.Dir(self), "trent-hsm"), nil
+	program := f.hsmBinary
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		program = filepath.Join(filepath.Dir(self), "trent-hsm")
+	}
+	keyFile := filepath.Join(f.data, "module", "key")
+	child := supervisor.NewChild(program, []string{"--key-file", keyFile, "--dev"}, log)
+	if fresh {
+		if err := os.MkdirAll(filepath.Dir(keyFile), 0o700); err != nil {
+			return nil, err
+		}
+		child.First("--create-key-file")
+	}
+	return child, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ const childFD = 3
 type Child struct {
 	path     string
 	args     []string
+	first    []string // further arguments of the first start
 	log      *slog.Logger
 	restarts restarts
 	started  bool
@@ -41,6 +43,13 @@ type Child struct {
 // goes to log.
 func NewChild(path string, args []string, log *slog.Logger) *Child {
 	return &Child{path: path, args: args, log: log}
+}
+
+// First adds arguments for the first start only: to make a key file, which a
+// restart must never do.
+func (c *Child) First(args ...string) *Child {
+	c.first = args
+	return c
 }
 
 // Connect starts the module, after the one before it has ended. From the
@@ -109,7 +118,9 @@ func (c *Child) start() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(c.path, append(append([]string(nil), c.args...), "--fd", fmt.Sprint(childFD))...)
+	args := slices.Concat(c.args, c.first, []string{"--fd", fmt.Sprint(childFD)})
+	c.first = nil
+	cmd := exec.Command(c.path, args...)
 	cmd.Env = []string{}
 	cmd.Stderr = &lines{log: c.log}
 	cmd.ExtraFiles = []*os.File{theirs}
