@@ -128,7 +128,8 @@ lists operations and parameters.
 	return b.Bytes()
 }
 
-//go:generate go test -count=1 -run TestSpine|TestOperationsPage -update
+//go:generate go test -count=1 -run TestSpine -update
+//go:generate go test -count=1 -run TestOperationsPage -update
 
 // TestOperationsPage checks that docs/operations.md is current and that every
 // operation either works with the Go SDK, which knows all, or is refused.

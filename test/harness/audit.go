@@ -42,6 +42,18 @@ func (r *AuditRecord) Text(path ...string) string {
 	return s
 }
 
+// Keys returns the ARNs of the record's resources.
+func (r *AuditRecord) Keys() (arns []string) {
+	resources, _ := r.Members["resources"].([]any)
+	for _, resource := range resources {
+		if m, ok := resource.(map[string]any); ok {
+			arn, _ := m["ARN"].(string)
+			arns = append(arns, arn)
+		}
+	}
+	return arns
+}
+
 // ReadAudit reads the trail of a data folder and checks its framing: lengths,
 // checksums, the chain of hashes, and sequence numbers without gaps.
 func ReadAudit(data string) ([]AuditRecord, error) {

@@ -149,12 +149,7 @@ func compareRecord(t *testing.T, r *harness.AuditRecord, m made) {
 	if r.Text("eventTime") == "" {
 		t.Errorf("%s: no eventTime", m.operation)
 	}
-	var arns []string
-	resources, _ := r.Members["resources"].([]any)
-	for _, resource := range resources {
-		arn, _ := resource.(object)["ARN"].(string)
-		arns = append(arns, arn)
-	}
+	arns := r.Keys()
 	if !slices.Equal(arns, m.arns) {
 		t.Errorf("%s %s: the resources are %v, want %v", m.operation, m.code, arns, m.arns)
 	}

@@ -80,7 +80,7 @@ func (w *world) constraints() []badInput {
 			message: oneError + "'alias/ward 7' at 'aliasName'" + unlike("satisfy regular expression pattern: "+aliasPattern)},
 		{name: "long name", operation: "CreateAlias", body: in(object{"AliasName": "alias/" + strings.Repeat("n", 251), "TargetKeyId": w.key}), code: validation,
 			message: oneError + "'alias/" + strings.Repeat("n", 251) + "' at 'aliasName'" + unlike("have length less than or equal to 256")},
-		{name: "nothing after the prefix", operation: "CreateAlias", body: in(object{"AliasName": "alias/", "TargetKeyId": w.key}), code: validation, message: "…"},
+		{name: "nothing after the prefix", operation: "CreateAlias", body: in(object{"AliasName": "alias/", "TargetKeyId": w.key}), code: "InvalidAliasNameException", message: "…"},
 		{name: "no name", operation: "DeleteAlias", body: "{}", code: validation, message: oneError + "null at 'aliasName'" + notNull},
 		{name: "an ARN for a name", operation: "DeleteAlias", body: in(object{"AliasName": w.account + "alias/taken"}), code: validation, message: "…"},
 	}
