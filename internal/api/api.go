@@ -104,7 +104,8 @@ type Request interface {
 	Validate() error
 	// AppendAudit appends requestParameters of the audit record: a JSON object
 	// of the members that may be recorded, in lowerCamel, or null if there are
-	// none. It works on requests that are not valid, too.
+	// none. It works on requests that are not valid, too, and appends at most
+	// about twice the bytes of the request's body.
 	AppendAudit(dst []byte) []byte
 	// Wipe overwrites the sensitive bytes.
 	Wipe()
@@ -145,6 +146,7 @@ var (
 // Decode reads the request of op from a body. It checks the JSON and its
 // types, not the constraints: Validate does. Errors are *awsjson.Error, which
 // the wire answers with SerializationException. Unknown members are skipped.
+// The request holds no part of body, so that the caller can wipe it.
 //
 // An empty body is refused: clients send at least {} (AWS's own do, and no
 // recorded answer of AWS accepts less).

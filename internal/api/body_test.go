@@ -72,11 +72,15 @@ func (o *object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
 		value, err := json.Marshal(o.values[name])
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&b, "%q:%s", name, value)
+		fmt.Fprintf(&b, "%s:%s", key, value)
 	}
 	b.WriteByte('}')
 	return []byte(b.String()), nil

@@ -198,6 +198,9 @@ func FuzzDecode(f *testing.F) {
 		if !json.Valid(audit) || !bytes.Equal(audit, again.AppendAudit(nil)) {
 			t.Fatalf("%s: audit %s", op, audit)
 		}
+		if len(audit) > 2*len(body)+512 {
+			t.Fatalf("%s: %d bytes of audit for a body of %d", op, len(audit), len(body))
+		}
 		r.Wipe()
 	})
 }

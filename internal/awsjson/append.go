@@ -25,7 +25,7 @@ func AppendString(dst []byte, v string) []byte {
 			i += size
 			continue
 		}
-		if c < 0x20 || c == '"' || c == '\\' || c == 0x7f {
+		if c < 0x20 || c == '"' || c == '\\' {
 			dst = appendEscape(append(dst, v[start:i]...), c)
 			start = i + 1
 		}
