@@ -119,7 +119,7 @@ func TestAppend(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ got, want string }{
 		{string(AppendString(nil, "")), `""`},
-		{string(AppendString(nil, "a\"\\/\b\f\n\r\t\x00\x1f\x7f")), `"a\"\\/\b\f\n\r\t\u0000\u001f`+"\x7f\""},
+		{string(AppendString(nil, "a\"\\/\b\f\n\r\t\x00\x1f\x7f")), `"a\"\\/\b\f\n\r\t\u0000\u001f` + "\x7f\""},
 		{string(AppendString(nil, "é\U0001f600\xffz\xc3")), "\"é\U0001f600\ufffdz\ufffd\""},
 		{string(AppendBlob(nil, nil)), `""`},
 		{string(AppendBlob([]byte("x"), []byte{0xfb, 0xff})), `x"+/8="`},
