@@ -29,8 +29,9 @@ import (
 )
 
 // maxAttempts bounds how often a mutation is tried whose key changes between
-// its authorization and its commit.
-const maxAttempts = 32
+// its authorization and its commit. This process's own mutations of a key wait
+// for each other (see locks), so a second attempt is rare.
+const maxAttempts = 8
 
 // Config is what a pipeline is made of.
 type Config struct {
@@ -49,6 +50,7 @@ type Config struct {
 type Pipeline struct {
 	Config
 	ids        audit.IDs
+	locks      locks
 	strangers  *sampler
 	signatures sigv4.Options
 }
@@ -137,6 +139,12 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (api.
 func (p *Pipeline) attempt(ctx context.Context, c *call.Call, in api.Request) (api.Response, error) {
 	if err := p.admit(ctx, c, in); err != nil {
 		return nil, err
+	}
+	if k := c.Key(); k != nil && c.Row.Mutates {
+		defer p.locks.lock(k)()
+		if err := p.admit(ctx, c, in); err != nil { // the key as it is now
+			return nil, err
+		}
 	}
 	return api.Dispatch(ctx, p.Operations, c, in)
 }

@@ -49,8 +49,6 @@ func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAlias
 		return err
 	}
 	// The key's revision is a condition: it may have become pending deletion.
-	// Writing it anew would serialize the aliases of one key, so two at the
-	// limit can both succeed.
 	cmps := []store.Cmp{{Key: path}, {Key: record.KeyPath(k.Region, k.Account, k.ID), Mod: store.Rev(k.Revision)}}
 	return c.Commit(ctx, o.Store, cmps, []store.Op{
 		{Key: path, Value: value},
