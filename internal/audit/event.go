@@ -65,7 +65,8 @@ type Resource struct {
 	ARN       string
 }
 
-// Field is one further member of additionalEventData.
+// Field is one further member of additionalEventData. Its name is one of the
+// service's own, of letters, never a caller's.
 type Field struct{ Name, Value string }
 
 // TLSDetails says how the connection was protected. Empty members are left out.
@@ -176,10 +177,11 @@ func closeObject(dst []byte, start int) []byte {
 	return append(dst, '}')
 }
 
+// appendName appends a member's name, which needs no escaping.
 func appendName(dst []byte, name string) []byte {
-	dst = append(dst, ',')
-	dst = awsjson.AppendString(dst, name)
-	return append(dst, ':')
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	return append(dst, `":`...)
 }
 
 func appendMember(dst []byte, name, value string) []byte {

@@ -43,7 +43,7 @@ func TestEventJSON(t *testing.T) {
 	silent.ErrorCode = "InvalidCiphertextException"
 	reEncrypt := minimal
 	reEncrypt.Resources = []Resource{{"1", "arn:1"}, {"2", "arn:2"}}
-	reEncrypt.Additional = []Field{{"source \"x\"", "y"}}
+	reEncrypt.Additional = []Field{{"customKeyStoreId", "\"y\""}}
 	service := minimal
 	service.UserIdentity = UserIdentity{AccountID: "1", InvokedBy: "AWS Internal"}
 	service.Type, service.ServiceEventDetails, service.ReadOnly = TypeServiceEvent, []byte(`{"keyId":"k"}`), false
@@ -70,7 +70,7 @@ func TestEventJSON(t *testing.T) {
 			`"errorMessage":"User: \"a\\b\"\n is not authorized","requestParameters":null,"responseElements":null,"requestID":"q","eventID":"e","readOnly":true,"resources":[],` + end},
 		"error without message": {silent, start + `,"userAgent":"","errorCode":"InvalidCiphertextException","requestParameters":null,"responseElements":null,` +
 			`"requestID":"q","eventID":"e","readOnly":true,"resources":[],` + end},
-		"two resources": {reEncrypt, start + `,"userAgent":"","requestParameters":null,"responseElements":null,"additionalEventData":{"source \"x\"":"y"},"requestID":"q","eventID":"e",` +
+		"two resources": {reEncrypt, start + `,"userAgent":"","requestParameters":null,"responseElements":null,"additionalEventData":{"customKeyStoreId":"\"y\""},"requestID":"q","eventID":"e",` +
 			`"readOnly":true,"resources":[{"accountId":"1","type":"AWS::KMS::Key","ARN":"arn:1"},{"accountId":"2","type":"AWS::KMS::Key","ARN":"arn:2"}],` + end},
 		"service event": {service, `{"eventVersion":"1.11","userIdentity":{"accountId":"1","invokedBy":"AWS Internal"},"eventTime":"1970-01-01T00:00:00Z",` +
 			`"eventSource":"kms.amazonaws.com","eventName":"GenerateRandom","awsRegion":"r","sourceIPAddress":"","userAgent":"","requestParameters":null,` +

@@ -40,6 +40,9 @@ type file interface {
 	// Sync is fdatasync: everything whose Write returned before survives a
 	// loss of power.
 	Sync() error
+	// startWriteback asks the kernel to begin writing that range to the disk,
+	// and does not wait: it makes a later Sync short and promises nothing.
+	startWriteback(offset, n int64)
 	Truncate(size int64) error
 }
 
@@ -137,4 +140,15 @@ func (f osFile) Sync() error {
 		}
 	})
 	return errors.Join(err, syncErr)
+}
+
+func (f osFile) startWriteback(offset, n int64) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	// Not every file system can; what is not begun here is done by Sync.
+	_ = conn.Control(func(fd uintptr) {
+		_ = unix.SyncFileRange(int(fd), offset, n, unix.SYNC_FILE_RANGE_WRITE)
+	})
 }

@@ -288,4 +288,6 @@ func (f *memFile) Truncate(size int64) error {
 	return nil
 }
 
+func (f *memFile) startWriteback(int64, int64) {}
+
 func (f *memFile) Close() error { return nil }

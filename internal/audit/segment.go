@@ -13,6 +13,11 @@ var errSync = errors.New("sync")
 func epochName(epoch uint64) string    { return fmt.Sprintf("%08d", epoch) }
 func segmentName(number uint64) string { return fmt.Sprintf("%08d.log", number) }
 
+// writebackBytes is how much may gather, where appends do not sync, before the
+// kernel is asked to begin writing it: the sync at a segment's end, for which
+// all appends wait, would otherwise have the whole segment to write.
+const writebackBytes = 1 << 20
+
 // segmentWriter appends to the segments of one epoch. It is used by one
 // goroutine at a time.
 type segmentWriter struct {
@@ -24,6 +29,7 @@ type segmentWriter struct {
 	size     int64     // whole records and header
 	torn     bool      // f may hold more than size: a write failed
 	dirty    bool      // f may hold something that is not synced
+	started  int64     // up to here the kernel was asked to write f back
 	broken   error     // a sync failed
 }
 
@@ -53,6 +59,10 @@ func (w *segmentWriter) append(records []byte, sync, pinned bool) (syncs uint64,
 	w.size += int64(len(records))
 	if sync {
 		return syncs + 1, w.sync()
+	}
+	if n := w.size - w.started; n >= writebackBytes {
+		w.f.startWriteback(w.started, n)
+		w.started = w.size
 	}
 	return syncs, nil
 }
@@ -122,7 +132,7 @@ func (w *segmentWriter) next() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("audit: make segment: %w", err), f.Close())
 	}
-	w.f, w.id, w.size, w.torn, w.dirty = f, id, headerBytes, false, false
+	w.f, w.id, w.size, w.started, w.torn, w.dirty = f, id, headerBytes, 0, false, false
 	return nil
 }
 

@@ -25,13 +25,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// conns is a source of given connections; after the last it waits for the end.
+// conns is a source of given connections.
 type conns []io.ReadWriteCloser
 
-func (c *conns) Connect(ctx context.Context, _ bool) (io.ReadWriteCloser, error) {
+func (c *conns) Connect(context.Context, bool) (io.ReadWriteCloser, error) {
 	if len(*c) == 0 {
-		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, io.EOF
 	}
 	conn := (*c)[0]
 	*c = (*c)[1:]
@@ -60,7 +59,11 @@ func start(tb testing.TB, source client.Source, hook func(context.Context, *clie
 		cancel()
 		<-ended
 	})
-	<-ran
+	select {
+	case <-ran:
+	case <-ended:
+		tb.Fatal("connection lost before the hook ran")
+	}
 	return c
 }
 

@@ -64,7 +64,7 @@ func rangeOneRevision(t *testing.T, e Engine) {
 	s := e.open(t)
 	write := func(n int) {
 		var ops []store.Op
-		for i := range 50 {
+		for i := range 20 {
 			ops = append(ops, putOp(fmt.Sprintf("k%02d", i), strconv.Itoa(n)))
 		}
 		apply(t, s, ops...)
@@ -81,7 +81,7 @@ func rangeOneRevision(t *testing.T, e Engine) {
 				default:
 				}
 				kvs, _, rev, err := s.Range(t.Context(), nil, nil, 100)
-				if err != nil || len(kvs) != 50 {
+				if err != nil || len(kvs) != 20 {
 					t.Errorf("Range: %d keys, %v", len(kvs), err)
 					return
 				}
@@ -94,7 +94,7 @@ func rangeOneRevision(t *testing.T, e Engine) {
 			}
 		})
 	}
-	for n := 2; n <= 60; n++ {
+	for n := 2; n <= 30; n++ {
 		write(n)
 	}
 	close(done)

@@ -3,6 +3,7 @@
 package servertest
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -52,7 +53,7 @@ func serve(keyFile string, fd int) int {
 		return exit.Usage
 	}
 	file, err := unseal.OpenFile(keyFile)
-	if os.IsNotExist(err) {
+	if errors.Is(err, os.ErrNotExist) {
 		file, err = unseal.CreateFile(keyFile)
 	}
 	if err != nil {
