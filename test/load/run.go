@@ -140,8 +140,8 @@ func (p *plan) alternate(r *report, servers []*server, requests map[*server]map[
 			r.Phases = append(r.Phases, measured)
 			rounds[s] = append(rounds[s], measured)
 		}
-		fmt.Fprintf(os.Stderr, "\r%-20s %2d connections, round %d of %d ", operation, conns, round+1, p.rounds)
 	}
+	fmt.Fprintf(os.Stderr, "measured %s over %d connections\n", operation, conns)
 	null := rounds[servers[0]]
 	for _, s := range servers {
 		r.Rows = append(r.Rows, newRow(rounds[s], null))

@@ -28,7 +28,7 @@ const startTimeout = 30 * time.Second
 
 // startTrent starts trent dev, built in the folder bin, on a data folder.
 func startTrent(name, bin, data string, flags ...string) (*server, error) {
-	args := append([]string{"dev", "--listen", "127.0.0.1:0", "--data", data, "--max-keys", "100000000"}, flags...)
+	args := append([]string{"dev", "--listen", "127.0.0.1:0", "--data", data}, flags...)
 	return startServer(name, exec.Command(filepath.Join(bin, "trent"), args...))
 }
 
