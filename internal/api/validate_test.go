@@ -222,9 +222,9 @@ func TestLengthShortcut(t *testing.T) {
 // message without end.
 func TestMessagesAreBounded(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("ä", 10000)
+	long := "x" + strings.Repeat("ä", 10000) // the limit falls into a character
 	got := validate(t, OpDescribeKey, marshal(t, map[string]any{"KeyId": long}))
-	want := one("Value '" + long[:echoLimit] + "...' at 'keyId' failed to satisfy constraint: Member must have length less than or equal to 2048")
+	want := one("Value '" + long[:echoLimit-1] + "...' at 'keyId' failed to satisfy constraint: Member must have length less than or equal to 2048")
 	if got != want {
 		t.Errorf("got %d bytes, want %d", len(got), len(want))
 	}

@@ -23,6 +23,7 @@ func TestSkipAccepts(t *testing.T) {
 		`""`, `"a\"\\\/\b\f\n\r\tz"`, `"\u00e9\uD83D\uDE00"`, "\"\u00e9\U0001f600\"",
 		`{"a":1,"A":1,"aa":null}`, `[null,[null]]`,
 		strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth),
+		"[" + strings.Repeat(`[],{},[0],{"a":0},`, MaxDepth) + "[]]", // siblings are not depth
 		`{"n0":0,"n1":0,"n2":0,"n3":0,"n4":0,"n5":0,"n6":0,"n7":0,"n8":0,"n9":0,"n10":0,"n11":0,"n12":0,"n13":0}`,
 	} {
 		if err := skip(data); err != nil {
@@ -64,6 +65,7 @@ func TestSkipRefuses(t *testing.T) {
 		`"\ude00\ud83d"`:              {1, "lone surrogate"},
 		"\"a\nb\"":                    {2, "control character in a string"},
 		"\"a\x00b\"":                  {2, "control character in a string"},
+		"\"a\x1fb\"":                  {2, "control character in a string"},
 		"\"ab\xff\"":                  {3, "invalid UTF-8"},
 		"\"\xed\xa0\x80\"":            {1, "invalid UTF-8"},
 		"\ufeff{}":                    {0, "expected a value"},
