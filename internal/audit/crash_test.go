@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,33 @@ func TestPowerLoss(t *testing.T) {
 	}
 	if n, lost := powerLoss(t, Strict, true, total); lost != n {
 		t.Errorf("strict with a sync that does nothing: %d of %d lost, want all", lost, n)
+	}
+}
+
+// With Relaxed a loss of power takes at most the newest segment's end: what
+// stands before it was synced when that segment was begun, so the trail opens.
+func TestPowerLossTakesTheNewestSegmentOnly(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{NoWait, Relaxed} {
+		m := newMemFS()
+		trail := openMem(t, m, mode, func(o *Options) { o.SegmentBytes, o.QueueBytes = 500, 1 })
+		all := numbered("n", 50)
+		mustAppend(t, trail, all...)
+		before := 0
+		for _, path := range m.segments()[:len(m.segments())-1] {
+			before += strings.Count(string(m.content(path)), `{"n":`)
+		}
+		left := m.losePower()
+		mustClose(t, trail)
+		if before == 0 {
+			t.Fatalf("%v: no segment is full", mode)
+		}
+		again := openMem(t, left, mode)
+		mustClose(t, again)
+		got := readAll(t, left)
+		if len(got) < before || !slices.Equal(got, all[:len(got)]) {
+			t.Errorf("%v: %d records are left, want at least %d", mode, len(got), before)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -135,6 +136,18 @@ func TestRearrangedTrailIsFound(t *testing.T) {
 			one := bytes.Clone(c[headerBytes : headerBytes+record])
 			copy(c[headerBytes:], c[headerBytes+record:headerBytes+2*record])
 			copy(c[headerBytes+record:], one)
+			return c
+		}),
+		"record rewritten with its checksum": edit(first, func(c []byte) []byte {
+			r := c[headerBytes : headerBytes+record]
+			r[record-2] ^= 1
+			binary.BigEndian.PutUint32(r[4:], crc32c(r[prefixBytes:]))
+			return c
+		}),
+		"last record of a segment rewritten with its checksum": edit(first, func(c []byte) []byte {
+			r := c[len(c)-record:]
+			r[record-2] ^= 1
+			binary.BigEndian.PutUint32(r[4:], crc32c(r[prefixBytes:]))
 			return c
 		}),
 		"segment removed":  func(m *memFS) { delete(m.entries, second) },

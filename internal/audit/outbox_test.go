@@ -310,6 +310,24 @@ func startAfterCrash(t *testing.T, s store.Store, mode Mode, p crashPoint) {
 	}
 }
 
+// A killed process leaves a record that no loss of power may take any more
+// once the next start has deleted its row, though that start did not write it.
+func TestRecordOfAKilledRunIsSyncedBeforeItsRowIsDeleted(t *testing.T) {
+	t.Parallel()
+	m, s := newMemFS(), openStore(t)
+	events := mutate(t, s, region, &IDs{}, 3)
+	trail := openMem(t, m, Relaxed)
+	mustAppend(t, trail, events...) // written, not synced
+	killed := m.kill()
+	mustClose(t, trail)
+	trail = openMem(t, killed, Relaxed)
+	mustDrain(t, s, trail)
+	left := killed.losePower()
+	mustClose(t, trail)
+	mustClose(t, openMem(t, left, Relaxed))
+	eachOnce(t, left, events)
+}
+
 // A delete whose outcome is unknown, or that fails, is tried again without a
 // second record, however much is appended meanwhile; and until it is done no
 // new segment is begun, so that the next start would find the records.
