@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "dev":
 		err = dev(ctx, args, stdout, stderr)
 	case "version", "--version":
-		fmt.Fprintln(stdout, "trent", versionText())
+		fmt.Fprintln(stdout, "trent", version())
 	case "help", "--help", "-h":
 		if len(args) > 0 && args[0] == "dev" {
 			err = dev(ctx, []string{"--help"}, stdout, stdout)
@@ -80,15 +80,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // errUsage marks errors of the command line.
 var errUsage = errors.New("wrong usage")
 
-// version is set by the linker (see the Makefile); a plain go build has none.
-var version string
-
-func versionText() string {
-	if version != "" {
-		return version
+// version is the program's version and commit, as the Go toolchain stamped them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value[:min(12, len(s.Value))]
+		}
 	}
-	return "unknown"
+	return v
 }
