@@ -145,7 +145,9 @@ func (f *file) under(folders ...string) bool {
 }
 
 // forTests reports whether the file belongs to tests, or to what they are made of.
-func (f *file) forTests() bool { return f.test || f.under("test", "internal/store/storetest", "internal/hsm/server/servertest") }
+func (f *file) forTests() bool {
+	return f.test || f.under("test", "internal/store/storetest", "internal/hsm/server/servertest")
+}
 
 // initFunctions: what runs before main cannot fail, be tested, or be ordered.
 func initFunctions(f *file) (found []finding) {
