@@ -82,12 +82,14 @@ func pointer[F any](v *lossyVFS, f F) uintptr {
 }
 
 // registerVFS makes v known to SQLite. TLS is the type of the first argument
-// of every function of the translated SQLite; it is inferred here, and a zero
-// one made by reflection, because naming it would take an import of the
+// of every function of the translated SQLite; it is inferred here, and one is
+// made by reflection, because naming it would take an import of the
 // translator's C library.
 func registerVFS[TLS any](v *lossyVFS, initialize func(TLS) int32, malloc func(TLS, int32) uintptr,
 	find func(TLS, uintptr) uintptr, register func(TLS, uintptr, int32) int32) {
-	tls := reflect.New(reflect.TypeFor[TLS]().Elem()).Interface().(TLS)
+	thread := reflect.New(reflect.TypeFor[TLS]().Elem())
+	thread.Elem().FieldByName("ID").SetInt(-1) // 0 stands for nobody in SQLite's mutexes
+	tls := thread.Interface().(TLS)
 	initialize(tls)
 	real := find(tls, 0)
 	name := malloc(tls, int32(len(lossyName)+1))
