@@ -338,6 +338,8 @@ func TestAuthenticButWrong(t *testing.T) {
 		"number 0":                   {9, []generation{gen(0, 2), gen(1, 2), gen(2, 1)}, keys{0: {}, 1: &key1, 2: &key2}, false},
 		"no generations":             {9, nil, keys{}, false},
 		"unknown state":              {9, []generation{gen(1, 3), gen(2, 1)}, keys{1: &key1, 2: &key2}, false},
+		"an earlier epoch":           {1, []generation{gen(1, 2), gen(2, 1)}, keys{1: &key1, 2: &key2}, false},
+		"another of the same epoch":  {2, []generation{gen(1, 2), gen(2, 1)}, keys{1: &key1, 2: &key2}, false},
 		"does not follow":            {3, []generation{gen(1, 2), gen(2, 1)}, keys{1: &key1, 2: &key2}, false},
 	} {
 		probe := newSet(t, false, s.cfg.Providers...)

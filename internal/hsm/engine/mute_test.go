@@ -129,11 +129,15 @@ func TestSelfTestFails(t *testing.T) {
 	}
 }
 
-// switchable is crypto/rand until it is broken; then it yields zeros.
-type switchable struct{ broken atomic.Bool }
+// switchable is crypto/rand until it is broken; then it yields zeros, to reads
+// of that size if one is set.
+type switchable struct {
+	broken atomic.Bool
+	size   int
+}
 
 func (s *switchable) Read(p []byte) (int, error) {
-	if s.broken.Load() {
+	if s.broken.Load() && (s.size == 0 || s.size == len(p)) {
 		clear(p)
 		return len(p), nil
 	}
@@ -189,6 +193,43 @@ func TestRandomSourceFailsInEachCommand(t *testing.T) {
 			t.Errorf("%s: %v with %d bytes", name, status, len(out))
 		}
 	}
+}
+
+// TestNothingStaysInAnAnswer: a data key is in the answer already when the
+// nonce fails; it is overwritten there.
+func TestNothingStaysInAnAnswer(t *testing.T) {
+	t.Parallel()
+	source := &switchable{size: 16} // nonces only
+	e := newEngine(t, func(c *Config) { c.Rand = source })
+	key := defaultKey(t, e)
+	source.broken.Store(true)
+	encrypt(t, e, key, [32]byte{}, []byte("p"))
+	dst := make([]byte, 0, 1024)
+	refused(t, proto.StatusMute)(e.GenerateDataKey(&proto.GenerateDataKeyRequest{Key: key, Bytes: 256}, dst))
+	if got := dst[:cap(dst)]; !bytes.Equal(got[4:], make([]byte, len(got)-4)) {
+		t.Errorf("%x stays", got)
+	}
+}
+
+// readFunc makes an io.Reader of a function.
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestMuteDuringCommand: the engine goes mute while a command is at work; the
+// command's answer does not leave any more.
+func TestMuteDuringCommand(t *testing.T) {
+	t.Parallel()
+	var e *Engine
+	e = newEngine(t, func(c *Config) {
+		c.Rand = readFunc(func(p []byte) (int, error) {
+			if len(p) == 100 {
+				e.Mute("during a command")
+			}
+			return rand.Read(p)
+		})
+	})
+	refused(t, proto.StatusMute)(e.GenerateRandom(&proto.GenerateRandomRequest{Bytes: 100}, nil))
 }
 
 func TestRandomSourceErr(t *testing.T) {
