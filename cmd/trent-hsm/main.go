@@ -19,6 +19,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"trent/internal/harden"
 	"trent/internal/hsm/domain"
 	"trent/internal/hsm/engine"
 	"trent/internal/hsm/sandbox"
@@ -54,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // serve opens what the module needs, closes everything else, and serves.
 func serve(o options, log *slog.Logger) int {
-	if err := sandbox.Harden(); err != nil {
+	if err := harden.Process(); err != nil {
 		log.Error("cannot protect memory", "error", err)
 		return exit.Sandbox
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"trent/internal/harden"
 	"trent/internal/hsm/sandbox"
 	"trent/internal/hsm/selftest"
 	"trent/internal/hsm/supervisor/exit"
@@ -28,7 +29,7 @@ func selfTest(stdout io.Writer) int {
 		report("FIPS 140-3 mode, module "+fips140.Version(), nil)
 	}
 	report("known answers", selftest.Run(nil))
-	if err := sandbox.Harden(); err != nil {
+	if err := harden.Process(); err != nil {
 		report("harden", err)
 		return status
 	}

@@ -271,6 +271,14 @@ func (m *Manager) Region(ctx context.Context, name string) (*Region, error) {
 	return m.make(ctx, name)
 }
 
+// Offers reports whether Region would find, or make, a Region.
+func (m *Manager) Offers(name string) bool {
+	m.mu.RLock()
+	r, n := m.regions[name], len(m.regions)
+	m.mu.RUnlock()
+	return name != Global && (r != nil || m.Dev && n < maxDevRegions && isRegion(name))
+}
+
 func (m *Manager) make(ctx context.Context, name string) (*Region, error) {
 	m.making.Lock()
 	defer m.making.Unlock()

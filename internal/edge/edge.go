@@ -205,4 +205,3 @@ func tlsDetails(r *http.Request) *audit.TLSDetails {
 		ClientProvidedHostHeader: r.Host, KeyExchange: r.TLS.CurveID.String(),
 	}
 }
-

@@ -6,8 +6,7 @@ import (
 
 	"trent/internal/apierr"
 	"trent/internal/call"
-	"trent/internal/domains"
-	hsmidentity "trent/internal/hsm/client/identity"
+	"trent/internal/identity"
 	"trent/internal/sigv4"
 	"trent/internal/wire"
 )
@@ -30,10 +29,7 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 	if err != nil {
 		return err
 	}
-	if _, err := p.Domains.Region(ctx, s.Region); err != nil {
-		if errors.Is(err, domains.ErrNoRegion) {
-			return apierr.New(apierr.InvalidSignature, "Credential should be scoped to a valid region.")
-		}
+	if _, err := p.Domains.Region(ctx, s.Region); err != nil { // trent dev makes it now
 		return err
 	}
 	var day [32]byte
@@ -51,7 +47,7 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 // dayKeyError: a date that the module refuses although the skew was right
 // means that the two clocks disagree, which is no fault of the client's.
 func dayKeyError(err error) error {
-	if errors.Is(err, hsmidentity.ErrUnavailable) {
+	if errors.Is(err, identity.ErrUnavailable) {
 		return &apierr.Error{Code: apierr.ServiceUnavailable, Message: unavailable, Err: err}
 	}
 	return err

@@ -59,8 +59,7 @@ type Pipeline struct {
 func New(c Config) *Pipeline {
 	return &Pipeline{
 		Config: c, strangers: newSampler(c.Now),
-		// Which Regions are held is asked after the access key is known.
-		signatures: sigv4.Options{Services: []string{service}, Region: func(string, string) bool { return true }},
+		signatures: sigv4.Options{Services: []string{service}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
 	}
 }
 

@@ -100,6 +100,9 @@ func (d *Directory) forget(accessKeyID string) {
 	}
 }
 
+// ErrUnavailable: the crypto module cannot derive a day key now.
+var ErrUnavailable = identity.ErrUnavailable
+
 // errInvalidToken is AWS's answer to an access key that does not exist or is
 // not active: which of the two is not said.
 func errInvalidToken() error {

@@ -223,8 +223,8 @@ func (n *Node) assemble() {
 	n.Pipeline = front.New(front.Config{
 		Partition: partition, Ready: n.module.Ready, Identity: n.identity, Domains: n.Domains, Keys: n.keys,
 		Operations: service.New(
-			&keys.Ops{Store: n.store, Keys: n.keys, Domains: n.Domains, Module: module, Rand: rand.Reader},
-			&aliases.Ops{Store: n.store, Keys: n.keys, Domains: n.Domains},
+			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rand: rand.Reader},
+			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
 			&cipher.Ops{Module: module},
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,

@@ -14,21 +14,7 @@ import (
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
-	"golang.org/x/sys/unix"
 )
-
-// Harden makes the process leave no core dump (RLIMIT_CORE 0) and makes it not
-// dumpable: its memory and descriptors cannot be read through /proc by other
-// processes of its user, nor can they attach a debugger.
-func Harden() error {
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("harden: no core dumps: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("harden: not dumpable: %w", err)
-	}
-	return nil
-}
 
 // Level says what Enter achieved.
 type Level struct {

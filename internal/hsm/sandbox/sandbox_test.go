@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"trent/internal/harden"
 	"trent/internal/hsm/sandbox"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 func child() error {
-	if err := sandbox.Harden(); err != nil {
+	if err := harden.Process(); err != nil {
 		return err
 	}
 	if _, err := sandbox.Enter(); err != nil {

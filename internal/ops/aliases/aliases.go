@@ -4,6 +4,8 @@
 package aliases
 
 import (
+	"context"
+
 	"trent/internal/domains"
 	"trent/internal/keydir"
 	"trent/internal/store"
@@ -13,7 +15,13 @@ import (
 type Ops struct {
 	Store   store.Store
 	Keys    *keydir.Dir
-	Domains *domains.Manager
+	Regions Regions
 }
 
 const aliasPrefix = "alias/"
+
+// Regions finds a Region's record and marker keys, and nothing else of the
+// domains.
+type Regions interface {
+	Region(ctx context.Context, name string) (*domains.Region, error)
+}

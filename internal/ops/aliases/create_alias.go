@@ -38,7 +38,7 @@ func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAlias
 	if len(have) >= maxAliases {
 		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, maxAliases)
 	}
-	region, err := o.Domains.Region(ctx, c.Region)
+	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const listAliasesDefault = 50 // AWS: ListAliases, Limit
 // ListAliases lists the account's aliases in the Region, or one key's, in the
 // order of their names.
 func (o *Ops) ListAliases(ctx context.Context, c *call.Call, in *api.ListAliasesRequest) (*api.ListAliasesResponse, error) {
-	region, err := o.Domains.Region(ctx, c.Region)
+	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, err
 	}

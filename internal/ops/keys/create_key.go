@@ -45,7 +45,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 // newKey returns what stores a new key: its record, its policy, its material
 // and the index from the material to the key.
 func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created) ([]store.Cmp, []store.Op, error) {
-	region, err := o.Domains.Region(ctx, c.Region)
+	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, nil, err
 	}

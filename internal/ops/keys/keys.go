@@ -21,7 +21,7 @@ import (
 type Ops struct {
 	Store   store.Store
 	Keys    *keydir.Dir
-	Domains *domains.Manager
+	Regions Regions
 	Module  *use.Module
 	// Rand makes key ids.
 	Rand io.Reader
@@ -70,7 +70,7 @@ func (o *Ops) setState(ctx context.Context, c *call.Call, s key.State) error {
 
 // write commits a changed key record, if the key is still as it was authorized.
 func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint64, r *record.Key) error {
-	region, err := o.Domains.Region(ctx, k.Region)
+	region, err := o.Regions.Region(ctx, k.Region)
 	if err != nil {
 		return err
 	}
@@ -80,4 +80,10 @@ func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint6
 		return err
 	}
 	return c.Commit(ctx, o.Store, []store.Cmp{{Key: path, Mod: store.Rev(k.Revision)}}, []store.Op{{Key: path, Value: value}})
+}
+
+// Regions finds a Region's record and marker keys, and nothing else of the
+// domains.
+type Regions interface {
+	Region(ctx context.Context, name string) (*domains.Region, error)
 }

@@ -14,7 +14,7 @@ const listKeysDefault = 100 // AWS: ListKeys, Limit
 
 // ListKeys lists the account's keys in the Region, in the order of their ids.
 func (o *Ops) ListKeys(ctx context.Context, c *call.Call, in *api.ListKeysRequest) (*api.ListKeysResponse, error) {
-	region, err := o.Domains.Region(ctx, c.Region)
+	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, err
 	}
