@@ -1,10 +1,8 @@
-// Package sandbox takes rights away from the process: from both programs those
-// that would put memory into a file or a debugger, and from the crypto module,
-// once it has opened what it needs, everything but its sockets, its memory and
-// its threads.
+// Package sandbox takes rights away from the crypto module once it has opened
+// what it needs: everything but its sockets, its memory and its threads.
 //
 // It must never give a right back, and it cannot: all of it is for the life of
-// the process. cmd/trent uses Harden; cmd/trent-hsm uses both.
+// the process. Only cmd/trent-hsm and the module's tests import it.
 package sandbox
 
 import (
