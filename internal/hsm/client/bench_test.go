@@ -20,10 +20,10 @@ import (
 func BenchmarkGenerateDataKey(b *testing.B) {
 	for _, callers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			c, pid := connected(b)
+			c, module := connected(b)
 			request := proto.GenerateDataKeyRequest{Key: newKey(b, c), Bytes: 32}
 			b.ReportAllocs()
-			before, ours, module := c.Counters(), ownCPU(b), moduleCPU(b, pid)
+			before, ours, theirs := c.Counters(), ownCPU(b), moduleCPU(b, module.Pid)
 			each(b, callers, func() {
 				if err := dataKey(b, c, &request); err != nil {
 					b.Error(err)
@@ -31,7 +31,7 @@ func BenchmarkGenerateDataKey(b *testing.B) {
 			})
 			n, after := float64(b.N), c.Counters()
 			b.ReportMetric(float64(ownCPU(b)-ours)/n/1e3, "client-µs/op")
-			b.ReportMetric(float64(moduleCPU(b, pid)-module)/n/1e3, "module-µs/op")
+			b.ReportMetric(float64(moduleCPU(b, module.Pid)-theirs)/n/1e3, "module-µs/op")
 			b.ReportMetric(float64(after.FramesWritten-before.FramesWritten)/float64(after.Writes-before.Writes), "frames/write")
 			b.ReportMetric(float64(after.FramesRead-before.FramesRead)/float64(after.Reads-before.Reads), "frames/read")
 		})

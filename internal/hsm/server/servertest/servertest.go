@@ -3,19 +3,23 @@
 package servertest
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"trent/internal/hsm/domain"
 	"trent/internal/hsm/engine"
+	"trent/internal/hsm/proto"
 	"trent/internal/hsm/sandbox"
 	"trent/internal/hsm/server"
 	"trent/internal/hsm/supervisor/exit"
@@ -78,14 +82,18 @@ func serve(keyFile string, fd int) int {
 	return exit.OK
 }
 
-// Process is a module and the connection to it.
+// Process is a module and the connection to it, which remembers what crosses it.
 type Process struct {
 	net.Conn
 	Pid int
+
+	mu        sync.Mutex
+	sent, got []byte
 }
 
-// Start starts a module, which ends with the test at the latest.
-func Start(tb testing.TB) *Process {
+// Start starts a module that holds development domains of the names given. It
+// ends with the test at the latest.
+func Start(tb testing.TB, domains ...string) *Process {
 	tb.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -111,5 +119,104 @@ func Start(tb testing.TB) *Process {
 			tb.Errorf("module: %v", err)
 		}
 	})
-	return &Process{conn, cmd.Process.Pid}
+	p := &Process{Conn: conn, Pid: cmd.Process.Pid}
+	Ask(tb, p, proto.CmdHello, (&proto.HelloRequest{Version: proto.Version}).Append(nil))
+	for _, name := range domains {
+		// The answer has the form of the request that loads it.
+		token := Ask(tb, p, proto.CmdCreateDomain, (&proto.CreateDomainRequest{Region: name, Dev: true}).Append(nil))
+		Ask(tb, p, proto.CmdLoadDomain, token)
+	}
+	p.Forget()
+	return p
+}
+
+// Ask sends one request over a connection that nobody else uses, and returns
+// the message of the answer, which must be StatusOK.
+func Ask(tb testing.TB, conn io.ReadWriter, cmd proto.Command, message []byte) []byte {
+	tb.Helper()
+	frame := append(proto.AppendHeader(nil, 1, uint8(cmd)), message...)
+	if !proto.EndFrame(frame) {
+		tb.Fatalf("%v: request too long", cmd)
+	}
+	if _, err := conn.Write(frame); err != nil {
+		tb.Fatal(err)
+	}
+	var got []byte
+	for {
+		f, _, ok, err := proto.Next(got)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if ok {
+			if status := proto.Status(f.Code); status != proto.StatusOK {
+				tb.Fatalf("%v: %v", cmd, status)
+			}
+			return f.Message
+		}
+		b := make([]byte, proto.MaxFrame)
+		n, err := conn.Read(b)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		got = append(got, b[:n]...)
+	}
+}
+
+// Read remembers what was read.
+func (p *Process) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = append(p.got, b[:n]...)
+	return n, err
+}
+
+// Write remembers what is written.
+func (p *Process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	p.sent = append(p.sent, b...)
+	p.mu.Unlock()
+	return p.Conn.Write(b)
+}
+
+// Forget forgets what crossed the connection so far.
+func (p *Process) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent, p.got = nil, nil
+}
+
+// Crossed returns copies of all bytes that crossed the connection since
+// Forget: requests, and answers.
+func (p *Process) Crossed() (sent, got []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return bytes.Clone(p.sent), bytes.Clone(p.got)
+}
+
+// Commands returns the commands of the requests that crossed the connection
+// since Forget.
+func (p *Process) Commands() map[proto.Command]bool {
+	sent, _ := p.Crossed()
+	commands := make(map[proto.Command]bool)
+	for {
+		f, rest, ok, err := proto.Next(sent)
+		if err != nil || !ok {
+			return commands
+		}
+		commands[proto.Command(f.Code)] = true
+		sent = rest
+	}
+}
+
+// Missing returns the commands of the protocol with numbers from first to last
+// that did not cross the connection since Forget.
+func (p *Process) Missing(first, last proto.Command) []proto.Command {
+	var missing []proto.Command
+	for c, crossed := first, p.Commands(); c <= last; c++ {
+		if c.Known() && !crossed[c] {
+			missing = append(missing, c)
+		}
+	}
+	return missing
 }
