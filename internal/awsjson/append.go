@@ -15,6 +15,10 @@ func AppendString(dst []byte, v string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(v); {
+		if i+8 <= len(v) && plain(load(v, i)) {
+			i += 8
+			continue
+		}
 		c := v[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(v[i:])
@@ -32,6 +36,23 @@ func AppendString(dst []byte, v string) []byte {
 		i++
 	}
 	return append(append(dst, v[start:]...), '"')
+}
+
+// load returns eight bytes of v as one number; the compiler makes it one load.
+func load(v string, i int) uint64 {
+	_ = v[i+7]
+	return uint64(v[i]) | uint64(v[i+1])<<8 | uint64(v[i+2])<<16 | uint64(v[i+3])<<24 |
+		uint64(v[i+4])<<32 | uint64(v[i+5])<<40 | uint64(v[i+6])<<48 | uint64(v[i+7])<<56
+}
+
+// plain reports whether none of eight bytes must be looked at: all are ASCII,
+// no control character, quote or backslash. A subtraction sets the high bit of
+// a byte that is less than what is subtracted; a borrow from the byte below
+// can set it too, but then that byte has set its own.
+func plain(x uint64) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := x^each*'"', x^each*'\\'
+	return (x|(x-each*' ')|(quote-each)|(backslash-each))&high == 0
 }
 
 // appendEscape appends the escape sequence of one ASCII character.
