@@ -4,14 +4,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/modules.sh
 
+failed=0
 unformatted=$(gofmt -l $(find . -name '*.go' -not -path './.git/*' -not -path '*/testdata/*'))
 if [[ -n $unformatted ]]; then
 	echo "gofmt -w these files:" >&2
 	echo "$unformatted" >&2
-	exit 1
+	failed=1
 fi
 go -C tools/lint build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
-failed=0
 for module in "${modules[@]}"; do
 	[[ $module == ./tools/lint ]] && continue
 	echo "lint $module"

@@ -3,7 +3,6 @@ package clients
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"os"
 	"testing"
 
@@ -116,6 +115,6 @@ func environment(s *harness.Server, who harness.Who) []string {
 func needs(t testing.TB, program string) {
 	t.Helper()
 	if _, err := os.Stat(program); err != nil {
-		t.Skip(fmt.Sprintf("%s is not installed; make test-deps says what to install", program))
+		t.Skipf("%s is not installed; make test-deps says what to install", program)
 	}
 }
