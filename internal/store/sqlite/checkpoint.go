@@ -32,11 +32,7 @@ type checkpointer struct {
 }
 
 func openCheckpointer(s *Store) (*checkpointer, error) {
-	sync := s.opt.synchronous
-	if sync == "" {
-		sync = "FULL"
-	}
-	c, err := s.openConn("PRAGMA synchronous=" + sync)
+	c, err := s.openConn("PRAGMA synchronous=" + s.opt.synchronous)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +43,7 @@ func openCheckpointer(s *Store) (*checkpointer, error) {
 
 // wrote counts changed keys. The writer calls it.
 func (k *checkpointer) wrote(keys int) {
-	if k.pending += keys; k.pending < checkpointEvery {
+	if k.pending += keys; k.pending < k.s.opt.checkpointEvery {
 		return
 	}
 	k.pending = 0

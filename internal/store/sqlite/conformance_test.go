@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -34,4 +35,12 @@ func integrity(dir string) error {
 		err = fmt.Errorf("integrity check: %v", v)
 	}
 	return errors.Join(err, c.close())
+}
+
+func TestCrash(t *testing.T) {
+	rounds := 4
+	if os.Getenv("TRENT_SOAK") == "1" {
+		rounds = 20
+	}
+	storetest.Crash(t, engine, rounds)
 }

@@ -27,6 +27,8 @@ type lossyVFS struct {
 	files map[string]*lossyFile
 	open  map[uintptr]openFile // by sqlite3_file
 
+	broken map[string]bool // folders whose files cannot be synced
+
 	keep []any // functions that only C memory points to
 }
 
@@ -51,7 +53,7 @@ const lossyName = "trent-lossy"
 
 // lossy is the process's one lossyVFS: SQLite knows a VFS by its name.
 var lossy = sync.OnceValue(func() *lossyVFS {
-	v := &lossyVFS{files: map[string]*lossyFile{}, open: map[uintptr]openFile{}}
+	v := &lossyVFS{files: map[string]*lossyFile{}, open: map[uintptr]openFile{}, broken: map[string]bool{}}
 	registerVFS(v, lib.Xsqlite3_initialize, lib.Xsqlite3_malloc, lib.Xsqlite3_vfs_find, lib.Xsqlite3_vfs_register)
 	return v
 })
@@ -136,6 +138,9 @@ func wrapMethods[TLS any](v *lossyVFS, tls TLS, malloc func(TLS, int32) uintptr)
 		return function[truncate](v.real(file).FxTruncate)(tls, file, size)
 	}))
 	xSync := pointer(v, sync(func(tls TLS, file uintptr, flags int32) int32 {
+		if v.fails(file) {
+			return lib.SQLITE_IOERR_FSYNC
+		}
 		rc := function[sync](v.real(file).FxSync)(tls, file, flags)
 		if rc == lib.SQLITE_OK {
 			v.synced(file)
@@ -204,6 +209,19 @@ func (v *lossyVFS) synced(file uintptr) {
 		f.durable = c.apply(f.durable)
 	}
 	f.pending, f.syncs = nil, f.syncs+1
+}
+
+// breakDisk makes every sync in a folder fail from now on, or no longer.
+func (v *lossyVFS) breakDisk(dir string, broken bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.broken[dir] = broken
+}
+
+func (v *lossyVFS) fails(file uintptr) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.broken[filepath.Dir(v.open[file].path)]
 }
 
 func (c change) apply(b []byte) []byte {

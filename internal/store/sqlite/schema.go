@@ -35,13 +35,9 @@ func (s *Store) openDatabase() (conn, error) {
 	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
 		return conn{}, err
 	}
-	sync := s.opt.synchronous
-	if sync == "" {
-		sync = "FULL"
-	}
 	c, err := s.openConn(
 		"PRAGMA busy_timeout=50", // ms: a checkpoint waits so long for readers
-		"PRAGMA synchronous="+sync,
+		"PRAGMA synchronous="+s.opt.synchronous,
 		"PRAGMA secure_delete=ON",
 		"PRAGMA wal_autocheckpoint=0", // the checkpointer's work, off the request path
 		"PRAGMA cache_size=-4096",     // KiB
@@ -66,8 +62,8 @@ func (s *Store) initialize(c conn) error {
 	if n, err := c.value("PRAGMA secure_delete"); err != nil || integer(n) != 1 {
 		return errors.Join(fmt.Errorf("secure_delete is %v, want 1", n), err)
 	}
-	if n, err := c.value("PRAGMA synchronous"); err != nil || integer(n) != 2 && s.opt.synchronous == "" {
-		return errors.Join(fmt.Errorf("synchronous is %v, want 2", n), err)
+	if n, err := c.value("PRAGMA synchronous"); err != nil || integer(n) != 2 && s.opt.synchronous == "FULL" {
+		return errors.Join(fmt.Errorf("synchronous is %v, want 2 (FULL)", n), err)
 	}
 	tables, err := c.value("SELECT count(*) FROM sqlite_schema")
 	if err != nil {

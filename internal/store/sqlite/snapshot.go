@@ -57,8 +57,8 @@ func (w *writer) restore(ctx context.Context, r io.Reader) error {
 	if w.rev != 0 {
 		return store.ErrNotEmpty
 	}
-	if cause := w.s.failed.Load(); cause != nil {
-		return fmt.Errorf("store: refuses writes since a failure: %w", *cause)
+	if err := w.s.refusal(); err != nil {
+		return err
 	}
 	in, err := store.NewSnapshotReader(r)
 	if err != nil {
@@ -73,14 +73,12 @@ func (w *writer) restore(ctx context.Context, r io.Reader) error {
 		}
 		return err
 	}
-	if _, err := w.commit.exec(); err != nil {
-		err = fmt.Errorf("%w: commit: %w", store.ErrUnknown, err)
-		w.s.fail(err)
+	if err := w.commitOpen(); err != nil {
 		return err
 	}
 	w.rev = in.Rev()
 	w.s.feed.reset(w.rev)
-	w.ckpt.wrote(checkpointEvery)
+	w.ckpt.wrote(w.s.opt.checkpointEvery)
 	return nil
 }
 

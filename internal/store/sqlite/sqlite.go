@@ -46,10 +46,12 @@ type Options struct {
 	// Logger receives failures of the disk; nil discards them.
 	Logger *slog.Logger
 
-	// For this package's tests only: the SQLite VFS, and a weaker setting of
-	// synchronous, with which the power loss test must fail.
-	vfs         string
-	synchronous string
+	// For this package's tests only: the SQLite VFS, a weaker setting of
+	// synchronous, with which the power loss test must fail, and the number of
+	// changed keys between two checkpoints.
+	vfs             string
+	synchronous     string
+	checkpointEvery int
 }
 
 // Store is an open engine. It implements store.Store and store.Eraser.
@@ -85,6 +87,12 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.synchronous == "" {
+		opt.synchronous = "FULL"
+	}
+	if opt.checkpointEvery == 0 {
+		opt.checkpointEvery = checkpointEvery
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -154,6 +162,14 @@ func (s *Store) fail(err error) {
 	if s.failed.CompareAndSwap(nil, &err) {
 		s.log.Error("store failed; writes are refused until it is opened anew", "dir", s.dir, "error", err)
 	}
+}
+
+// refusal is what a writer is told after a failure; nothing was applied.
+func (s *Store) refusal() error {
+	if cause := s.failed.Load(); cause != nil {
+		return fmt.Errorf("store: refuses writes since a failure: %w", *cause)
+	}
+	return nil
 }
 
 // Session implements store.Store: a store of one process is alive as long as

@@ -235,8 +235,8 @@ func (w *writer) commitGroup(group []*request) {
 // applyGroup returns nil once the group is durable. Any other error than
 // store.ErrUnknown means that nothing of the group was applied.
 func (w *writer) applyGroup(group []*request) error {
-	if cause := w.s.failed.Load(); cause != nil {
-		return fmt.Errorf("store: refuses writes since a failure: %w", *cause)
+	if err := w.s.refusal(); err != nil {
+		return err
 	}
 	if _, err := w.begin.exec(); err != nil {
 		return fmt.Errorf("store: begin: %w", err)
@@ -261,15 +261,21 @@ func (w *writer) applyGroup(group []*request) error {
 		}
 		return err
 	}
-	if _, err := w.commit.exec(); err != nil {
-		// The log may or may not hold the group, and what the kernel did with
-		// the pages after a failed fsync is unknown: only recovery at the next
-		// start can tell.
-		err = fmt.Errorf("%w: commit: %w", store.ErrUnknown, err)
-		w.s.fail(err)
-		return err
+	return w.commitOpen()
+}
+
+// commitOpen commits the open SQLite transaction.
+func (w *writer) commitOpen() error {
+	_, err := w.commit.exec()
+	if err == nil {
+		return nil
 	}
-	return nil
+	// The log may or may not hold the transaction, and what the kernel did with
+	// the pages after a failed fsync is unknown: only recovery at the next start
+	// can tell.
+	err = fmt.Errorf("commit: %w", err)
+	w.s.fail(err)
+	return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 }
 
 // apply checks a transaction's conditions against the state that the group
