@@ -126,7 +126,11 @@ func (d *Dir) ByMaterial(ctx context.Context, region string, id key.MaterialID) 
 		}
 		d.materials.put(path, index, len(path)+len(kv.Value), gen, nil)
 	}
-	return d.Key(ctx, region, index.Account, index.KeyID)
+	k, err := d.Key(ctx, region, index.Account, index.KeyID)
+	if err == nil && k.Material(id) == nil {
+		return nil, fmt.Errorf("material index of %s: %w", k.ID, record.ErrTampered)
+	}
+	return k, err
 }
 
 // Alias returns an alias; name includes "alias/".
@@ -175,6 +179,16 @@ func (d *Dir) get(ctx context.Context, path []byte) (store.KV, error) {
 	return kv, err
 }
 
+// part reads a record that must be there because the key's is: a key without
+// its policy is no key that does not exist, it is one that was tampered with.
+func (d *Dir) part(ctx context.Context, path []byte) (store.KV, error) {
+	kv, err := d.get(ctx, path)
+	if errors.Is(err, ErrNotFound) {
+		err = record.ErrTampered
+	}
+	return kv, err
+}
+
 // read makes a snapshot from the key's records: the key, its policy and its
 // materials. They are read one after the other; the cache sees a change
 // between two reads.
@@ -195,7 +209,7 @@ func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID stri
 	k.Revision = int64(kv.Mod)
 	size := 512 + len(kv.Value)
 
-	policy, err := d.get(ctx, record.PolicyPath(region, account, keyID))
+	policy, err := d.part(ctx, record.PolicyPath(region, account, keyID))
 	if err != nil {
 		return nil, 0, fmt.Errorf("key policy of %s: %w", keyID, err)
 	}
@@ -210,7 +224,7 @@ func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID stri
 		if len(m.ID) != len(key.MaterialID{}) {
 			return nil, 0, fmt.Errorf("key record %s: %w", keyID, record.ErrTampered)
 		}
-		kv, err := d.get(ctx, record.MaterialPath(region, account, keyID, m.ID))
+		kv, err := d.part(ctx, record.MaterialPath(region, account, keyID, m.ID))
 		if err != nil {
 			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
 		}

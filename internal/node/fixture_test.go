@@ -36,7 +36,7 @@ type fixture struct {
 	rotate time.Duration
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: 24 * time.Hour}
 	f.open(t)
@@ -44,7 +44,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) open(t *testing.T) {
+func (f *fixture) open(t testing.TB) {
 	t.Helper()
 	n, err := node.Open(t.Context(), f.config(t))
 	if err != nil {
@@ -53,7 +53,7 @@ func (f *fixture) open(t *testing.T) {
 	f.Node = n
 }
 
-func (f *fixture) config(t *testing.T) node.Config {
+func (f *fixture) config(t testing.TB) node.Config {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return node.Config{
 		Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: f.rotate, Log: log,
@@ -64,7 +64,7 @@ func (f *fixture) config(t *testing.T) node.Config {
 	}
 }
 
-func (f *fixture) close(t *testing.T) {
+func (f *fixture) close(t testing.TB) {
 	t.Helper()
 	if f.Node == nil {
 		return
@@ -117,15 +117,7 @@ func (c caller) call(op string, in any) answer {
 
 // send gives the pipeline a request as the edge would.
 func (c caller) send(ctx context.Context, op, body string, at time.Time) answer {
-	r := wire.Request{
-		Method: "POST", Path: "/", Host: "localhost", Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at,
-		Header: map[string][]string{
-			"Content-Type": {wire.ContentType}, "X-Amz-Target": {"TrentService." + op}, "User-Agent": {"node test"},
-			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},
-		},
-	}
-	r.Op, r.Err = wire.Target(r.Method, r.Path, r.Header)
-	c.sign(&r, at)
+	r := c.request(op, body, at)
 	got := c.f.Pipeline.Serve(ctx, &r, nil)
 	a := answer{status: got.Status, requestID: got.RequestID}
 	if len(got.Body) > 0 {
@@ -135,6 +127,20 @@ func (c caller) send(ctx context.Context, op, body string, at time.Time) answer 
 	}
 	a.code, a.message = a.str("__type"), a.str("message")
 	return a
+}
+
+// request is a signed request as the edge gives it to the pipeline.
+func (c caller) request(op, body string, at time.Time) wire.Request {
+	r := wire.Request{
+		Method: "POST", Path: "/", Host: "localhost", Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at,
+		Header: map[string][]string{
+			"Content-Type": {wire.ContentType}, "X-Amz-Target": {"TrentService." + op}, "User-Agent": {"node test"},
+			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},
+		},
+	}
+	r.Op, r.Err = wire.Target(r.Method, r.Path, r.Header)
+	c.sign(&r, at)
+	return r
 }
 
 // sign is Signature Version 4, written down once more from its specification.
@@ -186,4 +192,14 @@ func (f *fixture) records(t *testing.T) (all []map[string]any) {
 		all = append(all, m)
 	}
 	return all
+}
+
+// mustNotOpen fails the test if the node opens.
+func (f *fixture) mustNotOpen(t *testing.T) {
+	t.Helper()
+	n, err := node.Open(t.Context(), f.config(t))
+	if err == nil {
+		n.Close()
+		t.Error("the service opened")
+	}
 }

@@ -54,6 +54,11 @@ const (
 	KindServiceKey      Kind = 6
 )
 
+// Kinds lists the kinds; a registry of tokens must know them all.
+func Kinds() []Kind {
+	return []Kind{KindBackingKey, KindAccessKeySecret, KindImport, KindSession, KindReplication, KindServiceKey}
+}
+
 // Module is the module as jobs may use it.
 type Module struct{ client *client.Client }
 
