@@ -90,7 +90,7 @@ func TestPowerLoss(t *testing.T) {
 	t.Parallel()
 	rounds, total := 10, 320
 	if soak() {
-		rounds, total = 300, 3200
+		rounds, total = 100, 1600
 	}
 	for range rounds {
 		if n, lost := powerLoss(t, Strict, false, total); n < total/2 || lost > 0 {
@@ -186,7 +186,7 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	rounds, acks := 4, 2000
 	if soak() {
-		rounds, acks = 40, 20000
+		rounds, acks = 20, 5000
 	}
 	for _, mode := range []Mode{Relaxed, Strict} {
 		t.Run(mode.String(), func(t *testing.T) {

@@ -213,7 +213,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	t.Parallel()
 	rounds := 2
 	if soak() {
-		rounds = 20
+		rounds = 8
 	}
 	for _, mode := range allModes {
 		t.Run(mode.String(), func(t *testing.T) {
