@@ -121,7 +121,16 @@ func (osFS) lock(path string) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("audit: lock %s: %w", filepath.Base(path), err), d.Close())
 	}
-	return d, nil
+	return dirLock{d}, nil
+}
+
+// dirLock gives a directory's lock back explicitly: a process that is being
+// started at this moment still shares the descriptor, and closing ours would
+// not.
+type dirLock struct{ dir *os.File }
+
+func (l dirLock) Close() error {
+	return errors.Join(unix.Flock(int(l.dir.Fd()), unix.LOCK_UN), l.dir.Close())
 }
 
 // osFile syncs with fdatasync, which saves the write of the inode's times. It
