@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"trent/internal/store"
 )
 
 // checkpointEvery is the number of changed keys after which the log is moved
@@ -15,9 +13,13 @@ import (
 // log stays in the order of 16 MiB.
 const checkpointEvery = 2000
 
-// eraseRetry is how long Erase waits between attempts while a reader holds
-// the log.
-const eraseRetry = 2 * time.Millisecond
+// Erase waits so long between attempts while a reader holds the log, from the
+// first to, doubling, the last: an attempt keeps the writer for up to its busy
+// timeout of 50 ms, which must stay a small part of the time.
+const (
+	firstEraseRetry = 2 * time.Millisecond
+	lastEraseRetry  = time.Second
+)
 
 // checkpointer moves the log into the database with a connection of its own,
 // while the writer goes on. What came in meanwhile, which is little, the
@@ -60,15 +62,24 @@ func (k *checkpointer) run() {
 			k.s.fail(err)
 			continue
 		}
-		// The store may be closing, which empties the log anyway.
-		err := k.s.onWriter(background, func(w *writer) error {
-			_, err := w.c.checkpoint("RESTART")
+		// An error is not lost: the writer has noted a failure, or the store is
+		// closing, which empties the log anyway.
+		_ = k.s.onWriter(background, func(w *writer) error {
+			_, err := w.checkpoint("RESTART")
 			return err
 		})
-		if err != nil && !errors.Is(err, store.ErrClosed) {
-			k.s.fail(err)
-		}
 	}
+}
+
+// checkpoint moves the log with the writer's connection.
+func (w *writer) checkpoint(mode string) (complete bool, err error) {
+	if err := w.s.refusal(); err != nil {
+		return false, err
+	}
+	if complete, err = w.c.checkpoint(mode); err != nil {
+		w.s.fail(err)
+	}
+	return complete, err
 }
 
 // close ends the checkpointer; the writer must be idle.
@@ -106,10 +117,10 @@ func (s *Store) onWriter(ctx context.Context, f func(*writer) error) error {
 // Snapshot that runs delays it. SQLite zeroes what is deleted in the database
 // (secure_delete); Erase moves the log into it and truncates the log.
 func (s *Store) Erase(ctx context.Context) error {
-	for {
+	for wait := firstEraseRetry; ; wait = min(2*wait, lastEraseRetry) {
 		var complete bool
 		err := s.onWriter(ctx, func(w *writer) (err error) {
-			complete, err = w.c.checkpoint("TRUNCATE")
+			complete, err = w.checkpoint("TRUNCATE")
 			return err
 		})
 		if err != nil || complete {
@@ -118,7 +129,7 @@ func (s *Store) Erase(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(eraseRetry):
+		case <-time.After(wait):
 		}
 	}
 }

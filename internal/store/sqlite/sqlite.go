@@ -121,6 +121,12 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 
 func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
 
+// unlockDir gives the lock back explicitly: a process that is being started at
+// this moment still shares the descriptor, and closing ours would not.
+func unlockDir(lock *os.File) error {
+	return errors.Join(unix.Flock(int(lock.Fd()), unix.LOCK_UN), lock.Close())
+}
+
 // lockDir makes the folder if need be, keeps others out of it, and locks it.
 // The lock is the kernel's, on the folder itself: it leaves no file behind and
 // ends with the process, however that ends.
@@ -208,6 +214,6 @@ func (s *Store) Close() error {
 			errs = append(errs, r.close())
 		}
 	}
-	errs = append(errs, s.writer.close(), s.lock.Close())
+	errs = append(errs, s.writer.close(), unlockDir(s.lock))
 	return errors.Join(errs...)
 }

@@ -45,6 +45,9 @@ func TestFailedDisk(t *testing.T) {
 	if err := put(s, "c", "1"); err == nil || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("Txn after a failure: %v, want a refusal", err)
 	}
+	if err := s.Erase(t.Context()); err == nil {
+		t.Error("Erase after a failure is accepted")
+	}
 	if err := s.Restore(t.Context(), strings.NewReader("")); err == nil {
 		t.Error("Restore after a failure is accepted")
 	}
