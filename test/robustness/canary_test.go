@@ -159,7 +159,11 @@ func TestNothingLeaks(t *testing.T) {
 	if !harness.Eventually(30*time.Second, func() bool { return !s.Alive() }) {
 		t.Errorf("SIGQUIT does not end the server")
 	}
-	for _, what := range leaks(s.Output(), list) {
+	output := s.Output()
+	if n := bytes.Count(output, []byte("SIGQUIT: quit")); n != 2 {
+		t.Errorf("%d processes have printed their stacks, want the service and the module", n)
+	}
+	for _, what := range leaks(output, list) {
 		t.Errorf("the server's output holds %s", what)
 	}
 	scan(t, s.Data, list)

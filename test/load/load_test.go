@@ -1,0 +1,75 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNullServerChecksSignatures: the null server would be no measure if it
+// let anything pass.
+func TestNullServerChecksSignatures(t *testing.T) {
+	t.Parallel()
+	handler := newVerifier(accessKey, secretKey).protect(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusOK) })
+	random := newRequest("GenerateRandom", map[string]any{"NumberOfBytes": 32})
+	for _, row := range []struct {
+		name   string
+		at     time.Time
+		change func(*http.Request)
+		want   int
+	}{
+		{"as signed", time.Now(), func(*http.Request) {}, http.StatusOK},
+		{"another operation", time.Now(), func(r *http.Request) { r.Header.Set("X-Amz-Target", "TrentService.Decrypt") }, http.StatusForbidden},
+		{"another signature", time.Now(), func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Signature=", "Signature=0", 1))
+		}, http.StatusForbidden},
+		{"another access key", time.Now(), func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "Credential=test", "Credential=tset", 1))
+		}, http.StatusForbidden},
+		{"too old", time.Now().Add(-10 * time.Minute), func(*http.Request) {}, http.StatusForbidden},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			req, err := random.sign(t.Context(), "127.0.0.1:1", row.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row.change(req)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, req)
+			if w.Code != row.want {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, row.want)
+			}
+		})
+	}
+}
+
+// TestMeasureCountsAnswers: every request that is sent is answered and
+// counted, and an answer that is no success ends the phase.
+func TestMeasureCountsAnswers(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
+		verifier := newVerifier(accessKey, secretKey)
+		http := httptest.NewServer(verifier.protect(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
+		defer http.Close()
+		s := &server{name: "test", host: strings.TrimPrefix(http.URL, "http://"), pid: 1}
+		l := load{warmup: time.Millisecond, duration: 20 * time.Millisecond, poolSize: 4}
+		p, err := l.measure(s, newRequest("ListKeys", nil), 4)
+		if status == 200 && (err != nil || p.Ops == 0 || p.P50 > p.P99) {
+			t.Errorf("%+v, %v", p, err)
+		}
+		if status != 200 && err == nil {
+			t.Errorf("the status %d is no error", status)
+		}
+	}
+}
+
+func TestRowIsTheMedianOfRatios(t *testing.T) {
+	t.Parallel()
+	null := []phase{{CPU: 10}, {CPU: 20}, {CPU: 10}}
+	r := newRow([]phase{{CPU: 20, Ops: 1, P99: 3}, {CPU: 30, Ops: 2, P99: 1}, {CPU: 50, Ops: 3, P99: 2}}, null)
+	if r.Ratio != 2 || r.RatioMin != 1.5 || r.RatioMax != 5 || r.CPU != 30 || r.P99 != 2 || r.Ops != 6 {
+		t.Errorf("%+v", r)
+	}
+}
