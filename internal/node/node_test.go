@@ -293,6 +293,14 @@ func TestEveryCallHasOneRecord(t *testing.T) {
 		if r["eventName"] != w.name || code != w.code || r["sourceIPAddress"] != "192.0.2.7" || r["userAgent"] != "node test" || r["eventID"] == "" {
 			t.Errorf("%s %q: record %v", w.name, w.code, r)
 		}
+		if w.name == "CreateKey" {
+			out, _ := r["responseElements"].(object)
+			m, _ := out["keyMetadata"].(object)
+			created, _ := m["creationDate"].(string)
+			if _, err := time.Parse("Jan 2, 2006, 3:04:05 PM", created); m["keyId"] != id || m["enabled"] != true || err != nil {
+				t.Errorf("response elements %v", out)
+			}
+		}
 		if w.name == "Encrypt" && w.code == "" {
 			in, _ := r["requestParameters"].(object)
 			ec, _ := in["encryptionContext"].(object)

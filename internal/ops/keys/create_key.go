@@ -35,7 +35,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	k := o.Keys.Snapshot(c.Region, c.Caller.Account, id, &r)
 	k.Materials, k.Current = []key.Material{{ID: made.MaterialID}}, 0
 	out := &api.CreateKeyResponse{KeyMetadata: metadata(k)}
-	c.Created, c.ResponseElements = k, out.AppendJSON(nil)
+	c.Created, c.ResponseElements = k, auditedCreate(out.KeyMetadata)
 	if err := c.Commit(ctx, o.Store, cmps, ops); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,44 @@
+package keys
+
+import (
+	"trent/internal/api"
+	"trent/internal/awsjson"
+)
+
+// auditedCreate is what CloudTrail shows of CreateKey's answer: the metadata
+// with names in lower camel case, and the date as Java prints it.
+func auditedCreate(m *api.KeyMetadata) []byte {
+	b := []byte(`{"keyMetadata":{`)
+	for i, f := range []struct{ name, value string }{
+		{"aWSAccountId", m.AWSAccountId},
+		{"keyId", m.KeyId},
+		{"arn", m.Arn},
+		{"creationDate", m.CreationDate.UTC().Format("Jan 2, 2006, 3:04:05 PM")},
+		{"description", m.Description},
+		{"keyUsage", m.KeyUsage},
+		{"keyState", m.KeyState},
+		{"origin", m.Origin},
+		{"keyManager", m.KeyManager},
+		{"customerMasterKeySpec", m.CustomerMasterKeySpec},
+		{"keySpec", m.KeySpec},
+		{"currentKeyMaterialId", m.CurrentKeyMaterialId},
+	} {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(awsjson.AppendString(b, f.name), ':')
+		b = awsjson.AppendString(b, f.value)
+	}
+	b = append(b, `,"enabled":`...)
+	b = awsjson.AppendBool(b, m.Enabled)
+	b = append(b, `,"multiRegion":`...)
+	b = awsjson.AppendBool(b, m.MultiRegion)
+	b = append(b, `,"encryptionAlgorithms":[`...)
+	for i, a := range m.EncryptionAlgorithms {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = awsjson.AppendString(b, a)
+	}
+	return append(b, "]}}"...)
+}
