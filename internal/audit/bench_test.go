@@ -77,6 +77,7 @@ func BenchmarkSync(b *testing.B) {
 		b.Fatal(err)
 	}
 	record := benchRecord()
+	cpu := cpuTime(b)
 	for b.Loop() {
 		if _, err := f.Write(record); err != nil {
 			b.Fatal(err)
@@ -85,6 +86,7 @@ func BenchmarkSync(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/op")
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
