@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,15 +23,17 @@ func DuePath(region string, at time.Time, job, account, keyID string) []byte {
 // DuePrefix is the prefix of a Region's due rows.
 func DuePrefix(region string) []byte { return path(region, KindDue, "") }
 
-// ParseDue returns the job and the time of a due row; ok is false if key is none.
+// ParseDue returns the time and the job of a due row; ok is false for a key that
+// DuePath does not make.
 func ParseDue(key []byte) (at time.Time, job string, ok bool) {
 	parts := strings.Split(string(key), "/")
-	if len(parts) != 6 || parts[1] != KindDue || len(parts[2]) != 20 {
+	if len(parts) != 6 || parts[1] != KindDue {
 		return time.Time{}, "", false
 	}
 	ms, err := strconv.ParseInt(parts[2], 10, 64)
-	if err != nil {
+	at, job = time.UnixMilli(ms), parts[3]
+	if err != nil || !bytes.Equal(key, DuePath(parts[0], at, job, parts[4], parts[5])) {
 		return time.Time{}, "", false
 	}
-	return time.UnixMilli(ms), parts[3], true
+	return at, job, true
 }
