@@ -213,9 +213,10 @@ func (p *Process) Commands() map[proto.Command]bool {
 // that did not cross the connection since Forget.
 func (p *Process) Missing(first, last proto.Command) []proto.Command {
 	var missing []proto.Command
-	for c, crossed := first, p.Commands(); c <= last; c++ {
-		if c.Known() && !crossed[c] {
-			missing = append(missing, c)
+	crossed := p.Commands()
+	for n := int(first); n <= int(last); n++ {
+		if c := proto.Command(n); c.Known() && !crossed[c] {
+			missing = append(missing, proto.Command(n))
 		}
 	}
 	return missing
