@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"trent/internal/hsm/proto"
+	"trent/internal/hsm/server/servertest"
+	"trent/internal/hsm/supervisor/exit"
+)
+
+// mainVariable turns the test binary into the program.
+const mainVariable = "TRENT_HSM_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mainVariable) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program is the program with arguments, in FIPS mode as it is built.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), mainVariable+"=1", "GODEBUG=fips140=on")
+	return cmd
+}
+
+func TestSelfTest(t *testing.T) {
+	t.Parallel()
+	out, err := program(t, "selftest").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, want := range []string{"ok   FIPS", "ok   known answers", "ok   cannot open /etc/passwd", "ok   cannot connect", "ok   cannot run a program"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestExitStatuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	open := filepath.Join(dir, "open")
+	if err := os.WriteFile(open, []byte(strings.Repeat("0", 64)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	for _, c := range []struct {
+		status int
+		args   []string
+	}{
+		{exit.OK, []string{"--version"}},
+		{exit.OK, []string{"--help"}},
+		{exit.Usage, nil},
+		{exit.Usage, []string{"--key-file", open}},
+		{exit.Usage, []string{"--key-file", open, "--fd", "3", "--listen", socket}},
+		{exit.Usage, []string{"--key-file", open, "--fd", "3", "--allow-uid", "1"}},
+		{exit.Usage, []string{"--nonsense"}},
+		{exit.Usage, []string{"nonsense"}},
+		{exit.Failure, []string{"--key-file", open, "--fd", "77"}},
+		{exit.Key, []string{"--key-file", open, "--listen", socket}},
+		{exit.Key, []string{"--key-file", filepath.Join(dir, "none"), "--listen", socket}},
+	} {
+		cmd := program(t, c.args...)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != c.status {
+			t.Errorf("%q ends with %d, not %d: %s", c.args, got, c.status, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none")); !os.IsNotExist(err) {
+		t.Errorf("a key file was made without being asked for: %v", err)
+	}
+}
+
+// TestListens runs the program as an operator does, uses it, and looks at what
+// it takes of memory.
+func TestListens(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	cmd := program(t, "--key-file", filepath.Join(dir, "key"), "--create-key-file", "--dev", "--listen", socket)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed: there is no other way to end a listening module
+	}()
+	var log bytes.Buffer
+	for b := make([]byte, 4096); !strings.Contains(log.String(), `"msg":"serving"`); {
+		n, err := stderr.Read(b)
+		if err != nil {
+			t.Fatalf("%v: %s", err, log.String())
+		}
+		log.Write(b[:n])
+	}
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var info proto.Info
+	if err := info.Decode(servertest.Ask(t, conn, proto.CmdHello, (&proto.HelloRequest{Version: proto.Version}).Append(nil))); err != nil {
+		t.Fatal(err)
+	}
+	if !info.FIPS || info.Mute || !info.Dev {
+		t.Errorf("%+v", info)
+	}
+	token := servertest.Ask(t, conn, proto.CmdCreateDomain, (&proto.CreateDomainRequest{Region: "eu-west-1", Dev: true}).Append(nil))
+	servertest.Ask(t, conn, proto.CmdLoadDomain, token)
+	for range 1000 {
+		servertest.Ask(t, conn, proto.CmdGenerateRandom, (&proto.GenerateRandomRequest{Bytes: 1024}).Append(nil))
+	}
+	var resident int
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &resident); err == nil {
+			break
+		}
+	}
+	t.Logf("resident: %d kB", resident)
+	// Go's FIPS mode holds 33 MB; a race detector multiplies the rest.
+	if resident == 0 || resident > 200<<10 {
+		t.Errorf("resident memory of %d kB", resident)
+	}
+}
