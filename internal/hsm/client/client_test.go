@@ -73,7 +73,7 @@ func start(tb testing.TB, source client.Source, hook func(context.Context, *clie
 func connected(tb testing.TB) (*client.Client, *servertest.Process) {
 	tb.Helper()
 	module := servertest.Start(tb, region)
-	c := start(tb, &conns{module}, func(context.Context, *client.Client) error { return nil })
+	c := start(tb, &conns{module.Conn}, func(context.Context, *client.Client) error { return nil })
 	awaitReady(tb, c)
 	return c, module
 }
