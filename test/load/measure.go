@@ -33,6 +33,40 @@ type load struct {
 // maxExtra bounds how many times longer a phase without any answer becomes.
 const maxExtra = 10
 
+// A phase warms up, is measured, and is over.
+const (
+	warming = iota
+	measuring
+	over
+)
+
+// A meter is what the connections of a phase share.
+type meter struct {
+	state atomic.Int32
+	ended atomic.Int64 // requests, in the measured time
+}
+
+// work sends requests over one connection until the phase is over, and
+// returns how long each took that ended in the measured time.
+func (m *meter) work(c *connection, operation string) (latencies []time.Duration, err error) {
+	for m.state.Load() != over {
+		begin := time.Now()
+		status, body, err := c.roundTrip()
+		took := time.Since(begin)
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("%s: %d: %s", operation, status, body)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.state.Load() == measuring {
+			latencies = append(latencies, took)
+			m.ended.Add(1)
+		}
+	}
+	return latencies, nil
+}
+
 // measure keeps conns connections busy with a request, for the warm-up and
 // then for the measured time. Any answer but 200 ends the run.
 func (l load) measure(s *server, r request, conns int) (phase, error) {
@@ -45,41 +79,22 @@ func (l load) measure(s *server, r request, conns int) (phase, error) {
 	if err != nil {
 		return phase{}, err
 	}
-	const warming, measuring, over = 0, 1, 2
-	var state atomic.Int32
-	var ended atomic.Int64 // requests, in the measured time
+	var m meter
 	var wg sync.WaitGroup
 	latencies := make([][]time.Duration, conns)
 	failures := make([]error, conns)
 	for i, c := range connections {
-		wg.Go(func() {
-			for state.Load() != over {
-				begin := time.Now()
-				status, body, err := c.roundTrip()
-				took := time.Since(begin)
-				if err == nil && status != http.StatusOK {
-					err = fmt.Errorf("%s: %d: %s", r.operation, status, body)
-				}
-				if err != nil {
-					failures[i] = err
-					return
-				}
-				if state.Load() == measuring {
-					latencies[i] = append(latencies[i], took)
-					ended.Add(1)
-				}
-			}
-		})
+		wg.Go(func() { latencies[i], failures[i] = m.work(c, r.operation) })
 	}
 	time.Sleep(l.warmup)
 	cpu, begin := treeCPUTime(s.pid), time.Now()
-	state.Store(measuring)
+	m.state.Store(measuring)
 	time.Sleep(l.duration)
 	// A disk that stalls may end no request in a short phase: it goes on.
-	for extra := 0; ended.Load() == 0 && extra < maxExtra; extra++ {
+	for extra := 0; m.ended.Load() == 0 && extra < maxExtra; extra++ {
 		time.Sleep(l.duration)
 	}
-	state.Store(over)
+	m.state.Store(over)
 	cpu, seconds := treeCPUTime(s.pid)-cpu, time.Since(begin).Seconds()
 	wg.Wait()
 	if err := errors.Join(failures...); err != nil {

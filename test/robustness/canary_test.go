@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"trent/test/harness"
 )
@@ -49,15 +50,18 @@ func needles(what string, secret []byte) (list []needle) {
 		add("hex", []byte(hex.EncodeToString(half)))
 		add("HEX", []byte(strings.ToUpper(hex.EncodeToString(half))))
 		add("hex with spaces", fmt.Appendf(nil, "% x", half))
-		quoted := strconv.Quote(string(half))
-		add("quoted", []byte(quoted[1:len(quoted)-1]))
-		escaped, _ := json.Marshal(string(half))
-		add("JSON", escaped[1:len(escaped)-1])
 		numbers := fmt.Sprint(half)
 		add("numbers", []byte(numbers[1:len(numbers)-1]))
 		add("numbers with commas", []byte(strings.ReplaceAll(numbers[1:len(numbers)-1], " ", ",")))
 	}
-	return list
+	// What a byte is escaped as depends on its neighbours, unless those are ASCII.
+	whole := bytes.TrimFunc(secret, func(r rune) bool { return r >= utf8.RuneSelf })
+	if len(whole) < len(secret)/4 {
+		return list
+	}
+	quoted := strconv.Quote(string(whole))
+	escaped, _ := json.Marshal(string(whole))
+	return append(list, needle{what + ", quoted", []byte(quoted[1 : len(quoted)-1])}, needle{what + ", JSON", escaped[1 : len(escaped)-1]})
 }
 
 // leaks returns which needles stand in b.

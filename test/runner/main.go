@@ -26,6 +26,9 @@ func main() {
 	}
 	var s summary
 	for _, module := range modules {
+		if len(listPackages(module, "./...")) == 0 {
+			continue // it only pins the versions of tools
+		}
 		vet(&s, module)
 		for _, suite := range suitesOf(module) {
 			if err := suite.run(&s); err != nil {

@@ -38,7 +38,7 @@ func suitesOf(module string) []suite {
 	if module != "." || !raceWorks() {
 		return []suite{{module: module, packages: []string{"./..."}}}
 	}
-	all, slow := listPackages("./..."), listPackages(withoutRace...)
+	all, slow := listPackages(module, "./..."), listPackages(module, withoutRace...)
 	var fast []string
 	for _, name := range all {
 		if !slices.Contains(slow, name) {
@@ -62,9 +62,11 @@ func raceWorks() bool {
 	return err == nil
 }
 
-// listPackages returns the import paths that match; none if a folder is absent.
-func listPackages(patterns ...string) []string {
-	out, err := exec.Command("go", append([]string{"list", "-e"}, patterns...)...).Output()
+// listPackages returns the import paths in a module that match.
+func listPackages(module string, patterns ...string) []string {
+	cmd := exec.Command("go", append([]string{"list", "-e"}, patterns...)...)
+	cmd.Dir = module
+	out, err := cmd.Output()
 	if err != nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ func TestSummaryCountsAndNames(t *testing.T) {
 		{Action: "output", Package: "p", Test: "TestB", Output: "    b_test.go:2: no aws here\n"},
 		{Action: "skip", Package: "p", Test: "TestB"},
 		{Action: "pass", Package: "p", Test: "TestC"},
+		{Action: "skip", Package: "p", Test: "FuzzD/0123"},
 		{Action: "fail", Package: "p"},
 		{Action: "build-output", ImportPath: "q", Output: "q.go:3: undefined: x\n"},
 		{Action: "build-fail", ImportPath: "q"},
@@ -24,7 +25,7 @@ func TestSummaryCountsAndNames(t *testing.T) {
 	var out strings.Builder
 	s.print(&out, 0)
 	for _, want := range []string{
-		"3 tests in 2 packages, 0 s: 2 failed, 1 skipped",
+		"4 tests in 2 packages, 0 s: 2 failed, 1 skipped",
 		"--- FAILED: p TestA\na_test.go:1: broken\n",
 		"--- FAILED: q does not build\nq.go:3: undefined: x\n",
 		"skipped: p TestB: b_test.go:2: no aws here",
