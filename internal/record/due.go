@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ func ParseDue(key []byte) (at time.Time, job string, ok bool) {
 	}
 	ms, err := strconv.ParseInt(parts[2], 10, 64)
 	at, job = time.UnixMilli(ms), parts[3]
-	if err != nil || !bytes.Equal(key, DuePath(parts[0], at, job, parts[4], parts[5])) {
+	if err != nil || string(key) != string(DuePath(parts[0], at, job, parts[4], parts[5])) {
 		return time.Time{}, "", false
 	}
 	return at, job, true
