@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -134,7 +135,7 @@ func (p *plan) alternate(r *report, servers []*server, requests map[*server]map[
 			}
 			measured, err := p.measure(s, request, conns)
 			if err != nil {
-				return fmt.Errorf("%s, %s, %d connections: %w", s.name, operation, conns, err)
+				return fmt.Errorf("%s, %s, %d connections: %w", s.name, operation, conns, errors.Join(err, s.ended()))
 			}
 			measured.Round = round + 1
 			r.Phases = append(r.Phases, measured)

@@ -21,6 +21,7 @@ type server struct {
 	host string // 127.0.0.1:PORT
 	pid  int
 	cmd  *exec.Cmd
+	gone chan struct{} // closed once the process has ended and been waited for
 }
 
 // startTimeout bounds the time until a server names its address.
@@ -59,17 +60,21 @@ func startServer(name string, cmd *exec.Cmd) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{name: name, pid: cmd.Process.Pid, cmd: cmd}
+	s := &server{name: name, pid: cmd.Process.Pid, cmd: cmd, gone: make(chan struct{})}
 	timer := time.AfterFunc(startTimeout, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	reader := bufio.NewReader(stdout)
 	line, err := reader.ReadString('\n')
+	go func() {
+		defer close(s.gone)
+		io.Copy(io.Discard, reader)
+		cmd.Wait()
+	}()
 	_, address, found := strings.Cut(line, "http://")
 	if err != nil || !found {
 		s.stop()
 		return nil, fmt.Errorf("%s: the first line is %q (%v)", name, line, err)
 	}
-	go io.Copy(io.Discard, reader)
 	s.host = strings.Fields(address)[0]
 	return s, nil
 }
@@ -79,7 +84,17 @@ func (s *server) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.AfterFunc(startTimeout, func() { s.cmd.Process.Kill() })
 	defer timer.Stop()
-	s.cmd.Wait()
+	<-s.gone
+}
+
+// ended says how the server ended by itself; nil if it has not.
+func (s *server) ended() error {
+	select {
+	case <-s.gone:
+		return fmt.Errorf("the server has ended: %s", s.cmd.ProcessState)
+	default:
+		return nil
+	}
 }
 
 // A start is how long a server took to its first answer, and what it holds
