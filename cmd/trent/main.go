@@ -39,11 +39,16 @@ Examples:
 Exit status: 0 success, 1 failure, 2 wrong usage.
 `
 
+const gcPercent = 400
+
 func main() {
 	if err := harden.Process(); err != nil {
 		fmt.Fprintln(os.Stderr, "trent:", err)
 		os.Exit(exitError)
 	}
+	// The service keeps little and allocates much; a collection at four times
+	// what it keeps costs some megabytes and saves a few microseconds a request.
+	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -47,13 +47,19 @@ type Call struct {
 	Permits [2]authz.Permit
 
 	// What the operation leaves for the audit record.
-	Materials        [2]*key.MaterialID // used, source and destination
-	ResponseElements []byte             // JSON; nil is null
-	Created          *key.Key           // by CreateKey, for the record's resources
+	Materials        [2]*key.Material // used, source and destination
+	ResponseElements []byte           // JSON; nil is null
+	Created          *key.Key         // by CreateKey, for the record's resources
 
 	parameters []byte // the audit record's requestParameters, JSON
 	resources  [3]audit.Resource
 	recorded   bool
+}
+
+// Reset makes a call that is over ready for another request. It keeps memory
+// that held nothing secret.
+func (c *Call) Reset() {
+	*c = Call{parameters: c.parameters[:0]}
 }
 
 // Key is the (first) key that was authorized.
@@ -108,7 +114,6 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 		Region:             c.Region,
 		SourceIP:           c.SourceIP,
 		UserAgent:          c.UserAgent,
-		RequestParameters:  c.parameters,
 		ListenerID:         c.Listener,
 		RequestID:          c.RequestID,
 		EventID:            c.EventID,
@@ -116,6 +121,9 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 		Type:               audit.TypeAPICall,
 		RecipientAccountID: c.Caller.Account,
 		TLS:                c.TLS,
+	}
+	if c.Request != nil {
+		e.RequestParameters = c.parameters
 	}
 	if outcome != nil {
 		e.ErrorCode, e.ErrorMessage = string(outcome.Code), outcome.Message
@@ -142,10 +150,10 @@ func (c *Call) addResources(e *audit.Event) {
 	if c.Row.Target == optable.TwoKeys {
 		for i, name := range [...]string{"sourceKeyMaterialId", "destinationKeyMaterialId"} {
 			if m := c.Materials[i]; m != nil {
-				e.Additional = append(e.Additional, audit.Field{Name: name, Value: m.String()})
+				e.Additional = append(e.Additional, audit.Field{Name: name, Value: m.Text})
 			}
 		}
 	} else if m := c.Materials[0]; m != nil {
-		e.KeyMaterialID = m.String()
+		e.KeyMaterialID = m.Text
 	}
 }

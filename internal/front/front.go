@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"trent/internal/api"
@@ -72,13 +73,17 @@ type Answer struct {
 	Close bool
 }
 
+// calls keeps the calls that are over. One is not used beyond Serve.
+var calls = sync.Pool{New: func() any { return new(call.Call) }}
+
 // Serve answers one request, appending the body to dst. The answer may leave
 // as soon as Serve returns: its audit record is as durable as the mode asks.
 func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answer {
-	c := &call.Call{
-		Op: r.Op, Row: optable.Of(r.Op), RequestID: p.ids.New(), EventID: p.ids.New(), Time: r.Received,
-		Partition: p.Partition, Listener: r.Listener, SourceIP: r.Remote.String(), UserAgent: r.First("User-Agent"), TLS: r.TLS,
-	}
+	c := calls.Get().(*call.Call)
+	defer calls.Put(c)
+	c.Reset()
+	c.Op, c.Row, c.RequestID, c.EventID, c.Time = r.Op, optable.Of(r.Op), p.ids.New(), p.ids.New(), r.Received
+	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
 	out, err := p.run(ctx, c, r)
 	if c.Request != nil {
 		c.Request.Wipe()

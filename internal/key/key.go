@@ -50,6 +50,7 @@ const (
 // token (EKT) that only the crypto module can open.
 type Material struct {
 	ID         MaterialID
+	Text       string // of ID, as answers and records show it
 	Token      []byte
 	Generation uint32 // of the domain key that wraps Token
 }

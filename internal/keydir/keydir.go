@@ -232,7 +232,7 @@ func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID stri
 		if _, err := records.Open(kv.Key, kv.Value, record.TypeMaterial, &mat); err != nil {
 			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
 		}
-		k.Materials = append(k.Materials, key.Material{ID: key.MaterialID(m.ID), Token: mat.Token, Generation: mat.Generation})
+		k.Materials = append(k.Materials, key.Material{ID: key.MaterialID(m.ID), Text: hex.EncodeToString(m.ID), Token: mat.Token, Generation: mat.Generation})
 		if string(m.ID) == string(r.CurrentMaterial) {
 			k.Current = i
 		}

@@ -47,12 +47,12 @@ type Status uint8
 // The statuses. Numbers are final.
 const (
 	StatusOK                Status = 0
-	StatusMalformed         Status = 1  // the frame or message does not parse, or a length is out of range
+	StatusMalformed         Status = 1 // the frame or message does not parse, or a length is out of range
 	StatusUnknownCommand    Status = 2
-	StatusMute              Status = 3  // the module has failed and answers status only
-	StatusBusy              Status = 4  // the lane is full
-	StatusInvalidToken      Status = 5  // the token does not parse or does not authenticate
-	StatusTokenRefused      Status = 6  // a genuine token that does not fit the command: kind, bind, usage, domain, validity
+	StatusMute              Status = 3 // the module has failed and answers status only
+	StatusBusy              Status = 4 // the lane is full
+	StatusInvalidToken      Status = 5 // the token does not parse or does not authenticate
+	StatusTokenRefused      Status = 6 // a genuine token that does not fit the command: kind, bind, usage, domain, validity
 	StatusInvalidCiphertext Status = 7
 	StatusUnknownDomain     Status = 8  // no such domain or generation is loaded
 	StatusDomainRefused     Status = 9  // a domain token that does not authenticate, or is older than what is loaded

@@ -21,20 +21,18 @@ type Ops struct {
 func contextHash(ec api.EncryptionContext) [32]byte { return blobheader.ContextHash(ec) }
 
 // usedCurrent notes that the current material of key i encrypts.
-func usedCurrent(c *call.Call, i int) *key.MaterialID {
-	c.Materials[i] = &c.Keys[i].CurrentMaterial().ID
+func usedCurrent(c *call.Call, i int) *key.Material {
+	c.Materials[i] = c.Keys[i].CurrentMaterial()
 	return c.Materials[i]
 }
 
 // usedOf notes that the material that a ciphertext blob names decrypts. The
 // pipeline has found it to be key i's.
-func usedOf(c *call.Call, i int, blob []byte) *key.MaterialID {
+func usedOf(c *call.Call, i int, blob []byte) *key.Material {
 	header, err := blobheader.Parse(blob)
 	if err != nil {
 		return nil
 	}
-	if m := c.Keys[i].Material(key.MaterialID(header.MaterialID)); m != nil {
-		c.Materials[i] = &m.ID
-	}
+	c.Materials[i] = c.Keys[i].Material(key.MaterialID(header.MaterialID))
 	return c.Materials[i]
 }

@@ -27,6 +27,6 @@ func (o *Ops) Decrypt(ctx context.Context, c *call.Call, in *api.DecryptRequest)
 	}
 	return &api.DecryptResponse{
 		KeyId: c.Key().ARN, Plaintext: plaintext, EncryptionAlgorithm: api.EncryptionAlgorithmSpecSymmetricDefault,
-		KeyMaterialId: material.String(),
+		KeyMaterialId: material.Text,
 	}, nil
 }

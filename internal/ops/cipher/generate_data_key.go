@@ -20,7 +20,7 @@ func (o *Ops) GenerateDataKey(ctx context.Context, c *call.Call, in *api.Generat
 		return nil, err
 	}
 	return &api.GenerateDataKeyResponse{
-		CiphertextBlob: blob, Plaintext: plaintext, KeyId: c.Key().ARN, KeyMaterialId: material.String(),
+		CiphertextBlob: blob, Plaintext: plaintext, KeyId: c.Key().ARN, KeyMaterialId: material.Text,
 	}, nil
 }
 

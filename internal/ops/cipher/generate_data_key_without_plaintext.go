@@ -20,6 +20,6 @@ func (o *Ops) GenerateDataKeyWithoutPlaintext(ctx context.Context, c *call.Call,
 		return nil, err
 	}
 	return &api.GenerateDataKeyWithoutPlaintextResponse{
-		CiphertextBlob: blob, KeyId: c.Key().ARN, KeyMaterialId: material.String(),
+		CiphertextBlob: blob, KeyId: c.Key().ARN, KeyMaterialId: material.Text,
 	}, nil
 }

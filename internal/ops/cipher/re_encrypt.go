@@ -31,7 +31,7 @@ func (o *Ops) ReEncrypt(ctx context.Context, c *call.Call, in *api.ReEncryptRequ
 		KeyId:                          c.Keys[1].ARN,
 		SourceEncryptionAlgorithm:      api.EncryptionAlgorithmSpecSymmetricDefault,
 		DestinationEncryptionAlgorithm: api.EncryptionAlgorithmSpecSymmetricDefault,
-		SourceKeyMaterialId:            from.String(),
-		DestinationKeyMaterialId:       to.String(),
+		SourceKeyMaterialId:            from.Text,
+		DestinationKeyMaterialId:       to.Text,
 	}, nil
 }

@@ -33,7 +33,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		return nil, err
 	}
 	k := o.Keys.Snapshot(c.Region, c.Caller.Account, id, &r)
-	k.Materials, k.Current = []key.Material{{ID: made.MaterialID}}, 0
+	k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String()}}, 0
 	out := &api.CreateKeyResponse{KeyMetadata: metadata(k)}
 	c.Created, c.ResponseElements = k, auditedCreate(out.KeyMetadata)
 	if err := c.Commit(ctx, o.Store, cmps, ops); err != nil {

@@ -49,7 +49,7 @@ func metadata(k *key.Key) *api.KeyMetadata {
 		m.EncryptionAlgorithms = k.Algorithms()
 	}
 	if current := k.CurrentMaterial(); current != nil && k.Spec == key.SymmetricDefault {
-		m.CurrentKeyMaterialId = current.ID.String()
+		m.CurrentKeyMaterialId = current.Text
 	}
 	return m
 }
