@@ -131,8 +131,12 @@ func (c caller) send(ctx context.Context, op, body string, at time.Time) answer 
 
 // request is a signed request as the edge gives it to the pipeline.
 func (c caller) request(op, body string, at time.Time) wire.Request {
+	return c.requestTo("localhost", op, body, at)
+}
+
+func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 	r := wire.Request{
-		Method: "POST", Path: "/", Host: "localhost", Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at,
+		Method: "POST", Path: "/", Host: host, Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at,
 		Header: map[string][]string{
 			"Content-Type": {wire.ContentType}, "X-Amz-Target": {"TrentService." + op}, "User-Agent": {"node test"},
 			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},
