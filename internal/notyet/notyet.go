@@ -84,8 +84,7 @@ var operations = [api.NumOps + 1]bool{
 
 // members that working operations refuse, whatever their value.
 var members = [api.NumOps + 1]api.Members{
-	api.OpCreateKey: api.CreateKeyPolicy | api.CreateKeyCustomKeyStoreId | api.CreateKeyTags | api.CreateKeyXksKeyId |
-		api.CreateKeyBypassPolicyLockoutSafetyCheck,
+	api.OpCreateKey:                       api.CreateKeyPolicy | api.CreateKeyCustomKeyStoreId | api.CreateKeyTags | api.CreateKeyXksKeyId,
 	api.OpDecrypt:                         api.DecryptGrantTokens | api.DecryptRecipient,
 	api.OpDescribeKey:                     api.DescribeKeyGrantTokens,
 	api.OpEncrypt:                         api.EncryptGrantTokens,
@@ -109,6 +108,10 @@ func createKeyValues(r *api.CreateKeyRequest) error {
 		if m.value != "" && m.value != m.works {
 			return apierr.New(apierr.UnsupportedOperation, "Trent does not support %s %s yet.", m.name, m.value)
 		}
+	}
+	// False is what CreateKey does; some clients send it always.
+	if r.BypassPolicyLockoutSafetyCheck {
+		return apierr.New(apierr.UnsupportedOperation, "Trent does not support BypassPolicyLockoutSafetyCheck yet.")
 	}
 	if r.MultiRegion {
 		return apierr.New(apierr.UnsupportedOperation, "Trent does not support multi-Region keys yet.")

@@ -14,7 +14,7 @@ import (
 var working = map[api.Op]api.Members{
 	api.OpCreateAlias: api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
 	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
-		api.CreateKeyOrigin | api.CreateKeyMultiRegion, // the last five for one value
+		api.CreateKeyOrigin | api.CreateKeyMultiRegion | api.CreateKeyBypassPolicyLockoutSafetyCheck, // the last six for one value
 	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
 		api.DecryptDryRun | api.DecryptDryRunModifiers,
 	api.OpDeleteAlias: api.DeleteAliasAliasName,
@@ -79,6 +79,8 @@ func TestCreateKeyValues(t *testing.T) {
 		{`{"KeyUsage":"SIGN_VERIFY"}`, true},
 		{`{"Origin":"EXTERNAL"}`, true},
 		{`{"MultiRegion":true}`, true},
+		{`{"BypassPolicyLockoutSafetyCheck":false}`, false},
+		{`{"BypassPolicyLockoutSafetyCheck":true}`, true},
 		{`{"Policy":"{}"}`, true},
 		{`{"Tags":[]}`, true},
 	}

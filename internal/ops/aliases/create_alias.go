@@ -22,6 +22,9 @@ func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAlias
 	if arn.ReservedAliasName(in.AliasName) {
 		return apierr.New(apierr.InvalidAliasName, "%s is not a valid alias name: names that begin with alias/aws/ are reserved for AWS managed keys.", in.AliasName)
 	}
+	if !arn.ValidAliasName(in.AliasName) {
+		return apierr.New(apierr.InvalidAliasName, "%s is not a valid alias name.", in.AliasName)
+	}
 	name := in.AliasName[len(aliasPrefix):]
 	aliasARN := arn.Alias(c.Partition, c.Region, c.Caller.Account, in.AliasName)
 	if _, err := o.Keys.Alias(ctx, c.Region, c.Caller.Account, in.AliasName); !errors.Is(err, keydir.ErrNotFound) {
