@@ -26,8 +26,7 @@ import (
 
 // Limits of a connection. A client that is slower is cut off.
 const (
-	headerTimeout  = 10 * time.Second
-	requestTimeout = 30 * time.Second // headers and body
+	requestTimeout = 20 * time.Second // headers and body: one deadline, so that the server sets it once
 	answerTimeout  = 60 * time.Second // from the end of the headers to the answer's end
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 32 << 10
@@ -62,7 +61,7 @@ func New(p *front.Pipeline, c Config) *Server {
 	s := &Server{config: c, pipeline: p}
 	s.http = &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: requestTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
