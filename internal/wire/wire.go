@@ -54,15 +54,20 @@ func Target(method, path string, header map[string][]string) (api.Op, error) {
 	if media, _, _ := strings.Cut(first(header["Content-Type"]), ";"); strings.TrimSpace(media) != ContentType {
 		return 0, unknownOperation()
 	}
-	name, ok := strings.CutPrefix(target[0], targetPrefix)
-	if !ok {
-		return 0, unknownOperation()
-	}
-	op, ok := api.ParseOp(name)
+	op, ok := Operation(target[0])
 	if !ok {
 		return 0, unknownOperation()
 	}
 	return op, nil
+}
+
+// Operation is the operation that an X-Amz-Target names.
+func Operation(target string) (op api.Op, ok bool) {
+	name, ok := strings.CutPrefix(target, targetPrefix)
+	if !ok {
+		return 0, false
+	}
+	return api.ParseOp(name)
 }
 
 func first(v []string) string {

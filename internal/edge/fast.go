@@ -1,0 +1,233 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/valyala/fasthttp"
+
+	"trent/internal/apierr"
+	"trent/internal/front"
+	"trent/internal/wire"
+)
+
+// maxConnections is how many connections a listener holds at once.
+const maxConnections = 16 << 10
+
+// fast is fasthttp's server, for HTTP/1.1.
+type fast struct {
+	config   Config
+	pipeline *front.Pipeline
+	http     *fasthttp.Server
+}
+
+func newFast(p *front.Pipeline, c Config) *fast {
+	s := &fast{config: c, pipeline: p}
+	s.http = &fasthttp.Server{
+		Handler:                      s.handle,
+		HeaderReceived:               limits,
+		ErrorHandler:                 s.refuse,
+		Concurrency:                  maxConnections,
+		ReadTimeout:                  requestTimeout,
+		WriteTimeout:                 answerTimeout,
+		IdleTimeout:                  idleTimeout,
+		ReadBufferSize:               maxHeaderBytes,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		Logger:                       printer{c.Log},
+	}
+	return s
+}
+
+// printer gives fasthttp's own messages, which name no content, to the log.
+type printer struct{ log *slog.Logger }
+
+func (p printer) Printf(format string, args ...any) { p.log.Debug(fmt.Sprintf(format, args...)) }
+
+func (s *fast) Serve(l net.Listener) error {
+	if s.config.TLS != nil {
+		l = tls.NewListener(l, s.config.TLS)
+	}
+	return s.http.Serve(l)
+}
+
+func (s *fast) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// limits is asked when the headers have been read: the operation decides how
+// long the body may be.
+func limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	op, ok := wire.Operation(string(h.Peek("X-Amz-Target")))
+	if !ok {
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnknownBody}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: op.MaxBody()}
+}
+
+// path is the request line's, as it stands there, without the query.
+func path(h *fasthttp.RequestHeader) string {
+	p, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
+	return string(p)
+}
+
+// handle answers one request.
+func (s *fast) handle(c *fasthttp.RequestCtx) {
+	in := s.request(c)
+	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
+	in.Body = c.Request.Body()
+	s.answer(c, in)
+	clear(in.Body) // it may hold a plaintext, and another request gets its memory
+}
+
+// refuse answers a request whose headers or body could not be read.
+func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
+	c.SetConnectionClose()
+	var timeout net.Error
+	small, oversized := &fasthttp.ErrSmallBuffer{}, errors.Is(err, fasthttp.ErrBodyTooLarge)
+	switch {
+	case errors.As(err, &small):
+		c.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
+		return
+	case len(c.Request.Header.Method()) == 0 || len(c.Request.Header.RequestURI()) == 0:
+		c.SetStatusCode(fasthttp.StatusBadRequest)
+		return
+	}
+	in := s.request(c)
+	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
+	switch {
+	case oversized:
+		limit := maxUnknownBody
+		if in.Err == nil {
+			limit = in.Op.MaxBody()
+		}
+		in.Err = tooLarge(limit)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		in.Err = &apierr.Error{Code: apierr.RequestTimeout, Message: "The request was not received in time.", Err: err}
+	default:
+		in.Err = bodyError(err)
+	}
+	s.answer(c, in)
+}
+
+// request takes over what the headers say. The caller must answer, which gives
+// the memory back.
+func (s *fast) request(c *fasthttp.RequestCtx) *request {
+	h := &c.Request.Header
+	r := &request{headers: takeHeaders(h)}
+	_, query, _ := strings.Cut(string(h.RequestURI()), "?")
+	r.Request = wire.Request{
+		Method: string(h.Method()), Path: path(h), RawQuery: query, Host: string(h.Host()), Header: r.headers.values,
+		Listener: s.config.Listener, TLS: tlsDetails(c.TLSConnectionState(), string(h.Host())), Received: s.config.Now(),
+	}
+	if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		r.Remote = addr.AddrPort().Addr().Unmap()
+	}
+	return r
+}
+
+// request is a wire.Request and the pooled memory of its headers.
+type request struct {
+	wire.Request
+	headers *headers
+}
+
+func (s *fast) answer(c *fasthttp.RequestCtx, in *request) {
+	b := answers.Get().(*[]byte)
+	answer := s.pipeline.Serve(context.Background(), &in.Request, (*b)[:0])
+	c.SetStatusCode(answer.Status)
+	h := &c.Response.Header
+	h.SetContentType(wire.ContentType)
+	h.Set("X-Amzn-Requestid", answer.RequestID)
+	if answer.Close {
+		c.SetConnectionClose()
+	}
+	c.SetBody(answer.Body)
+	clear(answer.Body)
+	if cap(answer.Body) <= keepBuffer {
+		*b = answer.Body[:0]
+		answers.Put(b)
+	}
+	in.headers.release()
+}
+
+var answers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// headers is a request's header as the wire wants it. Its memory is used again
+// for other requests, its strings are not.
+type headers struct {
+	values map[string][]string
+	single [32]string // backs the values of names that stand once
+	n      int
+}
+
+var headerPool = sync.Pool{New: func() any { return &headers{values: make(map[string][]string, 32)} }}
+
+func takeHeaders(h *fasthttp.RequestHeader) *headers {
+	t := headerPool.Get().(*headers)
+	for name, value := range h.All() {
+		v := string(value)
+		if have, ok := t.values[string(name)]; ok {
+			t.values[string(name)] = append(have[:len(have):len(have)], v)
+			continue
+		}
+		values := []string{v}
+		if t.n < len(t.single) {
+			t.single[t.n] = v
+			values = t.single[t.n : t.n+1 : t.n+1]
+			t.n++
+		}
+		t.values[intern(name)] = values
+	}
+	return t
+}
+
+// intern is string(name), without an allocation for what AWS's clients send.
+func intern(name []byte) string {
+	switch string(name) {
+	case "Host":
+		return "Host"
+	case "Accept":
+		return "Accept"
+	case "Accept-Encoding":
+		return "Accept-Encoding"
+	case "Amz-Sdk-Invocation-Id":
+		return "Amz-Sdk-Invocation-Id"
+	case "Amz-Sdk-Request":
+		return "Amz-Sdk-Request"
+	case "Authorization":
+		return "Authorization"
+	case "Connection":
+		return "Connection"
+	case "Content-Length":
+		return "Content-Length"
+	case "Content-Type":
+		return "Content-Type"
+	case "User-Agent":
+		return "User-Agent"
+	case "X-Amz-Content-Sha256":
+		return "X-Amz-Content-Sha256"
+	case "X-Amz-Date":
+		return "X-Amz-Date"
+	case "X-Amz-Target":
+		return "X-Amz-Target"
+	case "X-Amz-User-Agent":
+		return "X-Amz-User-Agent"
+	}
+	return string(name)
+}
+
+func (t *headers) release() {
+	clear(t.values)
+	clear(t.single[:t.n])
+	t.n = 0
+	headerPool.Put(t)
+}

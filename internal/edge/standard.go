@@ -1,0 +1,148 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+
+	"trent/internal/front"
+	"trent/internal/wire"
+)
+
+// standard is net/http's server.
+type standard struct {
+	config   Config
+	pipeline *front.Pipeline
+	http     *http.Server
+}
+
+func newStandard(p *front.Pipeline, c Config) *standard {
+	s := &standard{config: c, pipeline: p}
+	s.http = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: requestTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		TLSConfig:         c.TLS,
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
+	}
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(c.TLS != nil)
+	s.http.Protocols.SetUnencryptedHTTP2(c.TLS == nil)
+	return s
+}
+
+func (s *standard) Serve(l net.Listener) error {
+	var err error
+	if s.config.TLS != nil {
+		err = s.http.ServeTLS(l, "", "")
+	} else {
+		err = s.http.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *standard) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+
+// buffers holds the memory of one request: its body and its answer's. Both
+// may hold plaintext, so they are wiped before another request gets them.
+type buffers struct{ body, answer []byte }
+
+var pool = sync.Pool{New: func() any {
+	return &buffers{body: make([]byte, 0, 4<<10), answer: make([]byte, 0, 4<<10)}
+}}
+
+func (b *buffers) release() {
+	clear(b.body)
+	clear(b.answer)
+	if cap(b.body) <= keepBuffer && cap(b.answer) <= keepBuffer {
+		b.body, b.answer = b.body[:0], b.answer[:0]
+		pool.Put(b)
+	}
+}
+
+var contentType = []string{wire.ContentType}
+
+// ServeHTTP answers one request.
+func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b := pool.Get().(*buffers)
+	defer b.release()
+	in := wire.Request{
+		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Host: r.Host, Header: r.Header,
+		Remote: remote(r.RemoteAddr), Listener: s.config.Listener, TLS: tlsDetails(r.TLS, r.Host), Received: s.config.Now(),
+	}
+	limit := maxUnknownBody
+	if in.Op, in.Err = wire.Target(r.Method, in.Path, r.Header); in.Err == nil {
+		limit = in.Op.MaxBody()
+	}
+	var readErr error
+	b.body, readErr = readBody(b.body, r, limit)
+	if readErr != nil {
+		in.Err = readErr
+	}
+	in.Body = b.body
+	answer := s.pipeline.Serve(r.Context(), &in, b.answer[:0])
+	b.answer = answer.Body
+	h := w.Header()
+	h["Content-Type"] = contentType
+	h["X-Amzn-Requestid"] = []string{answer.RequestID}
+	if answer.Close {
+		h["Connection"] = []string{"close"}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+	w.WriteHeader(answer.Status)
+	if _, err := w.Write(answer.Body); err != nil {
+		s.config.Log.Debug("answer not delivered", "request_id", answer.RequestID, "error", err)
+	}
+}
+
+// readBody reads a request's body, of limit bytes at most, into dst.
+func readBody(dst []byte, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return dst, tooLarge(limit)
+	}
+	for {
+		if len(dst) == cap(dst) {
+			dst = grow(dst, r.ContentLength)
+		}
+		n, err := r.Body.Read(dst[len(dst):min(cap(dst), limit+1)])
+		dst = dst[:len(dst)+n]
+		if len(dst) > limit {
+			return dst, tooLarge(limit)
+		}
+		if err == io.EOF {
+			return dst, nil
+		}
+		if err != nil {
+			return dst, bodyError(err)
+		}
+	}
+}
+
+// grow gives dst more room, and wipes the old memory.
+func grow(dst []byte, expected int64) []byte {
+	bigger := make([]byte, len(dst), max(2*cap(dst), int(expected)+1))
+	copy(bigger, dst)
+	clear(dst)
+	return bigger
+}
+
+func remote(addr string) netip.Addr {
+	ap, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return netip.Addr{} // a Unix socket
+	}
+	return ap.Addr().Unmap()
+}
