@@ -11,7 +11,11 @@ package front
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -104,8 +108,14 @@ func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answe
 	return Answer{Status: wire.Status(e.Code), RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), Close: r.Err != nil}
 }
 
-// run takes a request from its signature to its operation.
-func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (api.Response, error) {
+// run takes a request from its signature to its operation. A panic is the
+// answer of this request only: it is recorded like every failure.
+func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out api.Response, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			out, err = nil, panicked(v)
+		}
+	}()
 	if !p.Ready() {
 		return nil, apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
@@ -165,6 +175,20 @@ func validationError(err error) error {
 		return apierr.New(apierr.Validation, "%s", e.Message())
 	}
 	return err
+}
+
+// panicked is the error of a panic: its type and place. Its value and the
+// arguments on the stack may be secret.
+func panicked(v any) error {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	var places []string
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		places = append(places, f.Function+":"+strconv.Itoa(f.Line))
+	}
+	return fmt.Errorf("panic (%T) at %s", v, strings.Join(places, " < "))
 }
 
 // log writes the one line of a failed request's cause; clients' faults are

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,5 +29,18 @@ func TestStrangersAreCapped(t *testing.T) {
 	}
 	if skipped, ok := s.admit(); !ok || skipped != 0 {
 		t.Errorf("told of twice: %v, %d", ok, skipped)
+	}
+}
+
+// TestPanicsTellTheirPlaceOnly: the log learns where, not what.
+func TestPanicsTellTheirPlaceOnly(t *testing.T) {
+	t.Parallel()
+	var err error
+	func() {
+		defer func() { err = panicked(recover()) }()
+		panic("a plaintext")
+	}()
+	if s := err.Error(); strings.Contains(s, "plaintext") || !strings.Contains(s, "TestPanicsTellTheirPlaceOnly") || !strings.Contains(s, "(string)") {
+		t.Error(s)
 	}
 }
