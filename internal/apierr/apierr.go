@@ -85,6 +85,7 @@ const (
 	KMSInvalidState         Code = "KMSInvalidStateException"
 	LimitExceeded           Code = "LimitExceededException"
 	MalformedPolicyDocument Code = "MalformedPolicyDocumentException"
+	MalformedHTTPRequest    Code = "MalformedHttpRequestException"
 	MissingAuthentication   Code = "MissingAuthenticationTokenException"
 	NotFound                Code = "NotFoundException"
 	RequestEntityTooLarge   Code = "RequestEntityTooLargeException"

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -24,7 +25,7 @@ const (
 	requestTimeout = 20 * time.Second // headers and body: one deadline, so that the server sets it once
 	answerTimeout  = 60 * time.Second // from the end of the headers to the answer's end
 	idleTimeout    = 120 * time.Second
-	maxHeaderBytes = 32 << 10
+	maxHeaderBytes = 16 << 10 // a connection holds that much
 	// maxUnknownBody is read of a request whose operation is unknown, so that
 	// it gets an answer before the connection closes.
 	maxUnknownBody = 64 << 10
@@ -64,11 +65,17 @@ func tooLarge(limit int) error {
 	return apierr.New(apierr.RequestEntityTooLarge, "The request body must not be longer than %d bytes.", limit)
 }
 
-func bodyError(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+// readError is the answer to a request that could not be read to its end.
+func readError(err error) error {
+	var e net.Error
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &e) && e.Timeout():
 		return &apierr.Error{Code: apierr.RequestTimeout, Message: "The request was not received in time.", Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &apierr.Error{Code: apierr.Serialization, Message: "The request body ended early.", Err: err}
+	default:
+		return &apierr.Error{Code: apierr.MalformedHTTPRequest, Message: "The request is not HTTP as this server understands it.", Err: err}
 	}
-	return &apierr.Error{Code: apierr.Serialization, Message: "The request body ended early.", Err: err}
 }
 
 func tlsDetails(s *tls.ConnectionState, host string) *audit.TLSDetails {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"trent/internal/apierr"
 	"trent/internal/front"
 	"trent/internal/wire"
 )
@@ -91,29 +90,23 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 // refuse answers a request whose headers or body could not be read.
 func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
 	c.SetConnectionClose()
-	var timeout net.Error
-	small, oversized := &fasthttp.ErrSmallBuffer{}, errors.Is(err, fasthttp.ErrBodyTooLarge)
-	switch {
-	case errors.As(err, &small):
+	if small := (&fasthttp.ErrSmallBuffer{}); errors.As(err, &small) {
 		c.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
 		return
-	case len(c.Request.Header.Method()) == 0 || len(c.Request.Header.RequestURI()) == 0:
+	}
+	if len(c.Request.Header.RequestURI()) == 0 { // not even a request line
 		c.SetStatusCode(fasthttp.StatusBadRequest)
 		return
 	}
 	in := s.request(c)
 	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
-	switch {
-	case oversized:
-		limit := maxUnknownBody
-		if in.Err == nil {
-			limit = in.Op.MaxBody()
-		}
+	limit := maxUnknownBody
+	if in.Err == nil {
+		limit = in.Op.MaxBody()
+	}
+	in.Err = readError(err)
+	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
 		in.Err = tooLarge(limit)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		in.Err = &apierr.Error{Code: apierr.RequestTimeout, Message: "The request was not received in time.", Err: err}
-	default:
-		in.Err = bodyError(err)
 	}
 	s.answer(c, in)
 }

@@ -126,7 +126,7 @@ func readBody(dst []byte, r *http.Request, limit int) ([]byte, error) {
 			return dst, nil
 		}
 		if err != nil {
-			return dst, bodyError(err)
+			return dst, readError(err)
 		}
 	}
 }
