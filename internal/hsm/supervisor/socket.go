@@ -19,10 +19,16 @@ var errFolder = errors.New("others can write to the socket's folder")
 // Socket is a module that an operator runs. It is dialled for as long as it
 // takes.
 type Socket struct {
-	path      string
-	log       *slog.Logger
-	connected bool
+	path  string
+	log   *slog.Logger
+	since time.Time     // of the last connection
+	delay time.Duration // before the next try
 }
+
+// steady is how long a connection lasts that was not refused: a module that
+// does not let this user in closes at once, and is not to be asked without a
+// pause.
+const steady = 10 * time.Second
 
 // NewSocket makes a source that dials the module listening at path.
 func NewSocket(path string, log *slog.Logger) *Socket {
@@ -33,23 +39,27 @@ func NewSocket(path string, log *slog.Logger) *Socket {
 // seconds. Its only error is ctx's: a mute or missing module is the operator's
 // to start. It is called by one goroutine.
 func (s *Socket) Connect(ctx context.Context, _ bool) (io.ReadWriteCloser, error) {
-	delay := time.Duration(0)
-	if s.connected {
-		delay = firstDelay // the connection before this one was lost
+	if !s.since.IsZero() { // the connection before this one was lost
+		if time.Since(s.since) >= steady {
+			s.delay = 0
+		}
+		s.grow()
 	}
 	for {
-		if err := sleep(ctx, delay); err != nil {
+		if err := sleep(ctx, s.delay); err != nil {
 			return nil, err
 		}
 		conn, err := s.dial(ctx)
 		if err == nil {
-			s.connected = true
+			s.since = time.Now()
 			return conn, nil
 		}
-		delay = min(max(2*delay, firstDelay), maxDelay)
-		s.log.Error("no connection to the crypto module", "socket", s.path, "error", err, "retry_in", delay)
+		s.grow()
+		s.log.Error("no connection to the crypto module", "socket", s.path, "error", err, "retry_in", s.delay)
 	}
 }
+
+func (s *Socket) grow() { s.delay = min(max(2*s.delay, firstDelay), maxDelay) }
 
 func (s *Socket) dial(ctx context.Context) (net.Conn, error) {
 	info, err := os.Stat(filepath.Dir(s.path))
