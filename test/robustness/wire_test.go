@@ -15,10 +15,23 @@ import (
 	"trent/test/harness"
 )
 
-// TestNoOperation: requests that name no operation get UnknownOperationException.
-func TestNoOperation(t *testing.T) {
+// onBothEngines runs a test of the wire against a listener that speaks
+// HTTP/1.1 only and one that offers HTTP/2 too: they are served by different
+// HTTP servers, and a client of HTTP/1.1 must not notice.
+func onBothEngines(t *testing.T, test func(t *testing.T, s *harness.Server)) {
 	t.Parallel()
-	s := harness.Start(t)
+	for name, flags := range map[string][]string{"HTTP1": nil, "HTTP2": {"--http2"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, harness.Start(t, flags...))
+		})
+	}
+}
+
+// TestNoOperation: requests that name no operation get UnknownOperationException.
+func TestNoOperation(t *testing.T) { onBothEngines(t, testNoOperation) }
+
+func testNoOperation(t *testing.T, s *harness.Server) {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
@@ -100,9 +113,9 @@ func wire(t *testing.T, s *harness.Server, operation, body string) (head, rest [
 
 // TestBodies: bodies that are too long or too short, by their length or as
 // they come.
-func TestBodies(t *testing.T) {
-	t.Parallel()
-	s := harness.Start(t)
+func TestBodies(t *testing.T) { onBothEngines(t, testBodies) }
+
+func testBodies(t *testing.T, s *harness.Server) {
 	key, _ := s.CreateKey(t, harness.Default)
 	const tenMegabytes = 10 << 20
 	big := harness.Marshal(object{"KeyId": key, "Plaintext": strings.Repeat("A", tenMegabytes)})
@@ -185,9 +198,9 @@ func TestBodies(t *testing.T) {
 }
 
 // TestSlowClients: who does not send is cut off, and holds up nobody.
-func TestSlowClients(t *testing.T) {
-	t.Parallel()
-	s := harness.Start(t)
+func TestSlowClients(t *testing.T) { onBothEngines(t, testSlowClients) }
+
+func testSlowClients(t *testing.T, s *harness.Server) {
 	head, body := wire(t, s, "GenerateRandom", `{"NumberOfBytes":4}`)
 	for name, sent := range map[string][]byte{
 		"nothing of the head": nil,
