@@ -131,19 +131,20 @@ func (t *Trail) write(b *batch) (again bool) {
 	head, pinned := t.head, t.pins > 0
 	t.busySince = time.Now()
 	t.mu.Unlock()
-	for rest := b.buf; len(rest) > 0; {
-		n := frameLen(rest)
-		head = seal(rest[:n], &t.opts.Node, head)
-		rest = rest[n:]
+	for place := 0; place < len(b.buf); {
+		n := frameLen(b.buf[place:])
+		head = seal(b.buf[place:place+n], &t.opts.Node, place, head)
+		place += n
 	}
+	syncs := t.w.syncs
 	t.watch.Reset(t.opts.StallTimeout)
-	syncs, err := t.w.append(b.buf, t.opts.Mode == Strict, pinned)
+	err := t.w.append(b.buf, t.opts.Mode == Strict, pinned)
 	t.watch.Stop()
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.file = t.w.f
-	t.stats.Syncs += syncs
+	t.stats.Syncs += t.w.syncs - syncs
 	if err != nil {
 		return t.fail(b, err)
 	}

@@ -38,7 +38,7 @@ func (a *acknowledgements) len() int {
 
 // powerLoss appends from sixteen goroutines, takes the power away in the
 // middle, and returns how many acknowledged records the next start has not.
-func powerLoss(t *testing.T, mode Mode, noSync bool, total int) (acknowledged, lost int) {
+func powerLoss(t *testing.T, mode Mode, noSync bool, total int, crashed func(*memFS) *memFS) (acknowledged, lost int) {
 	t.Helper()
 	m := newMemFS()
 	m.noSync = noSync
@@ -63,7 +63,7 @@ func powerLoss(t *testing.T, mode Mode, noSync bool, total int) (acknowledged, l
 					crash.Do(func() {
 						acks.mu.Lock()
 						defer acks.mu.Unlock()
-						acknowledged, left = len(acks.list), m.losePower()
+						acknowledged, left = len(acks.list), crashed(m)
 					})
 				}
 			}
@@ -93,15 +93,19 @@ func TestPowerLoss(t *testing.T) {
 		rounds, total = 100, 1600
 	}
 	for range rounds {
-		if n, lost := powerLoss(t, Strict, false, total); n < total/2 || lost > 0 {
-			t.Fatalf("strict: %d of %d acknowledged records lost", lost, n)
+		for name, crashed := range map[string]func(*memFS) *memFS{
+			"all": (*memFS).losePower, "ends": (*memFS).loseEnds, "sectors": (*memFS).loseSectors,
+		} {
+			if n, lost := powerLoss(t, Strict, false, total, crashed); n < total/2 || lost > 0 {
+				t.Fatalf("strict, %s of what was not synced lost: %d of %d acknowledged records too", name, lost, n)
+			}
 		}
 	}
 	// The controls: the test sees what is lost when nobody has synced it.
-	if _, lost := powerLoss(t, Relaxed, false, total); lost == 0 {
+	if _, lost := powerLoss(t, Relaxed, false, total, (*memFS).losePower); lost == 0 {
 		t.Error("relaxed: a loss of power lost nothing; the file layer does not drop unsynced writes")
 	}
-	if n, lost := powerLoss(t, Strict, true, total); lost != n {
+	if n, lost := powerLoss(t, Strict, true, total, (*memFS).losePower); lost != n {
 		t.Errorf("strict with a sync that does nothing: %d of %d lost, want all", lost, n)
 	}
 }

@@ -10,13 +10,18 @@ import (
 // Sizes of docs/formats.md, "Audit segments", in bytes.
 const (
 	headerBytes = 64
-	prefixBytes = 8                        // a record's length and crc32c
-	chainBytes  = 32 + 16 + 8 + 8          // previous hash, node, epoch, sequence
+	lengthBytes = 4
+	prefixBytes = lengthBytes + 4          // a record's length and crc32c
+	chainBytes  = 32 + 16 + 4 + 4 + 8      // previous hash, node, place in its write, epoch, sequence
 	frameBytes  = prefixBytes + chainBytes // what stands before a record's JSON
+	sectorBytes = 512                      // the least that a disk writes as a whole
 )
 
 // MaxRecordBytes is the length of the longest JSON that a trail takes.
 const MaxRecordBytes = 1 << 20
+
+// maxEpoch is the last epoch that a record has room for.
+const maxEpoch = 1<<32 - 1
 
 const segmentMagic = "TRENTAUD\x00\x01\x00\x00"
 
@@ -26,7 +31,7 @@ type hash = [sha256.Size]byte
 // segmentID says which segment of a node a file is.
 type segmentID struct {
 	node   [16]byte
-	epoch  uint64
+	epoch  uint64 // at most maxEpoch
 	number uint64 // from 1 in each epoch
 }
 
@@ -54,13 +59,15 @@ func appendFrame(dst, json []byte) []byte {
 func frameLen(b []byte) int { return prefixBytes + int(binary.BigEndian.Uint32(b)) }
 
 // seal puts the record that is the whole of frame into the chain after h and
-// returns the head that it makes.
-func seal(frame []byte, node *[16]byte, h Head) Head {
+// returns the head that it makes; place is how many bytes of the same write
+// stand before it.
+func seal(frame []byte, node *[16]byte, place int, h Head) Head {
 	h.Sequence++
 	body := frame[prefixBytes:]
 	copy(body, h.Hash[:])
 	copy(body[32:], node[:])
-	binary.BigEndian.PutUint64(body[48:], h.Epoch)
+	binary.BigEndian.PutUint32(body[48:], uint32(place))
+	binary.BigEndian.PutUint32(body[52:], uint32(h.Epoch))
 	binary.BigEndian.PutUint64(body[56:], h.Sequence)
 	h.Hash = sha256.Sum256(body)
 	binary.BigEndian.PutUint32(frame[4:], crc32c(body))

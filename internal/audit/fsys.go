@@ -18,7 +18,7 @@ type fsys interface {
 	mkdir(path string) error
 	// list returns the names in a directory, sorted.
 	list(path string) ([]string, error)
-	// create makes a file (0600) that must not exist and opens it to append.
+	// create makes a file (0600) that must not exist and opens it to write.
 	create(path string) (file, error)
 	// open opens a file to read it.
 	open(path string) (io.ReadCloser, error)
@@ -34,10 +34,13 @@ type fsys interface {
 	lock(path string) (io.Closer, error)
 }
 
-// file is a segment that is being appended to.
+// file is a segment that is being written.
 type file interface {
-	io.WriteCloser
-	// Sync is fdatasync: everything whose Write returned before survives a
+	io.WriterAt
+	io.Closer
+	// zero writes n zeros.
+	zero(offset, n int64) error
+	// Sync is fdatasync: everything whose write returned before survives a
 	// loss of power.
 	Sync() error
 	// startWriteback asks the kernel to begin writing that range to the disk,
@@ -69,11 +72,11 @@ func (osFS) list(path string) ([]string, error) {
 }
 
 func (osFS) create(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return &osFile{File: f}, nil
 }
 
 func (osFS) open(path string) (io.ReadCloser, error) { return os.Open(path) }
@@ -135,9 +138,26 @@ func (l dirLock) Close() error {
 
 // osFile syncs with fdatasync, which saves the write of the inode's times. It
 // may be synced while it is written and closed.
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	zeros []byte // made when they are first needed
+}
 
-func (f osFile) Sync() error {
+func (f *osFile) zero(offset, n int64) error {
+	if f.zeros == nil {
+		f.zeros = make([]byte, 64<<10)
+	}
+	for end := offset + n; offset < end; {
+		written, err := f.WriteAt(f.zeros[:min(int64(len(f.zeros)), end-offset)], offset)
+		if err != nil {
+			return err
+		}
+		offset += int64(written)
+	}
+	return nil
+}
+
+func (f *osFile) Sync() error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -151,7 +171,7 @@ func (f osFile) Sync() error {
 	return errors.Join(err, syncErr)
 }
 
-func (f osFile) startWriteback(offset, n int64) {
+func (f *osFile) startWriteback(offset, n int64) {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return

@@ -5,10 +5,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // memFS is a file layer that remembers what was synced, so that a test can
@@ -18,6 +20,8 @@ type memFS struct {
 	mu      sync.Mutex
 	entries map[string]*memEntry
 	locked  map[string]bool
+
+	zeroBytes int64 // the most zeros that the disk takes at a time
 
 	noSync bool // Sync reports success and syncs nothing: the fault that the tests must notice
 
@@ -39,8 +43,9 @@ type memEntry struct {
 
 func newMemFS() *memFS {
 	return &memFS{
-		entries: map[string]*memEntry{"/": {dir: true, nameDurable: true}},
-		locked:  map[string]bool{},
+		entries:   map[string]*memEntry{"/": {dir: true, nameDurable: true}},
+		locked:    map[string]bool{},
+		zeroBytes: 3000,
 	}
 }
 
@@ -57,21 +62,52 @@ func current[F any](m *memFS, hook *F) F {
 	return *hook
 }
 
-// losePower returns what is left after the power was lost.
+// losePower returns what is left after the power was lost: what was synced.
 func (m *memFS) losePower() *memFS {
+	return m.crash(func(e *memEntry) []byte { return bytes.Clone(e.synced) })
+}
+
+// loseEnds is losePower where a part of what a file has grown by is left.
+func (m *memFS) loseEnds() *memFS {
+	return m.crash(func(e *memEntry) []byte {
+		n := min(len(e.synced), len(e.data))
+		return bytes.Clone(e.data[:n+rand.IntN(len(e.data)-n+1)])
+	})
+}
+
+// loseSectors is losePower where any sectors of what was not synced are left,
+// whatever the order in which they were written.
+func (m *memFS) loseSectors() *memFS {
+	return m.crash(func(e *memEntry) []byte {
+		short, long := min(len(e.synced), len(e.data)), max(len(e.synced), len(e.data))
+		left := make([]byte, short+rand.IntN(long-short+1))
+		odds := rand.Float64()
+		for at := 0; at < len(left); at += sectorBytes {
+			from := e.synced
+			if rand.Float64() < odds {
+				from = e.data
+			}
+			if at < len(from) {
+				copy(left[at:min(at+sectorBytes, len(left))], from[at:])
+			}
+		}
+		return left
+	})
+}
+
+func (m *memFS) crash(left func(*memEntry) []byte) *memFS {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	left := newMemFS()
+	after := newMemFS()
 	for _, path := range slices.Sorted(maps.Keys(m.entries)) {
 		e := m.entries[path]
-		if parent := left.entries[filepath.Dir(path)]; !e.nameDurable || parent == nil {
+		if parent := after.entries[filepath.Dir(path)]; !e.nameDurable || parent == nil {
 			continue
 		}
-		left.entries[path] = &memEntry{
-			dir: e.dir, data: bytes.Clone(e.synced), synced: bytes.Clone(e.synced), nameDurable: true,
-		}
+		data := left(e)
+		after.entries[path] = &memEntry{dir: e.dir, data: data, synced: bytes.Clone(data), nameDurable: true}
 	}
-	return left
+	return after
 }
 
 // kill returns what is left after the process was killed: everything.
@@ -251,15 +287,32 @@ type memFile struct {
 	e    *memEntry
 }
 
-func (f *memFile) Write(b []byte) (int, error) {
+func (f *memFile) WriteAt(b []byte, offset int64) (int, error) {
 	n, err := len(b), error(nil)
 	if onWrite := current(f.fs, &f.fs.onWrite); onWrite != nil {
 		n, err = onWrite(f.path, b)
 	}
+	f.put(b[:n], offset)
+	return n, err
+}
+
+func (f *memFile) zero(offset, n int64) error {
+	if n > f.fs.zeroBytes {
+		f.put(make([]byte, f.fs.zeroBytes), offset)
+		return syscall.ENOSPC
+	}
+	f.put(make([]byte, n), offset)
+	return nil
+}
+
+// put overwrites, and makes the file longer as far as needed.
+func (f *memFile) put(b []byte, offset int64) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	f.e.data = append(f.e.data, b[:n]...)
-	return n, err
+	if missing := int(offset) + len(b) - len(f.e.data); missing > 0 {
+		f.e.data = append(f.e.data, make([]byte, missing)...)
+	}
+	copy(f.e.data[offset:], b)
 }
 
 func (f *memFile) Sync() error {

@@ -191,6 +191,8 @@ type crashPoints struct {
 	store store.Store
 	list  []crashPoint
 
+	partly func() *memFS // takes the power and leaves a part of what was not synced
+
 	failed error // of reading the store
 }
 
@@ -203,7 +205,8 @@ func (c *crashPoints) add(name string) {
 	}
 	c.list = append(c.list,
 		crashPoint{name + ", killed", c.files.kill(), rows},
-		crashPoint{name + ", power lost", c.files.losePower(), rows})
+		crashPoint{name + ", power lost", c.files.losePower(), rows},
+		crashPoint{name + ", some of what was not synced lost", c.partly(), rows})
 }
 
 // TestCrashAtEveryStep stops the world before each write, sync and delete of a
@@ -219,7 +222,10 @@ func TestCrashAtEveryStep(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			m, real, ids := newMemFS(), openStore(t), &IDs{}
-			points := &crashPoints{files: m, store: real}
+			points := &crashPoints{files: m, store: real, partly: m.loseEnds}
+			if mode == Strict {
+				points.partly = m.loseSectors
+			}
 			trail := openMem(t, m, mode, func(o *Options) { o.SegmentBytes = 1000 })
 			m.hook(func() {
 				m.onWrite = func(_ string, b []byte) (int, error) { points.add("before a write"); return len(b), nil }

@@ -22,13 +22,15 @@ type Record struct {
 	PreviousHash [32]byte
 	Hash         [32]byte // of this record
 	JSON         []byte   // valid until the next record is read
+
+	place uint32 // bytes of the same write before it
 }
 
 // Records reads the trails of all nodes below dir, node after node, each in
 // order, and verifies what it reads: headers, checksums, the chain of hashes
 // and the sequence, across segments and epochs. It ends with the first error:
 // ErrDamaged, or ErrTorn at the end of a node's newest segment, which a crash
-// leaves and a running writer may show. A trail may begin with any record, so
+// leaves and a running writer may show, as it shows zeros after the last record. A trail may begin with any record, so
 // that old segments can be moved away; from there on nothing may miss.
 func Records(dir string) iter.Seq2[Record, error] { return records(osFS{}, dir) }
 
@@ -69,8 +71,8 @@ func nodeRecords(fs fsys, nodeDir string, node [16]byte, yield func(Record, erro
 		if stopped {
 			return false
 		}
-		if errors.Is(err, ErrTorn) && (i < len(segments)-1 || id.epoch < lastEpoch) {
-			err = fmt.Errorf("%w: %w before the newest segment", ErrDamaged, err)
+		if i < len(segments)-1 || id.epoch < lastEpoch {
+			err = end.whole(err)
 		}
 		if err != nil {
 			yield(Record{}, err)
@@ -85,8 +87,22 @@ func nodeRecords(fs fsys, nodeDir string, node [16]byte, yield func(Record, erro
 
 // segmentEnd is where the whole records of a segment end.
 type segmentEnd struct {
-	size int64 // 0 if not even the header is whole
-	head Head  // after its last record; zero if it has none
+	size  int64 // 0 if not even the header is whole
+	head  Head  // after its last record; zero if it has none
+	zeros bool  // it has only zeros from there to its end, and some
+	torn  int64 // with ErrTorn: how much is torn, without the zeros at its end
+}
+
+// whole takes the result of scanning a segment that is not the newest, which
+// no crash leaves torn or with zeros.
+func (e segmentEnd) whole(err error) error {
+	switch {
+	case errors.Is(err, ErrTorn):
+		return fmt.Errorf("%w: %v before the newest segment", ErrDamaged, err)
+	case err == nil && e.zeros:
+		return fmt.Errorf("%w: zeros before the newest segment", ErrDamaged)
+	}
+	return err
 }
 
 // scanSegment reads a segment's records and verifies them; head, if not nil,
@@ -116,6 +132,7 @@ type scanner struct {
 	id   segmentID
 	head *Head // nil: not known, anything may come
 	end  segmentEnd
+	next uint32 // place of the next record, unless it begins another write
 	buf  []byte
 }
 
@@ -138,6 +155,7 @@ func (s *scanner) scan(yield func(Record) bool) error {
 		s.head = &Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
 		s.end.head = *s.head
 		s.end.size += int64(prefixBytes + len(body))
+		s.next = r.place + uint32(prefixBytes+len(body))
 		if !yield(r) {
 			return nil
 		}
@@ -162,13 +180,15 @@ func (s *scanner) header() error {
 }
 
 // frame reads the next record and verifies its checksum; io.EOF means that
-// there is none.
+// there is none, nothing or only zeros being left.
 func (s *scanner) frame() ([]byte, error) {
+	if first, err := s.r.Peek(lengthBytes); err == io.EOF && len(first) == 0 {
+		return nil, io.EOF
+	} else if allZero(first) {
+		return nil, s.zeros()
+	}
 	var prefix [prefixBytes]byte
-	if n, err := io.ReadFull(s.r, prefix[:]); err != nil {
-		if n == 0 && err == io.EOF {
-			return nil, io.EOF
-		}
+	if _, err := io.ReadFull(s.r, prefix[:]); err != nil {
 		return nil, tornOr(err)
 	}
 	n := binary.BigEndian.Uint32(prefix[:])
@@ -188,6 +208,23 @@ func (s *scanner) frame() ([]byte, error) {
 	return body, nil
 }
 
+// zeros reads to the end of the file; io.EOF means that it has nothing but zeros.
+func (s *scanner) zeros() error {
+	for {
+		switch b, err := s.r.ReadByte(); {
+		case err == io.EOF:
+			s.end.zeros = true
+			return io.EOF
+		case err != nil:
+			return fmt.Errorf("audit: %w", err)
+		case b != 0:
+			return ErrTorn
+		}
+	}
+}
+
+func allZero(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }
+
 func validBodyLen(n uint32) bool { return n > chainBytes && n <= chainBytes+MaxRecordBytes }
 
 // link verifies a record's place in the chain. Its checksum is right, so what
@@ -195,10 +232,11 @@ func validBodyLen(n uint32) bool { return n > chainBytes && n <= chainBytes+MaxR
 func (s *scanner) link(body []byte) (Record, error) {
 	r := Record{
 		Segment:  s.id.number,
-		Epoch:    binary.BigEndian.Uint64(body[48:]),
+		Epoch:    uint64(binary.BigEndian.Uint32(body[52:])),
 		Sequence: binary.BigEndian.Uint64(body[56:]),
 		Hash:     sha256.Sum256(body),
 		JSON:     body[chainBytes:],
+		place:    binary.BigEndian.Uint32(body[48:]),
 	}
 	copy(r.PreviousHash[:], body)
 	copy(r.Node[:], body[32:])
@@ -207,6 +245,8 @@ func (s *scanner) link(body []byte) (Record, error) {
 		return r, fmt.Errorf("%w: record of another node or epoch", ErrDamaged)
 	case r.Sequence == 0 || (r.Sequence == 1) != (r.PreviousHash == hash{}):
 		return r, fmt.Errorf("%w: record %d cannot be a chain's first", ErrDamaged, r.Sequence)
+	case r.place != 0 && r.place != s.next:
+		return r, fmt.Errorf("%w: record %d stands elsewhere in its write", ErrDamaged, r.Sequence)
 	case s.head != nil && r.Sequence != s.head.Sequence+1:
 		return r, fmt.Errorf("%w: record %d after %d", ErrDamaged, r.Sequence, s.head.Sequence)
 	case s.head != nil && r.PreviousHash != s.head.Hash:
@@ -215,43 +255,81 @@ func (s *scanner) link(body []byte) (Record, error) {
 	return r, nil
 }
 
-// judge says whether an unreadable rest of a segment is a torn tail: it is
-// not if any whole record of the segment stands in it, for a crash damages
-// only what was written last.
+// judge says whether an unreadable rest of a segment is a torn tail. A crash
+// damages only what was written last, and of that any sectors may have reached
+// the disk, later ones before earlier ones. So whole records may follow, if
+// their write began no later than the unreadable record and a sector of that
+// is missing. A record whose write began later is proof that the unreadable
+// one had been synced.
 func (s *scanner) judge(fs fsys, path string) error {
-	f, err := fs.open(path)
+	rest, err := s.rest(fs, path)
 	if err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return err
 	}
-	defer func() { _ = f.Close() }() // only read
-	if _, err := io.CopyN(io.Discard, f, s.end.size); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	rest, err := io.ReadAll(f)
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	// A record shows by the node and epoch that stand 40 bytes after its start.
-	mark := binary.BigEndian.AppendUint64(s.id.node[:], s.id.epoch)
+	s.end.torn = int64(len(bytes.TrimRight(rest, "\x00")))
+	first := true
+	// A record shows by the node that stands 40 bytes after its start.
 	for at := 0; ; at++ {
-		i := bytes.Index(rest[at:], mark)
+		i := bytes.Index(rest[at:], s.id.node[:])
 		if i < 0 {
 			return ErrTorn
 		}
 		at += i
-		if start := at - prefixBytes - 32; start >= 0 && wholeRecord(rest[start:]) {
+		start := at - prefixBytes - 32
+		if start < 0 || !s.wholeRecord(rest[start:]) {
+			continue
+		}
+		if start == 0 {
+			return ErrTorn // it became whole just now: somebody is writing
+		}
+		place := int(binary.BigEndian.Uint32(rest[at+len(s.id.node):]))
+		if place < start || first && !lacksSector(rest[:start], s.end.size) {
 			return fmt.Errorf("%w: a whole record stands %d bytes after an unreadable one", ErrDamaged, start)
 		}
+		first = false
 	}
 }
 
-// wholeRecord reports whether b starts with a record whose checksum is right.
-func wholeRecord(b []byte) bool {
+// rest reads what comes after the last whole record.
+func (s *scanner) rest(fs fsys, path string) ([]byte, error) {
+	f, err := fs.open(path)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	if _, err := io.CopyN(io.Discard, f, s.end.size); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	rest, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return rest, nil
+}
+
+// lacksSector reports whether b, which stands at that offset of a file, has
+// only zeros in one of the disk's sectors: none of a write, because what was
+// there before it is zeros.
+func lacksSector(b []byte, offset int64) bool {
+	for len(b) > 0 {
+		n := min(len(b), sectorBytes-int(offset%sectorBytes))
+		if allZero(b[:n]) {
+			return true
+		}
+		b, offset = b[n:], offset+int64(n)
+	}
+	return false
+}
+
+// wholeRecord reports whether b starts with a record of this segment's epoch
+// whose checksum is right.
+func (s *scanner) wholeRecord(b []byte) bool {
 	n := binary.BigEndian.Uint32(b)
 	if !validBodyLen(n) || len(b)-prefixBytes < int(n) {
 		return false
 	}
-	return crc32c(b[prefixBytes:prefixBytes+n]) == binary.BigEndian.Uint32(b[4:])
+	body := b[prefixBytes : prefixBytes+n]
+	return uint64(binary.BigEndian.Uint32(body[52:])) == s.id.epoch && crc32c(body) == binary.BigEndian.Uint32(b[4:])
 }
 
 // tornOr is ErrTorn for a file that ends too early, else the error of the disk.

@@ -57,14 +57,14 @@ type chainEnd struct {
 	lastEpoch uint64
 	head      Head      // zero if there is no record
 	segment   segmentID // that holds the last record
-	cut       int64     // bytes of the torn tail that was cut
+	cut       int64     // bytes of the torn tail that was cut, zeros at its end not counted
 }
 
 // findTail finds the end of the chain: it verifies the newest segment that
-// holds records, cuts a torn tail off the newest segment of the newest epoch,
+// holds records, cuts zeros and a torn tail off the newest segment of the newest epoch,
 // and syncs what it then relies on, which a killed process may have left
-// unsynced. No other segment can be torn: each was made durable before the
-// next segment or epoch was made.
+// unsynced. No other segment can end in either: each was cut and made durable
+// before the next segment or epoch was made.
 func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chainEnd, error) {
 	segments, lastEpoch, err := listSegments(fs, nodeDir, node)
 	if err != nil {
@@ -74,19 +74,21 @@ func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chai
 	for i := len(segments) - 1; i >= 0; i-- {
 		id := segments[i]
 		newest := i == len(segments)-1 && id.epoch == lastEpoch
-		var total int64
 		found, err := scanSegment(fs, nodeDir, id, nil, func(Record) bool { return ctx.Err() == nil })
 		if ctx.Err() != nil {
 			return chainEnd{}, context.Cause(ctx)
 		}
-		if err != nil && (!newest || !errors.Is(err, ErrTorn)) {
-			return chainEnd{}, fmt.Errorf("%w (not the torn tail of the newest segment)", err)
+		if !newest {
+			err = found.whole(err)
+		}
+		if err != nil && !errors.Is(err, ErrTorn) {
+			return chainEnd{}, err
 		}
 		if newest {
-			if total, err = makeWhole(fs, id.path(nodeDir), found.size); err != nil {
+			if err := makeWhole(fs, id.path(nodeDir), found.size); err != nil {
 				return chainEnd{}, fmt.Errorf("audit: cut torn tail: %w", err)
 			}
-			end.cut = total - found.size
+			end.cut = found.torn
 		}
 		if found.head.Sequence > 0 {
 			end.head, end.segment = found.head, id
@@ -97,16 +99,13 @@ func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chai
 }
 
 // makeWhole cuts a segment to size and makes that durable; a segment without a
-// whole header is removed. It returns the length that the file had.
-func makeWhole(fs fsys, path string, size int64) (was int64, err error) {
-	if was, err = fs.size(path); err != nil {
-		return 0, err
-	}
+// whole header is removed.
+func makeWhole(fs fsys, path string, size int64) error {
 	if size > 0 {
-		return was, fs.truncate(path, size)
+		return fs.truncate(path, size)
 	}
 	if err := fs.remove(path); err != nil {
-		return 0, err
+		return err
 	}
-	return was, fs.syncDir(filepath.Dir(path))
+	return fs.syncDir(filepath.Dir(path))
 }

@@ -56,7 +56,7 @@ var (
 	ErrFailed = errors.New("audit: trail cannot be written")
 	// ErrDamaged: segments hold something that no crash leaves behind.
 	ErrDamaged = errors.New("audit: trail damaged")
-	// ErrTorn: the last segment ends in a part of a record, as a crash leaves
+	// ErrTorn: the last segment ends in a part of a write, as a crash leaves
 	// it; the next Open cuts it.
 	ErrTorn = errors.New("audit: torn tail")
 )
@@ -66,7 +66,7 @@ type Options struct {
 	Node         [16]byte         // this node's id
 	Mode         Mode             // what Append waits for
 	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 64 MiB
-	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB
+	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
 	StallTimeout time.Duration    // default 10 s
 	Logger       *slog.Logger     // default: none
 	Now          func() time.Time // default time.Now; times the retries after a full disk, nothing else
@@ -86,6 +86,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 1 << 20
+	}
+	if o.QueueBytes < 0 || o.QueueBytes > 1<<30 {
+		return fmt.Errorf("audit: queue of %d bytes", o.QueueBytes) // a place in a write has 32 bits
 	}
 	if o.StallTimeout == 0 {
 		o.StallTimeout = 10 * time.Second
@@ -113,7 +116,7 @@ type Head struct {
 type Stats struct {
 	Records, Bytes uint64 // written, frames included
 	Writes, Syncs  uint64 // of segments, by whomever they were asked for
-	CutBytes       int64  // torn tail that Open cut
+	CutBytes       int64  // torn tail that Open cut, without the zeros at its end
 	Lost           uint64 // records that were queued and could not be written before Close (NoWait)
 }
 
@@ -171,7 +174,9 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 	t := &Trail{
 		opts: o, lock: lock,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}), closing: make(chan struct{}),
-		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes},
+		// Without syncs zeros would gain nothing, and a loss of power could leave
+		// holes in them: a file that grows loses its end only.
+		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict},
 	}
 	if err := t.begin(ctx, nodeDir); err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -203,6 +208,9 @@ func (t *Trail) begin(ctx context.Context, nodeDir string) error {
 	}
 	if end.cut > 0 {
 		t.opts.Logger.Warn("audit: cut the torn tail that a crash left", "bytes", end.cut)
+	}
+	if end.lastEpoch >= maxEpoch {
+		return fmt.Errorf("audit: no epoch follows %d", end.lastEpoch)
 	}
 	t.tail, t.stats.CutBytes = end.segment, end.cut
 	t.head = Head{Epoch: end.lastEpoch + 1, Sequence: end.head.Sequence, Hash: end.head.Hash}

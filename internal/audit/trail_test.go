@@ -174,6 +174,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no mode":      {Node: testNode},
 		"unknown mode": {Node: testNode, Mode: 4},
+		"large queue":  {Node: testNode, Mode: Strict, QueueBytes: 1<<30 + 1},
 		"no node":      {Mode: Strict},
 	} {
 		o.fs = newMemFS()
