@@ -19,12 +19,18 @@ func (e *Engine) backingKey(s *scratch, cmd proto.Command, ref *proto.KeyRef) pr
 	return status
 }
 
-// seal appends the blob of plaintext under the key that s holds.
+// seal appends the blob of plaintext under the key that s holds and a new
+// nonce.
 func (e *Engine) seal(s *scratch, dst []byte, contextHash *[32]byte, plaintext []byte) ([]byte, proto.Status) {
-	if err := e.random.Public(s.nonce[:]); err != nil {
+	if err := e.random.Public(s.nonce()[:]); err != nil {
 		return dst, e.status(err)
 	}
-	out, err := s.blobs.Seal(dst, s.key, &s.header.MaterialID, contextHash, &s.nonce, plaintext)
+	return e.sealSalted(s, dst, contextHash, plaintext)
+}
+
+// sealSalted is seal with the nonce that s holds, which nothing has used yet.
+func (e *Engine) sealSalted(s *scratch, dst []byte, contextHash *[32]byte, plaintext []byte) ([]byte, proto.Status) {
+	out, err := s.blobs.Seal(dst, s.key, &s.header.MaterialID, contextHash, s.nonce(), plaintext)
 	return out, e.status(err)
 }
 
@@ -80,7 +86,7 @@ func (e *Engine) decrypt(s *scratch, cmd proto.Command, ref *proto.KeyRef, conte
 		ciphertext = nil // longer than any of ours: refused as any other
 	}
 	var err error
-	s.plain, err = s.blobs.Open(s.plaintext[:0], s.key, &s.header.MaterialID, contextHash, ciphertext)
+	s.plain, err = s.blobs.Open(s.plaintext()[:0], s.key, &s.header.MaterialID, contextHash, ciphertext)
 	return e.status(err)
 }
 
@@ -122,7 +128,7 @@ func (e *Engine) GenerateDataKey(in *proto.GenerateDataKeyRequest, dst []byte) (
 			return dst, status
 		}
 		out := binary.BigEndian.AppendUint32(dst, in.Bytes)
-		return e.seal(s, append(out, s.plain...), &in.ContextHash, s.plain)
+		return e.sealSalted(s, append(out, s.plain...), &in.ContextHash, s.plain)
 	})
 }
 
@@ -133,11 +139,12 @@ func (e *Engine) GenerateDataKeyWithoutPlaintext(in *proto.GenerateDataKeyReques
 		if status := e.dataKey(s, proto.CmdGenerateDataKeyWithoutPlaintext, in); status != proto.StatusOK {
 			return dst, status
 		}
-		return e.seal(s, dst, &in.ContextHash, s.plain)
+		return e.sealSalted(s, dst, &in.ContextHash, s.plain)
 	})
 }
 
-// dataKey opens the key of a request and makes a data key in s.plain.
+// dataKey opens the key of a request and makes a data key in s.plain and the
+// nonce for its blob, with one read of the random source.
 func (e *Engine) dataKey(s *scratch, cmd proto.Command, in *proto.GenerateDataKeyRequest) proto.Status {
 	if in.Bytes < 1 || in.Bytes > proto.MaxRandom {
 		return proto.StatusMalformed
@@ -145,9 +152,8 @@ func (e *Engine) dataKey(s *scratch, cmd proto.Command, in *proto.GenerateDataKe
 	if status := e.backingKey(s, cmd, &in.Key); status != proto.StatusOK {
 		return status
 	}
-	s.plain = s.plaintext[:in.Bytes]
-	_, err := e.random.Read(s.plain)
-	return e.status(err)
+	s.plain = s.plaintext()[:in.Bytes]
+	return e.status(e.random.Mixed(s.salted[:kdf.NonceSize+in.Bytes], kdf.NonceSize))
 }
 
 // GenerateRandom appends random bytes, for proto.CmdGenerateRandom.

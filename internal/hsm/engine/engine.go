@@ -69,16 +69,22 @@ type scratch struct {
 	now       int64
 	header    token.Header
 	domainKey [domain.KeySize]byte
-	nonce     [kdf.NonceSize]byte
 	tokens    token.Box
 	blobs     blob.Box
 	ids       kdf.Deriver
 	bind      [256]byte            // input of a bind hash
 	key       []byte               // what secret holds of it
 	secret    [proto.MaxToken]byte // what a token held
-	plain     []byte               // what plaintext holds of it
-	plaintext [proto.MaxPlaintext]byte
+	plain     []byte               // what plaintext() holds of it
+
+	// A KDF nonce, and behind it a plaintext: one read of the random source
+	// makes both.
+	salted [kdf.NonceSize + proto.MaxPlaintext]byte
 }
+
+func (s *scratch) nonce() *[kdf.NonceSize]byte { return (*[kdf.NonceSize]byte)(s.salted[:]) }
+
+func (s *scratch) plaintext() []byte { return s.salted[kdf.NonceSize:] }
 
 // wipe overwrites whatever was secret.
 func (s *scratch) wipe() {

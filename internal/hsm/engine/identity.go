@@ -49,7 +49,7 @@ func (e *Engine) CreateAccessKeySecret(in *proto.CreateSecretRequest, dst []byte
 		if in.Account == "" {
 			return dst, proto.StatusMalformed
 		}
-		s.plain = s.plaintext[:secretRandomSize]
+		s.plain = s.plaintext()[:secretRandomSize]
 		if _, err := e.random.Read(s.plain); err != nil {
 			return dst, e.status(err)
 		}
@@ -105,8 +105,8 @@ func (e *Engine) serves(service, region string) bool {
 
 // appendDayKey is SigV4's chain of HMACs over the secret that s holds.
 func appendDayKey(dst []byte, s *scratch, date, region, service string) []byte {
-	link := append(append(s.plaintext[:0], sigv4Prefix...), s.key...)
-	s.plain = s.plaintext[:len(link)+sha256.Size]
+	link := append(append(s.plaintext()[:0], sigv4Prefix...), s.key...)
+	s.plain = s.plaintext()[:len(link)+sha256.Size]
 	for _, part := range [...]string{date, region, service, sigv4Terminator} {
 		mac := hmac.New(sha256.New, link)
 		mac.Write([]byte(part))

@@ -34,7 +34,7 @@ func TestDayKeyVector(t *testing.T) {
 		t.Errorf("%x, want %s", got, want)
 	}
 	s.wipe()
-	if !bytes.Equal(s.plaintext[:], make([]byte, len(s.plaintext))) {
+	if !bytes.Equal(s.plaintext(), make([]byte, proto.MaxPlaintext)) {
 		t.Error("the chain stays in the working memory")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trent/internal/hsm/domain"
+	"trent/internal/hsm/kdf"
 	"trent/internal/hsm/proto"
 	"trent/internal/hsm/selftest"
 )
@@ -195,26 +196,31 @@ func TestRandomSourceFailsInEachCommand(t *testing.T) {
 	}
 }
 
-// TestNothingStaysInAnAnswer: a data key is in the answer already when the
-// nonce fails; it is overwritten there.
-func TestNothingStaysInAnAnswer(t *testing.T) {
-	t.Parallel()
-	source := &switchable{size: 16} // nonces only
-	e := newEngine(t, func(c *Config) { c.Rand = source })
-	key := defaultKey(t, e)
-	source.broken.Store(true)
-	encrypt(t, e, key, [32]byte{}, []byte("p"))
-	dst := make([]byte, 0, 1024)
-	refused(t, proto.StatusMute)(e.GenerateDataKey(&proto.GenerateDataKeyRequest{Key: key, Bytes: 256}, dst))
-	if got := dst[:cap(dst)]; !bytes.Equal(got[4:], make([]byte, len(got)-4)) {
-		t.Errorf("%x stays", got)
-	}
-}
-
 // readFunc makes an io.Reader of a function.
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestNothingStaysInAnAnswer: a data key is in the answer already when the
+// command finds that the engine has gone mute; it is overwritten there.
+func TestNothingStaysInAnAnswer(t *testing.T) {
+	t.Parallel()
+	const size = 256
+	var e *Engine
+	e = newEngine(t, func(c *Config) {
+		c.Rand = readFunc(func(p []byte) (int, error) {
+			if len(p) == kdf.NonceSize+size {
+				e.Mute("during a command")
+			}
+			return rand.Read(p)
+		})
+	})
+	dst := make([]byte, 0, 1024)
+	refused(t, proto.StatusMute)(e.GenerateDataKey(&proto.GenerateDataKeyRequest{Key: defaultKey(t, e), Bytes: size}, dst))
+	if got := dst[:cap(dst)]; !bytes.Equal(got, make([]byte, len(got))) {
+		t.Errorf("%x stays", got)
+	}
+}
 
 // TestMuteDuringCommand: the engine goes mute while a command is at work; the
 // command's answer does not leave any more.
@@ -317,14 +323,14 @@ func TestWiped(t *testing.T) {
 	e.pool = sync.Pool{New: e.pool.New}
 	key := defaultKey(t, e)
 	for name, status := range everyCommand(e, key, nil) {
-		if s.domainKey != [32]byte{} || s.secret != [proto.MaxToken]byte{} || s.plaintext != [proto.MaxPlaintext]byte{} {
+		if s.domainKey != [32]byte{} || s.secret != [proto.MaxToken]byte{} || [proto.MaxPlaintext]byte(s.plaintext()) != [proto.MaxPlaintext]byte{} {
 			t.Fatalf("after %q (%v) a secret stays in the working memory", name, status)
 		}
 	}
 	blob := encrypt(t, e, key, [32]byte{}, bytes.Repeat([]byte{1}, 4096))
 	must(t)(e.Decrypt(&proto.DecryptRequest{Key: key, Blob: blob}, nil))
 	must(t)(e.ReEncrypt(&proto.ReEncryptRequest{Source: key, Destination: key, Blob: blob}, nil))
-	if s.domainKey != [32]byte{} || s.secret != [proto.MaxToken]byte{} || s.plaintext != [proto.MaxPlaintext]byte{} {
+	if s.domainKey != [32]byte{} || s.secret != [proto.MaxToken]byte{} || [proto.MaxPlaintext]byte(s.plaintext()) != [proto.MaxPlaintext]byte{} {
 		t.Fatal("a secret stays in the working memory")
 	}
 }

@@ -93,11 +93,11 @@ func (e *Engine) wrap(s *scratch, dst []byte, region string, h *token.Header, se
 	if id.Dev() {
 		h.Flags |= token.FlagDev
 	}
-	if err := e.random.Public(s.nonce[:]); err != nil {
+	if err := e.random.Public(s.nonce()[:]); err != nil {
 		return dst, e.status(err)
 	}
 	out := binary.BigEndian.AppendUint32(dst, uint32(token.Overhead+len(secret)))
-	out, err = s.tokens.Seal(out, h, s.domainKey[:], &s.nonce, secret)
+	out, err = s.tokens.Seal(out, h, s.domainKey[:], s.nonce(), secret)
 	clear(s.domainKey[:])
 	return out, e.status(err)
 }

@@ -4,8 +4,8 @@
 //
 // It must never keep a key: what it derives from and what it derives is
 // overwritten before a function returns, as far as memory of its own is
-// concerned (Go's HMAC and AES keep copies until the garbage collector reuses
-// them; docs/threat-model.md says so). The hash functions are those of Go's
+// concerned (Go's HMAC and AES keep padded keys and key schedules until the
+// garbage collector reuses them; docs/threat-model.md says so). The hash functions are those of Go's
 // FIPS 140-3 module. Only packages under internal/hsm may import it.
 package kdf
 
@@ -47,10 +47,43 @@ const (
 // allocate it each time. The zero value is ready. It serves one goroutine at
 // a time and holds nothing secret between two calls.
 type Deriver struct {
-	buf [384]byte         // PRF key input, then PRF message
-	prf [sha512.Size]byte // PRF key
-	sum [sha256.Size]byte // one block of output
-	key [KeySize]byte     // derived key on its way into AEAD
+	hashes pair              // of the PRF
+	buf    [384]byte         // PRF key input, then PRF message
+	prf    [sha512.Size]byte // PRF key
+	sum    [sha256.Size]byte // one block of output
+	key    [KeySize]byte     // derived key on its way into AEAD
+}
+
+// pair is the inner and the outer hash of an HMAC, used again for the next:
+// it saves allocations, and states derived from keys do not wait for the
+// garbage collector.
+type pair struct {
+	take func() hash.Hash // what hmac.New is given: one, reset, then the other
+	both [2]hash.Hash
+}
+
+// ready makes the pair, the first time.
+func (p *pair) ready() {
+	if p.take != nil {
+		return
+	}
+	p.both = [2]hash.Hash{sha256.New(), sha256.New()}
+	next := 0
+	p.take = func() hash.Hash {
+		next ^= 1
+		p.both[next].Reset()
+		return p.both[next]
+	}
+}
+
+// wipe overwrites both states, and with zero as much of their buffers as the
+// inner sum takes: it is all that was secret there.
+func (p *pair) wipe(zero *[sha256.Size]byte) {
+	for _, h := range p.both {
+		h.Reset()
+		h.Write(zero[:])
+		h.Reset()
+	}
 }
 
 // Append appends size bytes to dst, derived from key under label, header and
@@ -77,7 +110,8 @@ func (d *Deriver) Append(dst, key []byte, label Label, header []byte, nonce *[No
 // counter is SP 800-108r1's counter mode: a 32-bit counter, from 1, before
 // the fixed input.
 func (d *Deriver) counter(dst, prfKey, fixed []byte, size int) []byte {
-	mac := hmac.New(newSHA256, prfKey)
+	d.hashes.ready()
+	mac := hmac.New(d.hashes.take, prfKey)
 	for i := uint32(1); size > 0; i++ {
 		if i > 1 {
 			mac.Reset() // costs allocations, and one block is the usual case
@@ -91,10 +125,9 @@ func (d *Deriver) counter(dst, prfKey, fixed []byte, size int) []byte {
 		size -= n
 	}
 	clear(d.sum[:])
+	d.hashes.wipe(&d.sum)
 	return dst
 }
-
-func newSHA256() hash.Hash { return sha256.New() }
 
 // AEAD derives a 256-bit key and returns AES-256-GCM under it. The AEAD
 // chooses a random 12-byte nonce for each Seal and puts it before the

@@ -2,7 +2,10 @@ package kdf
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -179,6 +182,37 @@ func TestWiped(t *testing.T) {
 			if bytes.Contains(d.buf[:], key[at:at+8]) {
 				t.Errorf("key of %d bytes: bytes %d to %d stay in the working memory", size, at, at+8)
 			}
+		}
+	}
+}
+
+// TestHashesWiped: the two hashes of the PRF keep neither their chaining value
+// nor the inner sum, with which and the outer one's the output is known.
+func TestHashesWiped(t *testing.T) {
+	t.Parallel()
+	var d Deriver
+	key := sequence(7, 32)
+	d.Append(nil, key, LabelBlob, nil, &[NonceSize]byte{}, KeySize)
+
+	prf := sha512.Sum512(append([]byte(LabelBlob+"\x00\x00\x00\x20"), key...))
+	inner := sha256.New()
+	for _, b := range prf {
+		inner.Write([]byte{b ^ 0x36})
+	}
+	inner.Write([]byte("\x00\x00\x00\x01" + LabelBlob + "\x00"))
+	inner.Write(make([]byte, NonceSize))
+	inner.Write([]byte("\x00\x00\x01\x00"))
+	sum := strings.Trim(fmt.Sprint(inner.Sum(nil)), "[]")
+
+	chain, _, _ := strings.Cut(fmt.Sprint(sha256.New()), "]")
+	used := sha256.New()
+	used.Write(inner.Sum(nil))
+	if !strings.Contains(fmt.Sprint(used), sum) {
+		t.Fatal("a hash's buffer cannot be seen here")
+	}
+	for _, h := range d.hashes.both {
+		if got := fmt.Sprint(h); !strings.HasPrefix(got, chain) || strings.Contains(got, sum) {
+			t.Errorf("stays in the working memory: %s", got)
 		}
 	}
 }

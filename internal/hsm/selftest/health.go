@@ -41,18 +41,12 @@ func NewHealth(src io.Reader) *Health { return &Health{src: src} }
 
 // Public fills p with randomness that will not be secret. The error is
 // ErrHealth, once failed for ever; p is then zero.
-func (h *Health) Public(p []byte) error { return h.fill(p, true) }
+func (h *Health) Public(p []byte) error { return h.Mixed(p, len(p)) }
 
-// Read fills p with randomness that may be secret; nothing of it is kept. It
-// makes Health an io.Reader.
-func (h *Health) Read(p []byte) (int, error) {
-	if err := h.fill(p, false); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-func (h *Health) fill(p []byte, public bool) error {
+// Mixed fills p with randomness of which the first public bytes will not be
+// secret, and the rest may be. The error is ErrHealth, once failed for ever; p
+// is then zero.
+func (h *Health) Mixed(p []byte, public int) error {
 	if _, err := io.ReadFull(h.src, p); err != nil {
 		h.mu.Lock()
 		h.failed = true
@@ -65,8 +59,18 @@ func (h *Health) fill(p []byte, public bool) error {
 	return nil
 }
 
-// test says whether the source is still healthy after p.
-func (h *Health) test(p []byte, public bool) bool {
+// Read fills p with randomness that may be secret; nothing of it is kept. It
+// makes Health an io.Reader.
+func (h *Health) Read(p []byte) (int, error) {
+	if err := h.Mixed(p, 0); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// test says whether the source is still healthy after p, whose first public
+// bytes may be kept.
+func (h *Health) test(p []byte, public int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before := h.last[:]
@@ -77,8 +81,8 @@ func (h *Health) test(p []byte, public bool) bool {
 		}
 		before = block
 	}
-	if public && len(p) >= blockSize {
-		copy(h.last[:], before)
+	if whole := public / blockSize * blockSize; whole > 0 {
+		copy(h.last[:], p[whole-blockSize:whole])
 		h.seen = true
 	}
 	h.proportion(p, public)
@@ -87,8 +91,8 @@ func (h *Health) test(p []byte, public bool) bool {
 
 // proportion counts p's bytes into the window. A window starts with a public
 // byte, so that none of a secret stays.
-func (h *Health) proportion(p []byte, public bool) {
-	for _, c := range p {
+func (h *Health) proportion(p []byte, public int) {
+	for i, c := range p {
 		switch {
 		case h.in > 0:
 			h.in++
@@ -99,7 +103,7 @@ func (h *Health) proportion(p []byte, public bool) {
 			if h.in == window {
 				h.in = 0
 			}
-		case public:
+		case i < public:
 			h.first, h.count, h.in = c, 1, 1
 		}
 	}

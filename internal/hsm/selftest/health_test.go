@@ -17,11 +17,16 @@ type reader func(p []byte)
 
 func (f reader) Read(p []byte) (int, error) { f(p); return len(p), nil }
 
-// drawn reads n times size bytes and returns how many reads succeeded.
+// drawn reads n times size bytes, public or secret, and returns how many reads
+// succeeded.
 func drawn(h *Health, n, size int, public bool) int {
 	p := make([]byte, size)
+	ofThem := 0
+	if public {
+		ofThem = size
+	}
 	for i := range n {
-		if h.fill(p, public) != nil {
+		if h.Mixed(p, ofThem) != nil {
 			return i
 		}
 	}
@@ -129,6 +134,44 @@ func TestSecretsAreNotKept(t *testing.T) {
 	}
 	if h.last != [16]byte(public) || h.first != public[0] {
 		t.Errorf("kept %x and %x, not the public %x", h.last, h.first, public)
+	}
+}
+
+// TestMixed: both parts of a mixed read are tested, and of its secret part
+// nothing is kept.
+func TestMixed(t *testing.T) {
+	t.Parallel()
+	seeded := mrand.New(mrand.NewPCG(3, 4))
+	var p [16 + 32]byte
+	h := NewHealth(reader(func(p []byte) { random(p, seeded) }))
+	for i := range 100 {
+		if err := h.Mixed(p[:], 16); err != nil {
+			t.Fatalf("a healthy source failed after %d reads: %v", i, err)
+		}
+		if h.last != [16]byte(p[:16]) {
+			t.Fatalf("kept %x, not the public %x", h.last, p[:16])
+		}
+	}
+	h = NewHealth(reader(func(p []byte) { clear(p[:16]); p[0] = 1 }))
+	if err := h.Mixed(p[:], 20); err != nil || h.last != [16]byte(p[:16]) || h.first != p[0] {
+		t.Errorf("%v; kept %x and %x, not of the public %x", err, h.last, h.first, p[:16])
+	}
+	for name, source := range map[string]reader{
+		"public part repeats":        func(p []byte) { random(p[16:], seeded); copy(p, "0123456789abcdef") },
+		"secret part repeats public": func(p []byte) { random(p, seeded); copy(p[16:], p[:16]) },
+		"secret part repeats itself": func(p []byte) { random(p, seeded); copy(p[32:], p[16:32]) },
+		"eight values":               func(p []byte) { random(p, seeded); narrow(p, 7) },
+		// A window starts with a public byte, so this needs one of the values.
+		"secret part has one value in two": func(p []byte) { random(p, seeded); narrow(p[:16], 1); fix(p[16:]); p[0] = 0x55 },
+	} {
+		h := NewHealth(source)
+		n := 0
+		for n < 200 && h.Mixed(p[:], 16) == nil {
+			n++
+		}
+		if n == 200 || p != [48]byte{} {
+			t.Errorf("%s: %d reads succeeded, then %x", name, n, p)
+		}
 	}
 }
 
