@@ -231,7 +231,7 @@ func (m *Manager) create(ctx context.Context, name string) error {
 	cmps := []store.Cmp{{Key: domainKey}}
 	ops := []store.Op{
 		{Key: domainKey, Value: token},
-		{Key: record.DuePath(name, m.Now().Add(m.RotateEvery), jobRotate, "-", "-")},
+		{Key: record.DuePath(name, m.Now().Add(m.RotateEvery), record.JobRotate, "-", "-")},
 	}
 	for _, service := range []string{serviceKeyRecords, serviceKeySeal} {
 		wrapped, generation, err := m.Module.CreateServiceKey(ctx, name, service)

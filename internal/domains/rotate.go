@@ -11,8 +11,12 @@ import (
 	"trent/internal/store"
 )
 
-// rewrapPage is how many records are read, and at most rewritten, at a time.
-const rewrapPage = 50
+// How many rows are read at a time: records, which are at most all rewritten,
+// and due rows.
+const (
+	rewrapPage = 50
+	duePage    = 1000
+)
 
 // serviceKey fetches a service key of a Region from the module.
 func (m *Manager) serviceKey(ctx context.Context, region, name string) (secret.Bytes, error) {
@@ -26,12 +30,6 @@ func (m *Manager) serviceKey(ctx context.Context, region, name string) (secret.B
 	}
 	return m.Module.ReleaseServiceKey(ctx, region, name, s.Token)
 }
-
-// The jobs of a Region's due rows.
-const (
-	jobRotate = "rotate"
-	jobRewrap = "rewrap"
-)
 
 // Due says what of a Region's domain is due: a rotation, and when the next one
 // will be; the rewrapping that a rotation left behind.
@@ -51,28 +49,44 @@ func (m *Manager) Due(ctx context.Context, region string) (Due, error) {
 	now := m.Now()
 	d := Due{Next: now.Add(m.RotateEvery)}
 	for _, kv := range rows {
-		at, job, _ := record.ParseDue(kv.Key)
-		switch job {
-		case jobRotate:
-			d.Next = at
-			d.Rotate = !at.After(now) || at.After(now.Add(m.RotateEvery))
-		case jobRewrap:
+		row, _ := record.ParseDue(kv.Key)
+		switch row.Job {
+		case record.JobRotate:
+			d.Next = row.At
+			d.Rotate = !row.At.After(now) || row.At.After(now.Add(m.RotateEvery))
+		case record.JobRewrap:
 			d.Rewrap = true
 		}
 	}
 	return d, nil
 }
 
-func (m *Manager) dueRows(ctx context.Context, region string) ([]store.KV, error) {
+// dueRows reads the domain's own rows of a Region. They may stand anywhere
+// among those of its keys; a rotation is rare enough to read them all.
+func (m *Manager) dueRows(ctx context.Context, region string) (own []store.KV, err error) {
 	prefix := record.DuePrefix(region)
-	rows, _, _, err := m.Store.Range(ctx, prefix, record.PrefixEnd(prefix), store.MaxOps/2)
-	return rows, err
+	from, end := prefix, record.PrefixEnd(prefix)
+	for {
+		rows, more, _, err := m.Store.Range(ctx, from, end, duePage)
+		if err != nil {
+			return nil, err
+		}
+		for _, kv := range rows {
+			if row, _ := record.ParseDue(kv.Key); row.Job == record.JobRotate || row.Job == record.JobRewrap {
+				own = append(own, kv)
+			}
+		}
+		if !more || len(rows) == 0 {
+			return own, nil
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
 }
 
 // deleteDue returns the deletions of a Region's due rows of one job.
 func deleteDue(rows []store.KV, job string) (ops []store.Op) {
 	for _, kv := range rows {
-		if _, j, ok := record.ParseDue(kv.Key); ok && j == job {
+		if row, ok := record.ParseDue(kv.Key); ok && row.Job == job {
 			ops = append(ops, store.Op{Key: kv.Key, Delete: true})
 		}
 	}
@@ -100,10 +114,10 @@ func (m *Manager) Rotate(ctx context.Context, region string) error {
 		return err
 	}
 	now := m.Now()
-	ops := append(deleteDue(rows, jobRotate),
+	ops := append(deleteDue(rows, record.JobRotate),
 		store.Op{Key: key, Value: token},
-		store.Op{Key: record.DuePath(region, now, jobRewrap, "-", "-")},
-		store.Op{Key: record.DuePath(region, now.Add(m.RotateEvery), jobRotate, "-", "-")})
+		store.Op{Key: record.DuePath(region, now, record.JobRewrap, "-", "-")},
+		store.Op{Key: record.DuePath(region, now.Add(m.RotateEvery), record.JobRotate, "-", "-")})
 	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, ops)
 	if err != nil {
 		return err
@@ -154,7 +168,7 @@ func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err e
 			return changed, fmt.Errorf("rewrap %s tokens of %s: %w", p.name, region, err)
 		}
 	}
-	if done := deleteDue(rows, jobRewrap); len(done) > 0 {
+	if done := deleteDue(rows, record.JobRewrap); len(done) > 0 {
 		_, _, err = m.Store.Txn(ctx, nil, done)
 	}
 	return changed, err
