@@ -179,6 +179,8 @@ func blank(t Type) any {
 		return new(AccessKey)
 	case TypeServiceKey:
 		return new(ServiceKey)
+	case TypeTags:
+		return new(Tags)
 	case TypeStore:
 		return new(Store)
 	case TypeIndex:
@@ -204,6 +206,8 @@ func typeOf(v any) Type {
 		return TypeAccessKey
 	case ServiceKey, *ServiceKey:
 		return TypeServiceKey
+	case Tags, *Tags:
+		return TypeTags
 	case Store, *Store:
 		return TypeStore
 	case Index, *Index:

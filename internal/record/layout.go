@@ -64,6 +64,9 @@ func AliasOfKeyPrefix(region, account, keyID string) []byte {
 	return path(region, KindAliasOfKey, account, keyID, "")
 }
 
+// TagsPath is the store key of the record of a key's tags.
+func TagsPath(region, account, keyID string) []byte { return path(region, KindTags, account, keyID) }
+
 // DomainTokenPath is the store key of a domain's token, which is stored bare.
 func DomainTokenPath(region string) []byte { return path(region, KindDomainToken) }
 
@@ -119,6 +122,7 @@ const (
 	KindIndex       Kind = "x"
 	KindAlias       Kind = "a"
 	KindAliasOfKey  Kind = "ak"
+	KindTags        Kind = "t"
 	KindDomainToken Kind = "dom"
 	KindServiceKey  Kind = "svc"
 	KindOutbox      Kind = "o"
@@ -162,7 +166,7 @@ func ParsePath(key []byte) (p Path, ok bool) {
 	}
 	rest = rest[len(p.Kind)+1:]
 	switch p.Kind {
-	case KindKey, KindPolicy:
+	case KindKey, KindPolicy, KindTags:
 		p.Account, p.KeyID, ok = cut(rest)
 		ok = ok && plain(p.KeyID)
 	case KindMaterial:
@@ -202,7 +206,7 @@ func kindOf(rest string) Kind {
 	switch k := Kind(first); k {
 	case KindDomainToken, KindStore:
 		return k
-	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey,
+	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey, KindTags,
 		KindServiceKey, KindOutbox, KindAccount, KindAccessKey:
 		if len(rest) > len(k) {
 			return k

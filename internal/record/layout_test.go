@@ -30,6 +30,7 @@ var paths = []struct {
 	{IndexPath(region, materialBytes), "eu-central-1/x/" + strings.Repeat("ab01", 16), Path{Kind: KindIndex, Region: region, ID: materialBytes}},
 	{AliasPath(region, account, "a/b"), "eu-central-1/a/111122223333/a/b", Path{Kind: KindAlias, Region: region, Account: account, Name: "a/b"}},
 	{AliasOfKeyPath(region, account, keyID, "a/b"), "eu-central-1/ak/111122223333/" + keyID + "/a/b", Path{Kind: KindAliasOfKey, Region: region, Account: account, KeyID: keyID, Name: "a/b"}},
+	{TagsPath(region, account, keyID), "eu-central-1/t/111122223333/" + keyID, Path{Kind: KindTags, Region: region, Account: account, KeyID: keyID}},
 	{DomainTokenPath(region), "eu-central-1/dom", Path{Kind: KindDomainToken, Region: region}},
 	{ServiceKeyPath(region, "seal"), "eu-central-1/svc/seal", Path{Kind: KindServiceKey, Region: region, Name: "seal"}},
 	{OutboxPath(region, "0190-event"), "eu-central-1/o/0190-event", Path{Kind: KindOutbox, Region: region, Name: "0190-event"}},
@@ -56,7 +57,7 @@ func TestParsePathRefuses(t *testing.T) {
 	bad := []string{
 		"", "/", "r", "r/", "/k/a/b", "r/k", "r/k/", "r/k/a", "r/k/a/", "r/k//b", "r/k/a/b/c", "r/q/a/b",
 		"r/m/a/b", "r/m/a/b/", "r/m/a/b/abc", "r/x/", "r/x/" + strings.Repeat("AB01", 16), "r/x/" + strings.Repeat("ab", 31),
-		"r/a/a/", "r/a//n", "r/ak/a/k", "r/ak/a/k/", "r/ak/a//n", "r/dom/", "r/dom/x", "r/svc/", "r/svc/a/b", "r/o/", "r/o/a/b",
+		"r/a/a/", "r/a//n", "r/ak/a/k", "r/ak/a/k/", "r/ak/a//n", "r/t/", "r/t/a", "r/t/a/", "r/t/a/b/c", "r/dom/", "r/dom/x", "r/svc/", "r/svc/a/b", "r/o/", "r/o/a/b",
 		"global/id", "global/id/", "global/id/account", "global/id/account/", "global/id/account/a/b", "global/id/ak/", "global/meta", "global/meta/store/x",
 		"r/id/account/a", "r/id/ak/a", "r/meta/store",
 	}
@@ -134,6 +135,8 @@ func (p Path) make() []byte {
 		return AliasPath(p.Region, p.Account, p.Name)
 	case KindAliasOfKey:
 		return AliasOfKeyPath(p.Region, p.Account, p.KeyID, p.Name)
+	case KindTags:
+		return TagsPath(p.Region, p.Account, p.KeyID)
 	case KindDomainToken:
 		return DomainTokenPath(p.Region)
 	case KindServiceKey:

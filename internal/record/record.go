@@ -45,6 +45,10 @@ type Key struct {
 	PublicKey        []byte         `cbor:"18,keyasint,omitempty"` // SPKI, DER
 }
 
+// StateDeleting is the State of a key whose deletion has begun. It is none of
+// AWS's: there is no way back from it, and the key is found nowhere any more.
+const StateDeleting = "Deleting"
+
 // KeyMaterial is a key's list entry of a material; the token has a record of its own.
 type KeyMaterial struct {
 	ID          []byte `cbor:"1,keyasint"` // 32 bytes
@@ -87,6 +91,11 @@ type Alias struct {
 	KeyID     string `cbor:"1,keyasint"`
 	CreatedMs int64  `cbor:"2,keyasint"`
 	UpdatedMs int64  `cbor:"3,keyasint"`
+}
+
+// Tags is the record of a key's tags. A key without tags has none.
+type Tags struct {
+	Tags map[string]string `cbor:"1,keyasint"`
 }
 
 // Account is the record of an account.
