@@ -12,9 +12,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/edge"
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/supervisor"
 	"trent/internal/node"
@@ -58,18 +60,16 @@ func (f *devFlags) register(fs *flag.FlagSet) {
 // parse reads the command line and checks it.
 func (f *devFlags) parse(args []string, stderr io.Writer) (audit.Mode, slog.Level, error) {
 	fs := flag.NewFlagSet("trent dev", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprint(fs.Output(), devUsage)
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard) // the error is printed once, by main
 	f.register(fs)
 	var level slog.Level
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
+			fmt.Fprint(stderr, devUsage)
+			printFlags(stderr, fs)
 			return 0, level, err
 		}
-		return 0, level, fmt.Errorf("%w: %v", errUsage, err)
+		return 0, level, fmt.Errorf("%w: %v; see trent help dev", errUsage, err)
 	}
 	if fs.NArg() > 0 {
 		return 0, level, fmt.Errorf("%w: trent dev takes no argument %q", errUsage, fs.Arg(0))
@@ -96,6 +96,21 @@ func (f *devFlags) parse(args []string, stderr io.Writer) (audit.Mode, slog.Leve
 	data, err := filepath.Abs(f.data)
 	f.data = data
 	return mode, level, err
+}
+
+// printFlags lists the flags as they are written in the documentation.
+func printFlags(w io.Writer, fs *flag.FlagSet) {
+	fs.VisitAll(func(f *flag.Flag) {
+		name, usage := flag.UnquoteUsage(f)
+		line := "  --" + f.Name
+		if name != "" {
+			line += " " + name
+		}
+		if f.DefValue != "" && f.DefValue != "false" {
+			usage += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(w, "%s\n        %s\n", line, strings.ReplaceAll(usage, "\n", "\n        "))
+	})
 }
 
 // loopback reports whether only this machine can reach an address.
@@ -140,7 +155,7 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	// Scripts read this line: docs and tests rely on its form.
 	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
-	err = n.Serve(ctx, listener, "dev", f.http2)
+	err = n.Serve(ctx, listener, edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote})
 	if closeErr := n.Close(); err == nil {
 		err = closeErr
 	}
@@ -179,6 +194,9 @@ func (f *devFlags) module(fresh bool, log *slog.Logger) (client.Source, error) {
 			return nil, err
 		}
 		program = filepath.Join(filepath.Dir(self), "trent-hsm")
+	}
+	if _, err := os.Stat(program); err != nil {
+		return nil, fmt.Errorf("the crypto module's program: %w", err)
 	}
 	keyFile := filepath.Join(f.data, "module", "key")
 	child := supervisor.NewChild(program, []string{"--key-file", keyFile, "--dev"}, log)

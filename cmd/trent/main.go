@@ -51,6 +51,7 @@ func main() {
 	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -65,10 +66,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "dev":
 		err = dev(ctx, args, stdout, stderr)
 	case "version", "--version":
+		if len(args) > 0 {
+			err = fmt.Errorf("%w: trent version takes no argument", errUsage)
+			break
+		}
 		fmt.Fprintln(stdout, "trent", version())
 	case "help", "--help", "-h":
 		if len(args) > 0 && args[0] == "dev" {
 			err = dev(ctx, []string{"--help"}, stdout, stdout)
+			break
+		}
+		if len(args) > 0 {
+			err = fmt.Errorf("%w: no help about %q", errUsage, args[0])
 			break
 		}
 		fmt.Fprint(stdout, usage)

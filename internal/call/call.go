@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"time"
+	"unicode/utf8"
 
 	"trent/internal/api"
 	"trent/internal/apierr"
@@ -25,6 +26,9 @@ import (
 // starts again from resolving it.
 var ErrConflict = errors.New("call: the key changed meanwhile")
 
+// ErrUnknown says that a commit may have happened or not.
+var ErrUnknown = store.ErrUnknown
+
 // Call is one request on its way. Keys and Permits have one element, two for
 // ReEncrypt (source, destination), or none.
 type Call struct {
@@ -34,6 +38,7 @@ type Call struct {
 	EventID   string // UUID of the audit record
 	Time      time.Time
 	Caller    identity.Caller
+	Claimed   string // access key id of a signature that did not verify
 	Region    string // of the signature's credential scope
 	Partition string
 	Listener  string // id of the listener that the request came in by
@@ -110,10 +115,10 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 		},
 		Time:               c.Time,
 		Source:             "kms.amazonaws.com",
-		Name:               c.Op.String(),
+		Name:               c.operation(),
 		Region:             c.Region,
 		SourceIP:           c.SourceIP,
-		UserAgent:          c.UserAgent,
+		UserAgent:          cut(c.UserAgent, maxUserAgent),
 		ListenerID:         c.Listener,
 		RequestID:          c.RequestID,
 		EventID:            c.EventID,
@@ -124,6 +129,9 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 	}
 	if c.Request != nil {
 		e.RequestParameters = c.parameters
+	}
+	if c.Claimed != "" && c.Caller.Account == "" {
+		e.Additional = append(e.Additional, audit.Field{Name: "claimedAccessKeyId", Value: cut(c.Claimed, 128)})
 	}
 	if outcome != nil {
 		e.ErrorCode, e.ErrorMessage = string(outcome.Code), outcome.Message
@@ -138,6 +146,36 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 func (c *Call) SetRequest(r api.Request) {
 	c.Request = r
 	c.parameters = r.AppendAudit(c.parameters[:0])
+	if len(c.parameters) > maxAudited {
+		c.parameters = append(c.parameters[:0], `{"omitted":true}`...)
+	}
+}
+
+// What a record holds at most of what a caller chose, in bytes. CloudTrail has
+// such limits too; a call must not escape its record by being large.
+const (
+	maxAudited   = 100 << 10 // requestParameters, JSON
+	maxUserAgent = 1 << 10
+)
+
+// cut shortens s to max bytes, at a character's edge.
+func cut(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	for max > 0 && !utf8.RuneStart(s[max]) {
+		max--
+	}
+	return s[:max]
+}
+
+// operation is the call's name in its record; a request that names no
+// operation has none.
+func (c *Call) operation() string {
+	if c.Op == 0 {
+		return "UnknownOperation"
+	}
+	return c.Op.String()
 }
 
 func (c *Call) addResources(e *audit.Event) {

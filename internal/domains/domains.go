@@ -37,8 +37,7 @@ const (
 	serviceKeySeal    = "seal"
 )
 
-// maxDevRegions bounds how many Regions trent dev makes on demand, because a
-// request needs no valid signature yet when its Region is made.
+// maxDevRegions bounds how many Regions trent dev makes on demand.
 const maxDevRegions = 64
 
 // Errors.
@@ -76,13 +75,21 @@ type Manager struct {
 
 	mu      sync.RWMutex
 	regions map[string]*Region
-	making  sync.Mutex // one change of domains at a time
+
+	making sync.Mutex // one change of domains at a time
+	// unstored are the tokens of domains that the module holds and the store
+	// does not yet: the module makes no second one of a name.
+	unstored map[string][]byte
 }
+
+// makeTimeout bounds the making of a Region, which goes on when the request
+// that needs it is cut off: half made, it would be of no use to anybody.
+const makeTimeout = 10 * time.Second
 
 // Open reads the store's own record, or writes it if the store is empty and
 // create is set. It does not need the module.
 func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
-	m := &Manager{Config: c, regions: map[string]*Region{}}
+	m := &Manager{Config: c, regions: map[string]*Region{}, unstored: map[string][]byte{}}
 	kv, _, err := c.Store.Get(ctx, record.StorePath())
 	if errors.Is(err, store.ErrNotFound) && create {
 		kv, err = m.createMeta(ctx)
@@ -218,12 +225,15 @@ func (m *Manager) load(ctx context.Context, name string) error {
 // create makes a domain and its service keys in one transaction, so that a
 // Region exists whole or not at all, and loads nothing by itself.
 func (m *Manager) create(ctx context.Context, name string) error {
-	token, err := m.Module.CreateDomain(ctx, name, m.Dev)
-	if err != nil {
-		return err
+	token := m.unstored[name]
+	if token == nil {
+		var err error
+		if token, err = m.Module.CreateDomain(ctx, name, m.Dev); err != nil {
+			return err
+		}
 	}
-	// The service keys are wrapped by the new domain, so it is loaded first;
-	// if the transaction fails the module forgets it at its next start.
+	// The service keys are wrapped by the new domain, so it is loaded first.
+	m.unstored[name] = token
 	if err := m.Module.LoadDomain(ctx, token); err != nil {
 		return err
 	}
@@ -251,6 +261,7 @@ func (m *Manager) create(ctx context.Context, name string) error {
 		err = ErrMissing // some of the Region's keys exist, its domain token does not
 	}
 	if err == nil {
+		delete(m.unstored, name)
 		m.Log.Info("domain created", "region", name, "dev", m.Dev)
 	}
 	return err
@@ -276,7 +287,14 @@ func (m *Manager) Offers(name string) bool {
 	m.mu.RLock()
 	r, n := m.regions[name], len(m.regions)
 	m.mu.RUnlock()
-	return name != Global && (r != nil || m.Dev && n < maxDevRegions && isRegion(name))
+	return name != Global && (r != nil || m.Dev && n <= maxDevRegions && isRegion(name))
+}
+
+// Holds reports whether Region would find a Region without making it.
+func (m *Manager) Holds(name string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.regions[name] != nil
 }
 
 func (m *Manager) make(ctx context.Context, name string) (*Region, error) {
@@ -288,10 +306,16 @@ func (m *Manager) make(ctx context.Context, name string) (*Region, error) {
 	if r != nil {
 		return r, nil
 	}
-	if n >= maxDevRegions {
+	if n > maxDevRegions { // one of them is the global one
 		return nil, ErrNoRegion
 	}
-	if err := m.create(ctx, name); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	defer cancel()
+	_, _, err := m.Store.Get(ctx, record.DomainTokenPath(name))
+	if errors.Is(err, store.ErrNotFound) {
+		err = m.create(ctx, name)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := m.load(ctx, name); err != nil {

@@ -12,7 +12,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"trent/internal/apierr"
@@ -39,10 +41,37 @@ type Config struct {
 	Listener string
 	// HTTP2 offers HTTP/2 as well, at three times the CPU of HTTP/1.1 alone.
 	HTTP2 bool
+	// LocalOnly refuses what a browser could be made to send: requests with an
+	// Origin, and those for a host that is not this machine (a name that was
+	// made to point here). It is for trent dev, whose credentials are known.
+	LocalOnly bool
 	// TLS, if set, serves HTTPS.
 	TLS *tls.Config
 	Now func() time.Time
 	Log *slog.Logger
+}
+
+// admits refuses a request that a LocalOnly listener must not serve.
+func (c *Config) admits(host string, header map[string][]string) error {
+	if !c.LocalOnly {
+		return nil
+	}
+	if len(header["Origin"]) > 0 || !isLocal(host) {
+		return apierr.New(apierr.MalformedHTTPRequest,
+			"trent dev serves this machine's programs: use a loopback address or localhost, no browser, or start it with --allow-remote.")
+	}
+	return nil
+}
+
+// isLocal reports whether a Host header names this machine.
+func isLocal(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.Trim(name, "[]")
+	addr, err := netip.ParseAddr(name)
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && addr.IsLoopback()
 }
 
 // Server serves one listener.

@@ -31,7 +31,7 @@ func newFast(p *front.Pipeline, c Config) *fast {
 	s := &fast{config: c, pipeline: p}
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
-		HeaderReceived:               limits,
+		StreamRequestBody:            true, // else it takes the memory that a Content-Length asks for
 		ErrorHandler:                 s.refuse,
 		Concurrency:                  maxConnections,
 		ReadTimeout:                  requestTimeout,
@@ -62,16 +62,6 @@ func (s *fast) Serve(l net.Listener) error {
 
 func (s *fast) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
 
-// limits is asked when the headers have been read: the operation decides how
-// long the body may be.
-func limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	op, ok := wire.Operation(string(h.Peek("X-Amz-Target")))
-	if !ok {
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxUnknownBody}
-	}
-	return fasthttp.RequestConfig{MaxRequestBodySize: op.MaxBody()}
-}
-
 // path is the request line's, as it stands there, without the query.
 func path(h *fasthttp.RequestHeader) string {
 	p, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
@@ -80,39 +70,57 @@ func path(h *fasthttp.RequestHeader) string {
 
 // handle answers one request.
 func (s *fast) handle(c *fasthttp.RequestCtx) {
+	defer s.guard(c)
 	in := s.request(c)
-	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
-	in.Body = c.Request.Body()
-	s.answer(c, in)
-	clear(in.Body) // it may hold a plaintext, and another request gets its memory
+	defer in.headers.release()
+	b := pool.Get().(*buffers)
+	defer b.release()
+	limit := maxUnknownBody
+	if in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header); in.Err == nil {
+		limit = in.Op.MaxBody()
+	}
+	if err := s.config.admits(in.Host, in.Header); err != nil {
+		in.Err = err
+	}
+	if body := c.RequestBodyStream(); body != nil {
+		var err error
+		if b.body, err = readBody(b.body, body, int64(c.Request.Header.ContentLength()), limit); err != nil {
+			in.Err = err
+		}
+	}
+	in.Body = b.body
+	s.answer(c, in, b)
 }
 
-// refuse answers a request whose headers or body could not be read.
+// refuse answers a request whose headers or first bytes could not be read.
 func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
+	defer s.guard(c)
 	c.SetConnectionClose()
 	if small := (&fasthttp.ErrSmallBuffer{}); errors.As(err, &small) {
 		c.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
 		return
 	}
-	if len(c.Request.Header.RequestURI()) == 0 { // not even a request line
-		c.SetStatusCode(fasthttp.StatusBadRequest)
-		return
-	}
 	in := s.request(c)
+	defer in.headers.release()
+	b := pool.Get().(*buffers)
+	defer b.release()
 	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
-	limit := maxUnknownBody
-	if in.Err == nil {
-		limit = in.Op.MaxBody()
-	}
 	in.Err = readError(err)
-	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		in.Err = tooLarge(limit)
-	}
-	s.answer(c, in)
+	s.answer(c, in, b)
 }
 
-// request takes over what the headers say. The caller must answer, which gives
-// the memory back.
+// guard keeps a panic to the request that it happened in: fasthttp would end
+// the process. The pipeline guards itself; this is for what is around it.
+func (s *fast) guard(c *fasthttp.RequestCtx) {
+	if v := recover(); v != nil {
+		s.config.Log.Error("panic outside the pipeline", "type", fmt.Sprintf("%T", v))
+		c.Response.Reset()
+		c.SetStatusCode(fasthttp.StatusInternalServerError)
+		c.SetConnectionClose()
+	}
+}
+
+// request takes over what the headers say. The caller releases the headers.
 func (s *fast) request(c *fasthttp.RequestCtx) *request {
 	h := &c.Request.Header
 	r := &request{headers: takeHeaders(h)}
@@ -133,9 +141,9 @@ type request struct {
 	headers *headers
 }
 
-func (s *fast) answer(c *fasthttp.RequestCtx, in *request) {
-	b := answers.Get().(*[]byte)
-	answer := s.pipeline.Serve(context.Background(), &in.Request, (*b)[:0])
+func (s *fast) answer(c *fasthttp.RequestCtx, in *request, b *buffers) {
+	answer := s.pipeline.Serve(context.Background(), &in.Request, b.answer[:0])
+	b.answer = answer.Body
 	c.SetStatusCode(answer.Status)
 	h := &c.Response.Header
 	h.SetContentType(wire.ContentType)
@@ -144,15 +152,7 @@ func (s *fast) answer(c *fasthttp.RequestCtx, in *request) {
 		c.SetConnectionClose()
 	}
 	c.SetBody(answer.Body)
-	clear(answer.Body)
-	if cap(answer.Body) <= keepBuffer {
-		*b = answer.Body[:0]
-		answers.Put(b)
-	}
-	in.headers.release()
 }
-
-var answers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 // headers is a request's header as the wire wants it. Its memory is used again
 // for other requests, its strings are not.

@@ -3,13 +3,11 @@ package edge
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync"
 
 	"trent/internal/front"
 	"trent/internal/wire"
@@ -56,23 +54,6 @@ func (s *standard) Serve(l net.Listener) error {
 
 func (s *standard) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
 
-// buffers holds the memory of one request: its body and its answer's. Both
-// may hold plaintext, so they are wiped before another request gets them.
-type buffers struct{ body, answer []byte }
-
-var pool = sync.Pool{New: func() any {
-	return &buffers{body: make([]byte, 0, 4<<10), answer: make([]byte, 0, 4<<10)}
-}}
-
-func (b *buffers) release() {
-	clear(b.body)
-	clear(b.answer)
-	if cap(b.body) <= keepBuffer && cap(b.answer) <= keepBuffer {
-		b.body, b.answer = b.body[:0], b.answer[:0]
-		pool.Put(b)
-	}
-}
-
 var contentType = []string{wire.ContentType}
 
 // ServeHTTP answers one request.
@@ -87,8 +68,11 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if in.Op, in.Err = wire.Target(r.Method, in.Path, r.Header); in.Err == nil {
 		limit = in.Op.MaxBody()
 	}
+	if err := s.config.admits(r.Host, r.Header); err != nil {
+		in.Err = err
+	}
 	var readErr error
-	b.body, readErr = readBody(b.body, r, limit)
+	b.body, readErr = readBody(b.body, r.Body, r.ContentLength, limit)
 	if readErr != nil {
 		in.Err = readErr
 	}
@@ -106,37 +90,6 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := w.Write(answer.Body); err != nil {
 		s.config.Log.Debug("answer not delivered", "request_id", answer.RequestID, "error", err)
 	}
-}
-
-// readBody reads a request's body, of limit bytes at most, into dst.
-func readBody(dst []byte, r *http.Request, limit int) ([]byte, error) {
-	if r.ContentLength > int64(limit) {
-		return dst, tooLarge(limit)
-	}
-	for {
-		if len(dst) == cap(dst) {
-			dst = grow(dst, r.ContentLength)
-		}
-		n, err := r.Body.Read(dst[len(dst):min(cap(dst), limit+1)])
-		dst = dst[:len(dst)+n]
-		if len(dst) > limit {
-			return dst, tooLarge(limit)
-		}
-		if err == io.EOF {
-			return dst, nil
-		}
-		if err != nil {
-			return dst, readError(err)
-		}
-	}
-}
-
-// grow gives dst more room, and wipes the old memory.
-func grow(dst []byte, expected int64) []byte {
-	bigger := make([]byte, len(dst), max(2*cap(dst), int(expected)+1))
-	copy(bigger, dst)
-	clear(dst)
-	return bigger
 }
 
 func remote(addr string) netip.Addr {

@@ -198,7 +198,9 @@ func (p *Pipeline) log(ctx context.Context, c *call.Call, e *apierr.Error) {
 		return
 	}
 	level := slog.LevelDebug
-	if wire.Status(e.Code) >= 500 {
+	switch {
+	case errors.Is(e.Err, context.Canceled), e.Code == apierr.ServiceUnavailable: // the client went away; the module's state is logged where it changes
+	case wire.Status(e.Code) >= 500:
 		level = slog.LevelError
 	}
 	p.Log.LogAttrs(ctx, level, "request failed", slog.String("op", c.Op.String()), slog.String("code", string(e.Code)),

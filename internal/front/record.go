@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -34,6 +35,12 @@ func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) erro
 		}
 	}
 	event := c.Event(e)
+	if errors.Is(outcome, call.ErrUnknown) {
+		// The mutation may have been committed, and its own record with it,
+		// which has the call's event id.
+		event.EventID = p.ids.New()
+		event.Additional = append(event.Additional, audit.Field{Name: "outcomeUnknown", Value: "true"})
+	}
 	if skipped > 0 {
 		event.Additional = append(event.Additional, audit.Field{Name: "unrecordedCallsWithoutValidSignature", Value: strconv.Itoa(skipped)})
 	}

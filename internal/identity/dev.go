@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 
 	"trent/internal/record"
 	"trent/internal/secret"
@@ -31,12 +33,39 @@ func devAccount(id string) (account string, ok bool) {
 	return id, true
 }
 
-// provision makes the account and the root access key behind a well-known
+func (d *Directory) wellKnown(id string) bool {
+	_, ok := devAccount(id)
+	return ok && d.Dev
+}
+
+// WellKnownDayKey derives the day key of a well-known credential, whose secret
+// is no secret, without the crypto module: so a request is verified before an
+// account, an access key or a Region is made for it.
+func (d *Directory) WellKnownDayKey(ak *AccessKey, date, region, service string, dst *[32]byte) error {
+	if !ak.WellKnown {
+		return errInvalidToken()
+	}
+	key := []byte("AWS4" + DevSecret)
+	for _, part := range [...]string{date, region, service, "aws4_request"} {
+		m := hmac.New(sha256.New, key)
+		m.Write([]byte(part))
+		key = m.Sum(nil)
+	}
+	copy(dst[:], key)
+	return nil
+}
+
+// Make stores the account and the root access key behind a well-known
 // credential, in the form that production has: records with a MAC, and the
 // secret sealed by the module.
-func (d *Directory) provision(ctx context.Context, id, account string) (*AccessKey, error) {
+func (d *Directory) Make(ctx context.Context, ak *AccessKey) (*AccessKey, error) {
 	d.makeDev.Lock()
 	defer d.makeDev.Unlock()
+	if made, err := d.AccessKey(ctx, ak.ID); err != nil || made.Stored {
+		return made, err
+	}
+	id := ak.ID
+	account, _ := devAccount(id)
 	records, err := d.Records()
 	if err != nil {
 		return nil, err
@@ -69,5 +98,5 @@ func (d *Directory) provision(ctx context.Context, id, account string) (*AccessK
 	if err != nil {
 		return nil, err
 	}
-	return d.stored(ctx, id)
+	return d.AccessKey(ctx, id)
 }

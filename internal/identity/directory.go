@@ -27,6 +27,10 @@ type AccessKey struct {
 	Caller Caller
 	Active bool
 	token  []byte // seals the secret; only the crypto module opens it
+	gen    uint64 // of the directory when this was read
+
+	// WellKnown is a credential of trent dev. Stored is false until Make.
+	WellKnown, Stored bool
 }
 
 // Config is what a Directory is made of.
@@ -117,8 +121,8 @@ func (d *Directory) AccessKey(ctx context.Context, id string) (*AccessKey, error
 	d.mu.RUnlock()
 	if ak == nil {
 		var err error
-		if ak, err = d.read(ctx, id); err != nil {
-			return nil, err
+		if ak, err = d.read(ctx, id, gen); err != nil || !ak.Stored {
+			return ak, err
 		}
 		d.mu.Lock()
 		if d.keysGen == gen {
@@ -135,18 +139,22 @@ func (d *Directory) AccessKey(ctx context.Context, id string) (*AccessKey, error
 	return ak, nil
 }
 
-func (d *Directory) read(ctx context.Context, id string) (*AccessKey, error) {
+func (d *Directory) read(ctx context.Context, id string, gen uint64) (*AccessKey, error) {
 	if !plausible(id) {
 		return nil, errInvalidToken()
 	}
 	ak, err := d.stored(ctx, id)
-	if !errors.Is(err, store.ErrNotFound) {
-		return ak, err
+	if errors.Is(err, store.ErrNotFound) {
+		if !d.wellKnown(id) {
+			return nil, errInvalidToken()
+		}
+		return &AccessKey{ID: id, Active: true, WellKnown: true}, nil
 	}
-	if account, ok := devAccount(id); ok && d.Dev {
-		return d.provision(ctx, id, account)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errInvalidToken()
+	ak.gen = gen
+	return ak, nil
 }
 
 // plausible keeps what cannot be an access key id out of the store's keys.
@@ -184,6 +192,7 @@ func (d *Directory) stored(ctx context.Context, id string) (*AccessKey, error) {
 		},
 		Active: r.Status == statusActive,
 		token:  r.Token,
+		Stored: true, WellKnown: d.wellKnown(id),
 	}, nil
 }
 
@@ -195,7 +204,6 @@ func (d *Directory) DayKey(ctx context.Context, ak *AccessKey, date, region, ser
 	id := dayKeyID{ak.ID, date, region, service}
 	d.mu.RLock()
 	k, ok := d.days[id]
-	gen := d.keysGen
 	if ok {
 		*dst = *k
 	}
@@ -211,8 +219,8 @@ func (d *Directory) DayKey(ctx context.Context, ak *AccessKey, date, region, ser
 	copy(dst[:], fresh.Expose())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.keysGen != gen {
-		return nil
+	if d.keysGen != ak.gen {
+		return nil // some access key has changed since this one was read
 	}
 	if len(d.days) >= maxDayKeys {
 		d.evictDayKey()

@@ -86,6 +86,19 @@ func newFixture(t *testing.T, dev bool) *fixture {
 	return &fixture{d, st, m}
 }
 
+// made is a well-known credential after its first use.
+func (f *fixture) made(t *testing.T, id string) *identity.AccessKey {
+	t.Helper()
+	ak, err := f.AccessKey(t.Context(), id)
+	if err == nil {
+		ak, err = f.Make(t.Context(), ak)
+	}
+	if err != nil || !ak.Stored {
+		t.Fatalf("%s: %+v, %v", id, ak, err)
+	}
+	return ak
+}
+
 func refused(err error) bool {
 	e, ok := errors.AsType[*apierr.Error](err)
 	return ok && e.Code == apierr.UnrecognizedClient
@@ -95,11 +108,12 @@ func TestWellKnownCredentialsAreDevs(t *testing.T) {
 	t.Parallel()
 	dev, production := newFixture(t, true), newFixture(t, false)
 	for id, account := range map[string]string{"test": "000000000000", "111122223333": "111122223333", "000000000000": "000000000000"} {
-		ak, err := dev.AccessKey(t.Context(), id)
-		if err != nil {
-			t.Errorf("%s: %v", id, err)
+		fresh, err := dev.AccessKey(t.Context(), id)
+		if err != nil || fresh.Stored || !fresh.WellKnown {
+			t.Errorf("%s before its first use: %+v, %v", id, fresh, err)
 			continue
 		}
+		ak := dev.made(t, id)
 		if want := "arn:aws:iam::" + account + ":root"; ak.Caller.Account != account || ak.Caller.PrincipalARN != want || ak.Caller.AccessKeyID != id {
 			t.Errorf("%s: %+v", id, ak.Caller)
 		}
@@ -120,10 +134,7 @@ func TestStatusHoldsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, true)
 	ctx := t.Context()
-	ak, err := f.AccessKey(ctx, "111122223333")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ak := f.made(t, "111122223333")
 	if _, err := f.domains.Region(ctx, "eu-west-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +144,10 @@ func TestStatusHoldsAtOnce(t *testing.T) {
 		if err := f.DayKey(ctx, ak, date, "eu-west-1", "kms", dst); err != nil {
 			t.Fatal(err)
 		}
+	}
+	var known [32]byte
+	if err := f.WellKnownDayKey(ak, date, "eu-west-1", "kms", &known); err != nil || known != first {
+		t.Errorf("derived without the module: %v, equal %v", err, known == first)
 	}
 	if first != second || first == [32]byte{} {
 		t.Error("the cached day key differs from the derived one")
@@ -162,10 +177,7 @@ func TestDayKeysAreBoundToDateAndRegion(t *testing.T) {
 	if _, err := f.domains.Region(ctx, "eu-west-1"); err != nil {
 		t.Fatal(err)
 	}
-	ak, err := f.AccessKey(ctx, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ak := f.made(t, "test")
 	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format("20060102") }
 	for _, test := range []struct {
 		date, region, service string

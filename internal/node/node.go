@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"trent/internal/audit"
@@ -54,7 +55,9 @@ type Config struct {
 	Module func(fresh bool) (client.Source, error)
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
-	Log         *slog.Logger
+	// Now is the clock; nil means time.Now. Who sets it forward calls Wake.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // A Node is one running service.
@@ -71,13 +74,18 @@ type Node struct {
 	module   *client.Client
 	identity *identity.Directory
 	keys     *keydir.Dir
-	stop     []func() // ends what Open started, last first
+	due      *jobs.Scheduler
+	ended    chan error // why the module does not run any more, for good
+	stop     []func()   // ends what Open started, last first
 }
 
 // Open opens the data folder, starts the module and waits until it is unsealed.
 // If it fails it has closed everything.
 func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n = &Node{Config: c}
+	if n.Now == nil {
+		n.Now = time.Now
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -94,8 +102,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 		return n, err
 	}
 	n.assemble()
+	n.start(n.due.Run)
 	n.start(func(ctx context.Context) {
-		(&jobs.Rotation{Domains: n.Domains, Ready: n.module.Ready, Every: c.RotateEvery, Now: time.Now, Log: c.Log}).Run(ctx)
+		(&jobs.Rotation{Domains: n.Domains, Ready: n.module.Ready, Every: c.RotateEvery, Now: n.Now, Log: c.Log}).Run(ctx)
 	})
 	return n, nil
 }
@@ -128,7 +137,7 @@ func (n *Node) Close() error {
 }
 
 func (n *Node) openStore(ctx context.Context) (err error) {
-	if err := os.MkdirAll(n.Data, 0o700); err != nil {
+	if err := ownFolder(n.Data); err != nil {
 		return err
 	}
 	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, "store"), sqlite.Options{Logger: n.Log})
@@ -137,9 +146,32 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	}
 	n.module = client.New(n.Log)
 	n.Domains, err = domains.Open(ctx, domains.Config{
-		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, RotateEvery: n.RotateEvery, Now: time.Now, Log: n.Log,
+		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
 	}, n.Dev)
 	return err
+}
+
+// ownFolder makes the data folder if it is missing, keeps others out of it, and
+// makes its name durable.
+func ownFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
+		return fmt.Errorf("the data folder %s belongs to user %d", path, owner)
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
 }
 
 // openTrail opens the audit trail and moves what a crash left in the outbox,
@@ -176,7 +208,8 @@ func (n *Node) startModule(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, refused := make(chan error, 1), make(chan error, 1)
+	refused := make(chan error, 1)
+	n.ended = make(chan error, 1)
 	load := func(ctx context.Context) error {
 		err := n.Domains.Load(ctx)
 		if err != nil && !errors.Is(err, client.ErrUnavailable) {
@@ -187,14 +220,17 @@ func (n *Node) startModule(ctx context.Context) error {
 		}
 		return err
 	}
-	n.start(func(ctx context.Context) { ended <- n.module.Run(ctx, source, load) })
+	n.start(func(ctx context.Context) { n.ended <- n.module.Run(ctx, source, load) })
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !n.module.Ready() {
+		if n.module.State() == client.Mute {
+			return errors.New("the crypto module is mute: one of its checks failed, and its log says which")
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-ended:
+		case err := <-n.ended:
 			return fmt.Errorf("crypto module: %w", err)
 		case err := <-refused: // a missing domain token, another module's key file: waiting does not help
 			return fmt.Errorf("load the domains: %w", err)
@@ -204,7 +240,10 @@ func (n *Node) startModule(ctx context.Context) error {
 	return nil
 }
 
-// assemble puts the pipeline together.
+// Wake has the node look for work that is due, because its clock was moved.
+func (n *Node) Wake() { n.due.Wake() }
+
+// assemble puts the pipeline and the scheduler together.
 func (n *Node) assemble() {
 	region := func(ctx context.Context, name string) (*record.Sealer, error) {
 		r, err := n.Domains.Region(ctx, name)
@@ -215,7 +254,7 @@ func (n *Node) assemble() {
 	}
 	n.keys = keydir.New(n.store, region, partition)
 	n.identity = identity.New(identity.Config{
-		Store: n.store, Module: hsmidentity.New(n.module), Partition: partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
+		Store: n.store, Module: hsmidentity.New(n.module), Partition: partition, Dev: n.Dev, Now: n.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return region(context.Background(), domains.Global) },
 	})
 	n.stop = append(n.stop, n.keys.Close, n.identity.Close)
@@ -227,19 +266,27 @@ func (n *Node) assemble() {
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
 			&cipher.Ops{Module: module},
 		),
-		Trail: n.trail, Now: time.Now, Log: n.Log,
+		Trail: n.trail, Now: n.Now, Log: n.Log,
 	})
+	deletion := &jobs.Deletion{Store: n.store, Records: region, Partition: partition, Now: n.Now, Log: n.Log}
+	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
 }
 
 // Serve answers requests on a listener until the context ends, and then lets
 // the running ones end.
-func (n *Node) Serve(ctx context.Context, l net.Listener, id string, http2 bool) error {
-	server := edge.New(n.Pipeline, edge.Config{Listener: id, HTTP2: http2, Now: time.Now, Log: n.Log})
+func (n *Node) Serve(ctx context.Context, l net.Listener, c edge.Config) error {
+	c.Now, c.Log = n.Now, n.Log
+	server := edge.New(n.Pipeline, c)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
+	var gone error
 	select {
 	case err := <-served:
 		return err
+	case err := <-n.ended:
+		// Only an operator can help. Ending tells whoever watches this process.
+		gone = fmt.Errorf("crypto module: %w", err)
+		n.Log.Error("the crypto module is gone for good", "error", err)
 	case <-ctx.Done():
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
@@ -247,5 +294,5 @@ func (n *Node) Serve(ctx context.Context, l net.Listener, id string, http2 bool)
 	if err := server.Shutdown(ending); err != nil {
 		n.Log.Warn("requests were cut off", "error", err)
 	}
-	return <-served
+	return errors.Join(gone, <-served)
 }

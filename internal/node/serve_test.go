@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"trent/internal/edge"
 )
 
 // serve runs the node's HTTP server until the test ends.
@@ -19,7 +21,7 @@ func (f *fixture) serve(t *testing.T, http2 bool) (addr string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- f.Serve(ctx, l, "test", http2) }()
+	go func() { served <- f.Serve(ctx, l, edge.Config{Listener: "test", HTTP2: http2, LocalOnly: true}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -16,6 +16,17 @@ import (
 const missingDate = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
 
 // mismatch is the one refusal of Verify.
+// echoLimit is how many bytes of what a stranger sent a message repeats: it is
+// answered and recorded before anybody is known.
+const echoLimit = 128
+
+func echo(s string) string {
+	if len(s) > echoLimit {
+		return strings.ToValidUTF8(s[:echoLimit], "") + "…"
+	}
+	return s
+}
+
 func mismatch() error {
 	return apierr.New(apierr.InvalidSignature, "The request signature we calculated does not match the signature you provided. "+
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
@@ -32,7 +43,7 @@ func signatureInQuery() error {
 
 // repeatedHeader's text is ours.
 func repeatedHeader(name string) error {
-	return apierr.New(apierr.IncompleteSignature, "The header '%s' must not be repeated.", name)
+	return apierr.New(apierr.IncompleteSignature, "The header '%s' must not be repeated.", echo(name))
 }
 
 func hashed(header string) string {
@@ -62,7 +73,7 @@ func incomplete(missing []string, header string) error {
 
 func malformedDate(got string) error {
 	return apierr.New(apierr.IncompleteSignature,
-		"Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", got)
+		"Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", echo(got))
 }
 
 func expired(got string, earliest, now time.Time) error {
@@ -81,11 +92,11 @@ func hostNotSigned() error {
 
 // notSigned's text is AWS's for Host, and ours for the headers X-Amz-….
 func notSigned(name string) error {
-	return apierr.New(apierr.InvalidSignature, "'%s' must be a 'SignedHeader' in the AWS Authorization.", name)
+	return apierr.New(apierr.InvalidSignature, "'%s' must be a 'SignedHeader' in the AWS Authorization.", echo(name))
 }
 
 func signedButAbsent(name string) error {
-	return apierr.New(apierr.IncompleteSignature, "'%s' is named as a SignedHeader, but it does not exist in the HTTP request.", name)
+	return apierr.New(apierr.IncompleteSignature, "'%s' is named as a SignedHeader, but it does not exist in the HTTP request.", echo(name))
 }
 
 // malformedSignedHeaders's text is ours.
@@ -94,16 +105,16 @@ func malformedSignedHeaders() error {
 }
 
 func unsupportedAlgorithm(got string) error {
-	return apierr.New(apierr.IncompleteSignature, "Unsupported AWS 'algorithm': '%s' (only AWS4-HMAC-SHA256 for now). ", got)
+	return apierr.New(apierr.IncompleteSignature, "Unsupported AWS 'algorithm': '%s' (only AWS4-HMAC-SHA256 for now). ", echo(got))
 }
 
 func malformedCredential(got string) error {
 	return apierr.New(apierr.IncompleteSignature,
-		"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", got)
+		"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", echo(got))
 }
 
 func wrongRegion(got string) string {
-	return "Credential should be scoped to a valid region, not '" + got + "'."
+	return "Credential should be scoped to a valid region, not '" + echo(got) + "'."
 }
 
 func wrongService(services []string) string {
@@ -111,12 +122,12 @@ func wrongService(services []string) string {
 }
 
 func wrongTerminator(got string) string {
-	return "Credential should be scoped with a valid terminator: '" + terminator + "', not '" + got + "'."
+	return "Credential should be scoped with a valid terminator: '" + terminator + "', not '" + echo(got) + "'."
 }
 
 func wrongScopeDate(got, want, dateTime string) string {
 	return "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" +
-		got + "' != '" + want + "', from '" + dateTime + "'."
+		echo(got) + "' != '" + want + "', from '" + dateTime + "'."
 }
 
 func wrongScope(wrong []string) error {
