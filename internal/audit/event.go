@@ -39,7 +39,7 @@ type Event struct {
 	ListenerID    string
 	Additional    []Field
 
-	RequestID          string
+	RequestID          string // empty: no request, and left out
 	EventID            string // a UUID, see IDs
 	ReadOnly           bool
 	Resources          []Resource
@@ -98,7 +98,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = appendRaw(dst, "requestParameters", e.RequestParameters)
 	dst = appendRaw(dst, "responseElements", e.ResponseElements)
 	dst = e.appendAdditional(dst)
-	dst = appendMember(dst, "requestID", e.RequestID)
+	dst = appendOptional(dst, "requestID", e.RequestID)
 	dst = appendMember(dst, "eventID", e.EventID)
 	dst = appendBool(dst, "readOnly", e.ReadOnly)
 	dst = e.appendResources(dst)

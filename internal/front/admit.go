@@ -129,6 +129,9 @@ func (p *Pipeline) admitAlias(ctx context.Context, c *call.Call, in api.Request)
 		return err
 	}
 	k, err := p.Keys.Key(ctx, a.Region, a.Account, a.KeyID)
+	if errors.Is(err, keydir.ErrNotFound) { // being deleted, and the alias with it
+		return p.Keys.AliasNotFound(c.Region, c.Caller.Account, name)
+	}
 	if err != nil {
 		return err
 	}

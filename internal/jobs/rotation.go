@@ -1,7 +1,3 @@
-// Package jobs owns the work that no request asks for: the rotation of domain
-// keys and the rewrapping after it. A job runs when a row of the due index
-// says so, can be stopped anywhere, and goes on after a restart. It must never
-// use a KMS key. Only wiring imports it.
 package jobs
 
 import (

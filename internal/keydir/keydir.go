@@ -205,6 +205,9 @@ func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID stri
 	if _, err := records.Open(kv.Key, kv.Value, record.TypeKey, &r); err != nil {
 		return nil, 0, fmt.Errorf("key record %s: %w", keyID, err)
 	}
+	if r.State == record.StateDeleting { // its other records may be gone already
+		return nil, 0, ErrNotFound
+	}
 	k := d.Snapshot(region, account, keyID, &r)
 	k.Revision = int64(kv.Mod)
 	size := 512 + len(kv.Value)

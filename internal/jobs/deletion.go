@@ -1,0 +1,210 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"trent/internal/arn"
+	"trent/internal/audit"
+	"trent/internal/key"
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// Deletion deletes KMS keys at the end of their waiting period.
+//
+// A key goes in steps, one transaction each, and every step's condition is the
+// key record as the step has read it:
+//
+//  1. The key becomes record.StateDeleting. A CancelKeyDeletion has the same
+//     condition, so either comes first, whole: from here on the key is not found,
+//     and there is nothing left to cancel.
+//  2. Its materials with their index rows go, a page at a time.
+//  3. Its aliases go, a page at a time.
+//  4. Its tags, its policy and the key record itself go, and the DeleteKey event
+//     is committed.
+//
+// Then the engine erases from its files what was deleted, and last the due row
+// goes. Whoever finds the row and no key knows that the erasing may be missing.
+// So it can be stopped anywhere, goes on where it was, and makes one event.
+type Deletion struct {
+	Store store.Store
+	// Records returns a Region's record sealer.
+	Records   func(ctx context.Context, region string) (*record.Sealer, error)
+	Partition string
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	ids audit.IDs
+}
+
+// half is how many things of two rows each a step deletes: one op is left for
+// what else the step writes.
+const half = (store.MaxOps - 1) / 2
+
+// maxConflicts bounds how often a step is tried whose key or aliases somebody
+// else changes at the same time.
+const maxConflicts = 20
+
+// Run is the Job of record.JobDelete.
+func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
+	var failed []error
+	var done []store.Op
+	for i := range due {
+		if err := d.delete(ctx, &due[i]); err != nil {
+			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
+			continue
+		}
+		done = append(done, store.Op{Key: due[i].Path(), Delete: true})
+	}
+	if len(done) > 0 {
+		failed = append(failed, d.finish(ctx, done))
+	}
+	return errors.Join(failed...)
+}
+
+// finish erases what was deleted from the store's files, for all keys at once,
+// and removes their due rows.
+func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
+	if e, ok := d.Store.(store.Eraser); ok {
+		if err := e.Erase(ctx); err != nil {
+			return fmt.Errorf("erase deleted tokens: %w", err)
+		}
+	}
+	_, _, err := d.Store.Txn(ctx, nil, rows)
+	return err
+}
+
+// delete takes the steps that are left of a key. A row that does not fit its
+// key's record, which is authentic, asks for nothing.
+func (d *Deletion) delete(ctx context.Context, due *record.Due) error {
+	records, err := d.Records(ctx, due.Region)
+	if err != nil {
+		return err
+	}
+	k := deleting{Deletion: d, due: due, records: records, path: record.KeyPath(due.Region, due.Account, due.KeyID)}
+	for conflicts := 0; conflicts < maxConflicts; {
+		kv, _, err := d.Store.Get(ctx, k.path)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var r record.Key
+		version, err := records.Open(kv.Key, kv.Value, record.TypeKey, &r)
+		if err != nil {
+			return err
+		}
+		pending := r.State == string(key.PendingDeletion) || r.State == record.StateDeleting
+		if !pending || r.DeletionMs != due.At.UnixMilli() {
+			return nil
+		}
+		cmps, ops, err := k.step(ctx, &r, version)
+		if err != nil {
+			return err
+		}
+		ok, _, err := d.Store.Txn(ctx, append(cmps, store.Cmp{Key: k.path, Mod: kv.Mod}), ops)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			conflicts++
+		}
+	}
+	return errors.New("it changes faster than it can be deleted")
+}
+
+// deleting is a key on its way.
+type deleting struct {
+	*Deletion
+	due     *record.Due
+	records *record.Sealer
+	path    []byte // of the key record
+}
+
+// step is the next transaction; its condition on the key record is the caller's.
+func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmps []store.Cmp, ops []store.Op, err error) {
+	if r.State != record.StateDeleting {
+		r.State = record.StateDeleting
+		value, err := k.records.Seal(k.path, record.TypeKey, version+1, r)
+		return nil, []store.Op{{Key: k.path, Value: value}}, err
+	}
+	if ops, err = k.materials(ctx); err != nil || len(ops) > 0 {
+		return nil, ops, err
+	}
+	if cmps, ops, err = k.aliases(ctx); err != nil || len(ops) > 0 {
+		return cmps, ops, err
+	}
+	id, event := k.event()
+	k.Log.Info("deleting a key at the end of its waiting period", "region", k.due.Region, "account", k.due.Account, "key", k.due.KeyID)
+	return nil, []store.Op{
+		{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		{Key: k.path, Delete: true},
+		audit.OutboxOp(k.due.Region, id, event),
+	}, nil
+}
+
+// aliases deletes a page of the key's aliases. One that points to another key
+// meanwhile stays.
+func (k *deleting) aliases(ctx context.Context) (cmps []store.Cmp, ops []store.Op, err error) {
+	prefix := record.AliasOfKeyPrefix(k.due.Region, k.due.Account, k.due.KeyID)
+	rows, _, _, err := k.Store.Range(ctx, prefix, record.PrefixEnd(prefix), half)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, row := range rows {
+		ops = append(ops, store.Op{Key: row.Key, Delete: true})
+		path := record.AliasPath(k.due.Region, k.due.Account, string(row.Key[len(prefix):]))
+		kv, _, err := k.Store.Get(ctx, path)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		var a record.Alias
+		if _, err := k.records.Open(kv.Key, kv.Value, record.TypeAlias, &a); err != nil {
+			return nil, nil, fmt.Errorf("alias record: %w", err)
+		}
+		if a.KeyID == k.due.KeyID {
+			cmps = append(cmps, store.Cmp{Key: path, Mod: kv.Mod})
+			ops = append(ops, store.Op{Key: path, Delete: true})
+		}
+	}
+	return cmps, ops, nil
+}
+
+// materials deletes a page of the key's material records and of the index
+// rows that lead from them to the key.
+func (k *deleting) materials(ctx context.Context) (ops []store.Op, err error) {
+	prefix := record.MaterialPrefix(k.due.Region, k.due.Account, k.due.KeyID)
+	rows, _, _, err := k.Store.Range(ctx, prefix, record.PrefixEnd(prefix), half)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		p, ok := record.ParsePath(row.Key)
+		if !ok {
+			return nil, fmt.Errorf("material %q: %w", row.Key, record.ErrTampered)
+		}
+		ops = append(ops, store.Op{Key: row.Key, Delete: true}, store.Op{Key: record.IndexPath(k.due.Region, p.ID), Delete: true})
+	}
+	return ops, nil
+}
+
+// event is the record of the deletion, a service event as AWS's.
+func (k *deleting) event() (id string, json []byte) {
+	const aws = "AWS Internal"
+	e := audit.Event{
+		UserIdentity: audit.UserIdentity{AccountID: k.due.Account, InvokedBy: aws},
+		Time:         k.Now(), Source: "kms.amazonaws.com", Name: "DeleteKey", Region: k.due.Region, SourceIP: aws, UserAgent: aws,
+		EventID: k.ids.New(), Type: audit.TypeServiceEvent, RecipientAccountID: k.due.Account,
+		Resources: []audit.Resource{{AccountID: k.due.Account, ARN: arn.Key(k.Partition, k.due.Region, k.due.Account, k.due.KeyID)}},
+	}
+	return e.EventID, e.AppendJSON(nil)
+}

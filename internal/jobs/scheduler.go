@@ -1,0 +1,143 @@
+// Package jobs owns the work that no request asks for: the deletion of KMS keys
+// at the end of their waiting period, the rotation of domain keys and the
+// rewrapping after it. A job runs when a row of the due index says so
+// (docs/formats.md, "Store keys"), can be stopped anywhere, and goes on after a
+// restart. It must never use a KMS key. Only wiring imports it.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// A Job does what some due rows of its kind, all of one Region, ask for, and
+// removes those that it is done with. It may have been stopped anywhere the last time and
+// goes on from there. An error leaves rows: it is called with them again.
+type Job func(ctx context.Context, due []record.Due) error
+
+// Scheduler calls the jobs on the due rows of all Regions.
+type Scheduler struct {
+	store   store.Store
+	regions func() []string
+	jobs    map[string]Job
+	now     func() time.Time
+	log     *slog.Logger
+	wake    chan struct{} // capacity 1
+}
+
+// NewScheduler returns a scheduler of the Regions that regions names whenever it looks. jobs
+// is the table from the job of a due row to what does it; rows of other jobs
+// are not its own.
+func NewScheduler(st store.Store, regions func() []string, jobs map[string]Job, now func() time.Time, log *slog.Logger) *Scheduler {
+	return &Scheduler{store: st, regions: regions, jobs: jobs, now: now, log: log, wake: make(chan struct{}, 1)}
+}
+
+const (
+	// lookEvery is the longest that Run waits before it looks again, whatever
+	// it knows to come: rows are written at any time, and clocks are set.
+	lookEvery = time.Minute
+	// firstRetry is how soon failed jobs are called again; it doubles with each
+	// further failure, up to lookEvery.
+	firstRetry = time.Second
+	// page is how many due rows a job is given at most.
+	page = 50
+)
+
+// Wake lets Run look at once, because the clock was moved.
+func (s *Scheduler) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Run works until the context ends.
+func (s *Scheduler) Run(ctx context.Context) {
+	retry := firstRetry
+	for {
+		wait := lookEvery
+		next, err := s.once(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("work that is due failed and is tried again", "error", err)
+			wait, retry = retry, min(2*retry, lookEvery)
+		} else {
+			retry = firstRetry
+			if !next.IsZero() {
+				wait = max(min(wait, next.Sub(s.now())), time.Millisecond)
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// once does what is due and returns when something will be due next; zero is
+// never. One Region's or one job's failure does not keep the others waiting.
+func (s *Scheduler) once(ctx context.Context) (next time.Time, err error) {
+	now := s.now()
+	var failed []error
+	for _, region := range s.regions() {
+		if err := s.due(ctx, region, now); err != nil {
+			failed = append(failed, fmt.Errorf("region %s: %w", region, err))
+		}
+		at, err := s.next(ctx, region, now)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("region %s: %w", region, err))
+		}
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, errors.Join(failed...)
+}
+
+// due calls the jobs on a Region's rows that are due, a page at a time.
+func (s *Scheduler) due(ctx context.Context, region string, now time.Time) error {
+	from, end := record.DuePrefix(region), record.DueEnd(region, now)
+	var failed []error
+	for {
+		rows, more, _, err := s.store.Range(ctx, from, end, page)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		byJob := map[string][]record.Due{}
+		for _, kv := range rows {
+			if row, ok := record.ParseDue(kv.Key); ok && s.jobs[row.Job] != nil {
+				byJob[row.Job] = append(byJob[row.Job], row)
+			}
+		}
+		for job, rows := range byJob {
+			if err := s.jobs[job](ctx, rows); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", job, err))
+			}
+		}
+		if !more || len(rows) == 0 || ctx.Err() != nil {
+			return errors.Join(failed...)
+		}
+		from = append(rows[len(rows)-1].Key, 0)
+	}
+}
+
+// next is when a Region's first row after now is due.
+func (s *Scheduler) next(ctx context.Context, region string, now time.Time) (time.Time, error) {
+	rows, _, _, err := s.store.Range(ctx, record.DueEnd(region, now), record.PrefixEnd(record.DuePrefix(region)), 1)
+	if err != nil || len(rows) == 0 {
+		return time.Time{}, err
+	}
+	row, _ := record.ParseDue(rows[0].Key)
+	return row.At, nil
+}

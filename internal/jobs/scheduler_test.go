@@ -1,0 +1,64 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"trent/internal/record"
+	"trent/internal/store"
+)
+
+// TestScheduler gives jobs every row of theirs that is due, in order, and says
+// when the next one will be; what fails holds nothing else up.
+func TestScheduler(t *testing.T) {
+	t.Parallel()
+	st := open(t, t.TempDir())
+	now := time.UnixMilli(1_700_000_000_000)
+	var want []string
+	add := func(at time.Time, job, id string) {
+		put(t, st, []store.Op{{Key: record.DuePath(region, at, job, "-", id)}})
+	}
+	for i := range 3*page + 1 {
+		id := fmt.Sprintf("%04d", i)
+		add(now.Add(time.Duration(i-3*page)*time.Minute), "works", id) // the last one is due exactly now
+		add(now.Add(-time.Hour), "fails", id)
+		add(now.Add(-time.Hour), "nobody's", id)
+		want = append(want, id)
+	}
+	add(now.Add(time.Hour), "works", "later")
+	add(now.Add(time.Millisecond), "works", "soon")
+
+	var got []string
+	failures := 0
+	errFails := errors.New("fails")
+	jobs := map[string]Job{
+		"works": func(_ context.Context, due []record.Due) error {
+			for _, d := range due {
+				got = append(got, d.KeyID)
+			}
+			return nil
+		},
+		"fails": func(_ context.Context, due []record.Due) error { failures += len(due); return errFails },
+	}
+	s := NewScheduler(st, func() []string { return []string{"eu-north-1", region} }, jobs, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	next, err := s.once(t.Context())
+	if !errors.Is(err, errFails) || failures != len(want) {
+		t.Errorf("error %v, %d rows of the job that fails", err, failures)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the job was given %v", got)
+	}
+	if !next.Equal(now.Add(time.Millisecond)) {
+		t.Errorf("next is %v", next)
+	}
+	now = now.Add(2 * time.Hour)
+	jobs["fails"] = jobs["works"]
+	if next, err := s.once(t.Context()); err != nil || !next.IsZero() {
+		t.Errorf("next %v, error %v, want never", next, err)
+	}
+}
