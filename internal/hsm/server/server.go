@@ -73,6 +73,7 @@ type conn struct {
 	requests requests
 	out      []byte // answers that wait to be written
 	frames   uint64 // in out
+	busy     bool   // the last read brought several requests
 
 	mu sync.Mutex // writing to rw
 }
@@ -88,7 +89,7 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 	defer clear(buffer)
 	filled := 0
 	for {
-		n, err := rw.Read(buffer[filled:])
+		n, err := c.read(buffer[filled:])
 		if n == 0 && err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -98,6 +99,7 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 		s.counters.reads.Add(1)
 		filled += n
 		used, err := c.answerAll(buffer[:filled])
+		c.busy = c.frames > 1
 		// Whatever went before the fault is answered.
 		if err := errors.Join(err, c.flush()); err != nil {
 			return err
@@ -106,6 +108,19 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 		clear(buffer[rest:filled])
 		filled = rest
 	}
+}
+
+// busyReader is a connection that can be read at less cost, but not as soon,
+// when several requests are on their way at any time.
+type busyReader interface {
+	ReadBusy(b []byte) (int, error)
+}
+
+func (c *conn) read(b []byte) (int, error) {
+	if r, ok := c.rw.(busyReader); ok && c.busy {
+		return r.ReadBusy(b)
+	}
+	return c.rw.Read(b)
 }
 
 // answerAll runs every whole request in b and returns their length.

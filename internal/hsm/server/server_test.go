@@ -359,24 +359,3 @@ func TestServeChecksThePeer(t *testing.T) {
 		}
 	}
 }
-
-func TestOpenSocketRefusesOthers(t *testing.T) {
-	t.Parallel()
-	f, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := OpenSocket(int(f.Fd())); err == nil {
-		t.Error("a file was taken for a socket")
-	}
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fds[0])
-	defer unix.Close(fds[1])
-	if _, err := OpenSocket(fds[0]); err == nil {
-		t.Error("a datagram socket was taken")
-	}
-}

@@ -23,7 +23,10 @@ type Socket struct {
 	closed bool
 }
 
-var _ io.ReadWriteCloser = (*Socket)(nil)
+var (
+	_ io.ReadWriteCloser = (*Socket)(nil)
+	_ busyReader         = (*Socket)(nil)
+)
 
 // OpenSocket takes over an inherited descriptor, which must be a connected
 // Unix stream socket.
@@ -60,6 +63,18 @@ func (s *Socket) Read(b []byte) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// ReadBusy is Read for a reader who expects more at once. If nothing is there
+// yet, whoever else wants the processor has it first: the service, as a rule,
+// which is about to send more. That takes the place of falling asleep and being
+// woken for each request, which costs more than a command does.
+func (s *Socket) ReadBusy(b []byte) (int, error) {
+	if n, _, err := unix.Recvfrom(s.fd, b, unix.MSG_DONTWAIT); err == nil && n > 0 {
+		return n, nil // the end of input and errors are Read's
+	}
+	unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	return s.Read(b)
 }
 
 // Write writes all of b.
