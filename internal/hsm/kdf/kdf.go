@@ -5,8 +5,9 @@
 // It must never keep a key: what it derives from and what it derives is
 // overwritten before a function returns, as far as memory of its own is
 // concerned (Go's HMAC and AES keep padded keys and key schedules until the
-// garbage collector reuses them; docs/threat-model.md says so). The hash functions are those of Go's
-// FIPS 140-3 module. Only packages under internal/hsm may import it.
+// garbage collector reuses them; docs/threat-model.md says so). The hash
+// functions are those of Go's FIPS 140-3 module. Only packages under
+// internal/hsm may import it.
 package kdf
 
 import (
