@@ -82,6 +82,9 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 	if err := s.config.admits(in.Host, in.Header); err != nil {
 		in.Err = err
 	}
+	if p := string(c.Request.Header.Protocol()); p != "HTTP/1.1" && p != "HTTP/1.0" {
+		in.Err = readError(errors.New("protocol " + p))
+	}
 	if body := c.RequestBodyStream(); body != nil {
 		var err error
 		if b.body, err = readBody(b.body, body, int64(c.Request.Header.ContentLength()), limit); err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,11 +35,16 @@ type fixture struct {
 	args   []string // of the module
 	child  *supervisor.Child
 	rotate time.Duration
+	audit  audit.Mode
+	ahead  atomic.Int64 // of the clock, in nanoseconds
 }
+
+// now is the clock of the node and of its callers.
+func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: 24 * time.Hour}
+	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: 24 * time.Hour, audit: audit.Relaxed}
 	f.open(t)
 	t.Cleanup(func() { f.close(t) })
 	return f
@@ -56,7 +62,7 @@ func (f *fixture) open(t testing.TB) {
 func (f *fixture) config(t testing.TB) node.Config {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return node.Config{
-		Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: f.rotate, Log: log,
+		Data: f.dir, Dev: true, Audit: f.audit, RotateEvery: f.rotate, Now: f.now, Log: log,
 		Module: func(bool) (client.Source, error) {
 			f.child = supervisor.NewChild(os.Args[0], f.args, log)
 			return f.child, nil
@@ -112,7 +118,7 @@ func (c caller) call(op string, in any) answer {
 		}
 		body = string(b)
 	}
-	return c.send(context.Background(), op, body, time.Now())
+	return c.send(context.Background(), op, body, c.f.now())
 }
 
 // send gives the pipeline a request as the edge would.

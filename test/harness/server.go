@@ -193,6 +193,20 @@ func (s *Server) Alive() bool {
 // PID is the service's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
+// ResidentBytes is the memory that the service holds.
+func (s *Server) ResidentBytes(t testing.TB) int {
+	t.Helper()
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(statm), &size, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return resident * os.Getpagesize()
+}
+
 // Module is the process id of the crypto module, 0 while there is none.
 func (s *Server) Module() int {
 	for _, pid := range Children(s.PID()) {

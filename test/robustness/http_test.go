@@ -1,6 +1,7 @@
 package robustness
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,4 +48,54 @@ func testMalformedHTTP(t *testing.T, s *harness.Server) {
 		})
 	}
 	s.Must(t, "ListKeys", object{})
+}
+
+// TestBrowsersAreRefused: the credentials of trent dev are known, so a web page
+// must not be able to use them, by another origin or by a name that it makes
+// point to this machine.
+func TestBrowsersAreRefused(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, s *harness.Server) {
+		for name, change := range map[string]func(*http.Request){
+			"an origin":    func(r *http.Request) { r.Header.Set("Origin", "http://localhost") },
+			"a name":       func(r *http.Request) { r.Host = "rebound.example" },
+			"an address":   func(r *http.Request) { r.Host = "192.0.2.1:4599" },
+			"a false name": func(r *http.Request) { r.Host = "localhost.example" },
+		} {
+			t.Run(name, func(t *testing.T) {
+				res := s.Do(t, harness.Request{Operation: "ListKeys", Before: change})
+				if res.Status != http.StatusBadRequest || res.Type != "MalformedHttpRequestException" {
+					t.Errorf("got %d %s", res.Status, res.Body)
+				}
+			})
+		}
+		for name, host := range map[string]string{"localhost": "localhost:4599", "IPv4": "127.0.0.2", "IPv6": "[::1]:80", "a name below": "kms.localhost"} {
+			t.Run(name, func(t *testing.T) {
+				res := s.Do(t, harness.Request{Operation: "ListKeys", Before: func(r *http.Request) { r.Host = host }})
+				if res.Status != http.StatusOK {
+					t.Errorf("got %d %s", res.Status, res.Body)
+				}
+			})
+		}
+	})
+}
+
+// TestDeclaredLengthsTakeNoMemory: a connection costs what has arrived on it,
+// not what its header announces.
+func TestDeclaredLengthsTakeNoMemory(t *testing.T) {
+	onBothEngines(t, func(t *testing.T, s *harness.Server) {
+		const connections, announced = 300, 1_000_000
+		before := s.ResidentBytes(t)
+		for range connections {
+			c := dial(t, s)
+			head := fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.1\r\n"+
+				"X-Amz-Target: TrentService.CreateKey\r\nContent-Length: %d\r\n\r\n{", announced)
+			if _, err := c.Write([]byte(head)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Must(t, "ListKeys", object{}) // all have been accepted by now
+		if grown := s.ResidentBytes(t) - before; grown > connections*announced/5 {
+			t.Errorf("%d connections that announce %d bytes each took %d", connections, announced, grown)
+		}
+	})
 }
