@@ -68,7 +68,7 @@ func TestBrowsersAreRefused(t *testing.T) {
 				}
 			})
 		}
-		for name, host := range map[string]string{"localhost": "localhost:4599", "IPv4": "127.0.0.2", "IPv6": "[::1]:80", "a name below": "kms.localhost"} {
+		for name, host := range map[string]string{"localhost": "localhost:4599", "IPv4": "127.0.0.2", "IPv6": "[::1]:4599", "a name below": "kms.localhost"} {
 			t.Run(name, func(t *testing.T) {
 				res := s.Do(t, harness.Request{Operation: "ListKeys", Before: func(r *http.Request) { r.Host = host }})
 				if res.Status != http.StatusOK {

@@ -66,7 +66,7 @@ func TestSignatures(t *testing.T) {
 			r.Operation = "ListKeys"
 			r.After = func(r *http.Request) { r.Header.Set("X-Amz-Target", "TrentService.CreateKey") }
 		})},
-		{"of another host", invalidSignature, mismatch, after(func(r *http.Request) { r.Host = "kms.example.com" })},
+		{"of another host", invalidSignature, mismatch, after(func(r *http.Request) { r.Host = "127.0.0.2:4599" })},
 		{"of another content type", invalidSignature, mismatch, after(func(r *http.Request) {
 			r.Header.Set("Content-Type", "application/x-amz-json-1.1; charset=utf-8")
 		})},
