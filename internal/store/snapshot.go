@@ -99,8 +99,13 @@ func NewSnapshotReader(r io.Reader) (*SnapshotReader, error) {
 		return nil, fmt.Errorf("%w: not of version %d", ErrSnapshot, snapshotVersion)
 	}
 	var err error
-	s.rev, err = s.number()
-	return s, err
+	if s.rev, err = s.number(); err != nil {
+		return nil, err
+	}
+	if s.rev < 0 { // the next one could be 0, which means that a key is absent
+		return nil, fmt.Errorf("%w: a negative revision", ErrSnapshot)
+	}
+	return s, nil
 }
 
 // Rev is the store's revision at which the snapshot was taken.

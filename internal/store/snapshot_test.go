@@ -119,3 +119,18 @@ func FuzzSnapshot(f *testing.F) {
 		}
 	})
 }
+
+func TestSnapshotRefusesANegativeRevision(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	w, err := NewSnapshotWriter(&b, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewSnapshotReader(&b); !errors.Is(err, ErrSnapshot) {
+		t.Errorf("%v", err)
+	}
+}

@@ -173,3 +173,26 @@ func TestLogStaysSmall(t *testing.T) {
 		t.Errorf("without checkpoints the log has %d bytes: this test shows nothing", n)
 	}
 }
+
+// TestAFullDatabaseIsNotTheEnd: a statement that finds no room applies nothing,
+// and the engine goes on with what fits.
+func TestAFullDatabaseIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.onWriter(t.Context(), func(w *writer) error { return w.c.run("PRAGMA max_page_count=20") }); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, _, err := s.Txn(t.Context(), nil, []store.Op{{Key: []byte("large"), Value: bytes.Repeat([]byte("x"), 500_000)}})
+		if err == nil || errors.Is(err, store.ErrUnknown) {
+			t.Fatalf("no room: %v", err)
+		}
+	}
+	if ok, _, err := s.Txn(t.Context(), []store.Cmp{{Key: []byte("large")}}, []store.Op{{Key: []byte("small"), Value: []byte("x")}}); !ok || err != nil {
+		t.Errorf("what fits: %v, %v", ok, err)
+	}
+}

@@ -254,14 +254,27 @@ func (w *writer) applyGroup(group []*request) error {
 	if err != nil {
 		w.rev = before
 		err = fmt.Errorf("store: write: %w", err)
-		// SQLite rolls back by itself after some errors: then there is nothing
-		// left to roll back, and the next BEGIN shows whether all is well.
-		if _, undo := w.rollback.exec(); undo != nil {
+		if undo := w.undo(); undo != nil {
 			w.s.fail(errors.Join(err, undo))
 		}
 		return err
 	}
 	return w.commitOpen()
+}
+
+// undo rolls the open SQLite transaction back. SQLite does so by itself after
+// some errors (a full disk): then there is nothing left to roll back, and that
+// a transaction can be opened and closed again shows that all is well.
+func (w *writer) undo() error {
+	_, err := w.rollback.exec()
+	if err == nil {
+		return nil
+	}
+	if _, again := w.begin.exec(); again != nil {
+		return errors.Join(err, again)
+	}
+	_, err = w.rollback.exec()
+	return err
 }
 
 // commitOpen commits the open SQLite transaction.
