@@ -16,6 +16,7 @@ const retryInterval = time.Second
 type batch struct {
 	buf     []byte // whole records, one after the other
 	records uint64
+	callers int           // of Append, that wait for it
 	done    chan struct{} // closed when the appenders' wait is over: written, failed or stalled
 	err     error
 	over    bool          // done is closed
@@ -75,6 +76,7 @@ func (t *Trail) enqueue(ctx context.Context, record []byte) (*batch, error) {
 		b := t.pending
 		if b == nil || len(b.buf) < t.opts.QueueBytes {
 			b = t.join(record)
+			t.arrive(b)
 			t.mu.Unlock()
 			return b, nil
 		}
@@ -112,7 +114,7 @@ func (t *Trail) run() {
 			for t.write(b) {
 				t.pause()
 			}
-			runtime.Gosched()
+			t.gather()
 		}
 	}
 }
@@ -140,6 +142,7 @@ func (t *Trail) write(b *batch) (again bool) {
 	t.watch.Reset(t.opts.StallTimeout)
 	err := t.w.append(b.buf, t.opts.Mode == Strict, pinned)
 	t.watch.Stop()
+	took := time.Since(t.busySince)
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -153,6 +156,7 @@ func (t *Trail) write(b *batch) (again bool) {
 	t.stats.Writes++
 	t.stats.Records += b.records
 	t.stats.Bytes += uint64(len(b.buf))
+	t.expect(b, took)
 	t.retire(b, nil)
 	return false
 }

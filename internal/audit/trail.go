@@ -125,8 +125,8 @@ type Stats struct {
 //
 // One goroutine writes. Appenders put their records into the batch that it
 // will take next and wait for that batch; before it takes one it yields once,
-// so that every appender that can run now joins, and one write (and one sync)
-// serves them all. The writing is not done by an appender itself, though that
+// and with Strict it gathers, so that every appender that is active joins, and
+// one write (and one sync) serves them all. The writing is not done by an appender itself, though that
 // would save half a microsecond for a lone one: nobody can leave a system call
 // that hangs, and an append must fail when the disk stalls.
 type Trail struct {
@@ -150,6 +150,7 @@ type Trail struct {
 	closed    bool
 	head      Head
 	stats     Stats
+	gathering gathering
 	watch     *time.Timer // runs while the writer is in a write or sync,
 	busySince time.Time   // since then
 }
@@ -174,6 +175,7 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 	t := &Trail{
 		opts: o, lock: lock,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}), closing: make(chan struct{}),
+		gathering: newGathering(),
 		// Without syncs zeros would gain nothing, and a loss of power could leave
 		// holes in them: a file that grows loses its end only.
 		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict},

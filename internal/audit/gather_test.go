@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowSyncs is a trail whose syncs take that long.
+func slowSyncs(t *testing.T, sync time.Duration) *Trail {
+	t.Helper()
+	m := newMemFS()
+	trail := openMem(t, m, Strict)
+	m.hook(func() { m.onSync = func(string) error { time.Sleep(sync); return nil } })
+	return trail
+}
+
+// Appenders that come back within half a sync all share the next one, though
+// they had begun in two convoys; those that come later are not waited for.
+func TestAppendersThatComeBackShareASync(t *testing.T) {
+	t.Parallel()
+	for think, want := range map[time.Duration]uint64{100 * time.Microsecond: 22, 300 * time.Microsecond: 40} {
+		synctest.Test(t, func(t *testing.T) {
+			const syncTime = 400 * time.Microsecond
+			trail := slowSyncs(t, syncTime)
+			var all sync.WaitGroup
+			for g := range 16 {
+				all.Go(func() {
+					time.Sleep(syncTime / 2 * time.Duration(g%2)) // two convoys
+					for i := range 20 {
+						mustAppend(t, trail, fmt.Sprintf(`{"appender":%d,"n":%d}`, g, i))
+						time.Sleep(think)
+					}
+				})
+			}
+			all.Wait()
+			if s := trail.Stats(); s.Syncs > want {
+				t.Errorf("away for %v: %d syncs for 20 records of each appender, want at most %d", think, s.Syncs, want)
+			}
+			mustClose(t, trail)
+		})
+	}
+}
+
+func TestLoneAppenderIsNotDelayed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		trail := slowSyncs(t, 400*time.Microsecond)
+		start := time.Now()
+		mustAppend(t, trail, numbered("n", 20)...)
+		if took := time.Since(start); took != 20*400*time.Microsecond {
+			t.Errorf("20 appends took %v, want the time of 20 syncs", took)
+		}
+		mustClose(t, trail)
+	})
+}
+
+// Who waits for appenders that have gone away waits for half a sync at most.
+func TestGatheringIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		trail := slowSyncs(t, 400*time.Microsecond)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() { mustAppend(t, trail, fmt.Sprintf(`{"n":%d}`, i)) })
+		}
+		all.Wait()
+		start := time.Now()
+		mustAppend(t, trail, `{"alone":1}`)
+		if took := time.Since(start); took > 600*time.Microsecond {
+			t.Errorf("an append took %v, want at most one and a half syncs", took)
+		}
+		mustClose(t, trail)
+	})
+}
