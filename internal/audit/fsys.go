@@ -22,8 +22,6 @@ type fsys interface {
 	create(path string) (file, error)
 	// open opens a file to read it.
 	open(path string) (io.ReadCloser, error)
-	// size returns a file's length.
-	size(path string) (int64, error)
 	// truncate cuts a file and makes its new length durable.
 	truncate(path string, size int64) error
 	// remove removes a file; one that is not there is no error.
@@ -80,14 +78,6 @@ func (osFS) create(path string) (file, error) {
 }
 
 func (osFS) open(path string) (io.ReadCloser, error) { return os.Open(path) }
-
-func (osFS) size(path string) (int64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
 
 func (osFS) truncate(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

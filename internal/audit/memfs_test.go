@@ -189,16 +189,6 @@ func (m *memFS) open(path string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(bytes.Clone(e.data))), nil
 }
 
-func (m *memFS) size(path string) (int64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, err := m.get(path)
-	if err != nil {
-		return 0, err
-	}
-	return int64(len(e.data)), nil
-}
-
 func (m *memFS) truncate(path string, size int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

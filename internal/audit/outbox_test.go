@@ -449,10 +449,11 @@ func TestRunEndsThoughTheDiskIsFull(t *testing.T) {
 	if err := box.Drain(t.Context(), testRegions); err != nil {
 		t.Fatal(err)
 	}
-	m.hook(func() { m.onWrite = func(string, []byte) (int, error) { return 0, syscall.ENOSPC } })
-	events := mutate(t, s, region, &IDs{}, 5)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	m.hook(func() {
+		m.onWrite = func(string, []byte) (int, error) { cancel(); return 0, syscall.ENOSPC }
+	})
+	events := mutate(t, s, region, &IDs{}, 5)
 	if err := box.Run(ctx); err == nil {
 		t.Error("run: no error")
 	}
