@@ -24,8 +24,7 @@ import (
 // KeySize is the size of a domain key in bytes.
 const KeySize = slab.KeySize
 
-// reservedKeys is how many keys find room without new memory, which the
-// module's sandbox gives in a weaker form only: 256 KiB.
+// reservedKeys is how many keys find room without new memory: 256 KiB.
 const reservedKeys = 8192
 
 // MaxDomains is how many domains one module holds.

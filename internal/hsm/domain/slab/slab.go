@@ -65,8 +65,7 @@ func newSlab(keys int, alloc func(int) ([]byte, bool, error)) (*Slab, error) {
 }
 
 // Hidden says whether the kernel hides the keys from other processes, root's
-// included (memfd_secret). A slab that has to grow after the module's sandbox
-// has closed gets locked memory only, and Hidden says so.
+// included (memfd_secret). One chunk that is not hidden makes it false.
 func (s *Slab) Hidden() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -1,0 +1,6 @@
+package sandbox
+
+import "golang.org/x/sys/unix"
+
+// nativeArch is how the kernel marks calls of this program's kind.
+const nativeArch = unix.AUDIT_ARCH_AARCH64
