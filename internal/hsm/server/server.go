@@ -31,6 +31,10 @@ const (
 	// buffer, which would leave a copy of what it holds.
 	flushAt     = 64 << 10
 	writeBuffer = flushAt + 4 + proto.MaxFrame
+	// busyFrames is how many requests one read may bring for the next to be a
+	// ReadBusy. More of them have paid for being woken; waiting until everybody
+	// else has run would only make them late.
+	busyFrames = 16
 )
 
 // Server serves connections. Make it with New.
@@ -73,7 +77,7 @@ type conn struct {
 	requests requests
 	out      []byte // answers that wait to be written
 	frames   uint64 // in out
-	busy     bool   // the last read brought several requests
+	busy     bool   // the last read brought several requests, not a great many
 
 	mu sync.Mutex // writing to rw
 }
@@ -99,7 +103,7 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 		s.counters.reads.Add(1)
 		filled += n
 		used, err := c.answerAll(buffer[:filled])
-		c.busy = c.frames > 1
+		c.busy = c.frames > 1 && c.frames <= busyFrames
 		// Whatever went before the fault is answered.
 		if err := errors.Join(err, c.flush()); err != nil {
 			return err
