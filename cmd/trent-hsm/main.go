@@ -59,15 +59,16 @@ func serve(o options, log *slog.Logger) int {
 		log.Error("cannot protect memory", "error", err)
 		return exit.Sandbox
 	}
-	serveOn, err := open(o)
-	if err != nil {
-		log.Error("cannot serve", "error", err)
-		return exit.Failure
-	}
+	// The key first: a wrong --listen must not touch a key file.
 	key, err := keyFile(o)
 	if err != nil {
 		log.Error("no module key", "error", err)
 		return exit.Key
+	}
+	serveOn, err := open(o)
+	if err != nil {
+		log.Error("cannot serve", "error", err)
+		return exit.Failure
 	}
 	domains, err := domain.NewSet(domain.Config{Dev: o.dev, Providers: []unseal.Provider{key}})
 	if err != nil {

@@ -53,7 +53,10 @@ func TestExitStatuses(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	open := filepath.Join(dir, "open")
+	good, open := filepath.Join(dir, "good"), filepath.Join(dir, "open")
+	if err := os.WriteFile(good, []byte(strings.Repeat("0", 64)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(open, []byte(strings.Repeat("0", 64)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +76,9 @@ func TestExitStatuses(t *testing.T) {
 		{exit.Usage, []string{"--key-file", open, "--fd", "3", "--allow-uid", "1"}},
 		{exit.Usage, []string{"--nonsense"}},
 		{exit.Usage, []string{"nonsense"}},
-		{exit.Failure, []string{"--key-file", open, "--fd", "77"}},
+		{exit.Failure, []string{"--key-file", good, "--fd", "77"}},
+		{exit.Failure, []string{"--key-file", good, "--listen", good}},
+		{exit.Key, []string{"--key-file", open, "--listen", open}},
 		{exit.Key, []string{"--key-file", open, "--listen", socket}},
 		{exit.Key, []string{"--key-file", filepath.Join(dir, "none"), "--listen", socket}},
 	} {
@@ -81,6 +86,11 @@ func TestExitStatuses(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		if got := cmd.ProcessState.ExitCode(); got != c.status {
 			t.Errorf("%q ends with %d, not %d: %s", c.args, got, c.status, out)
+		}
+	}
+	for _, path := range []string{good, open} {
+		if info, err := os.Lstat(path); err != nil || info.Size() != 65 {
+			t.Errorf("the key file %s was touched: %v", path, err)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "none")); !os.IsNotExist(err) {

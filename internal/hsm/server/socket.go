@@ -137,6 +137,13 @@ func Listen(path string, uids []uint32) (*Listener, error) {
 	if err := checkFolder(filepath.Dir(path), own, shared); err != nil {
 		return nil, err
 	}
+	// A module that binds is not to be taken for one that has gone, before it
+	// listens: one start at a time.
+	lock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(lock)
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -176,14 +183,39 @@ func checkFolder(dir string, own uint32, shared bool) error {
 	}
 }
 
-// bind binds fd to path, over a socket that nobody listens on.
+// lockFolder waits until no other start of a module is between its bind and its
+// listen in dir. Closing the descriptor ends the lock.
+func lockFolder(dir string) (fd int, err error) {
+	fd, err = unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%w: %s: %w", ErrFolder, dir, err)
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(fd, unix.LOCK_EX)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return fd, nil
+}
+
+// bind binds fd to path, over a socket that nobody listens on, and over
+// nothing else.
 func bind(fd int, path string) error {
 	address := &unix.SockaddrUnix{Name: path}
 	err := unix.Bind(fd, address)
 	if err != unix.EADDRINUSE {
 		return err
 	}
-	probe, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return fmt.Errorf("%w by what is no socket", unix.EADDRINUSE)
+	}
+	probe, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
