@@ -2,8 +2,11 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -77,8 +80,14 @@ func TestListenWaitsForAnotherStart(t *testing.T) {
 		}
 		ended <- err
 	}()
-	// The second cannot have bound before this: it would have replaced the
-	// first's socket, to which a connection is then refused.
+	for !waits(t, dir) {
+		select {
+		case err := <-ended:
+			t.Fatalf("the second start did not wait: %v", err)
+		default:
+			runtime.Gosched()
+		}
+	}
 	if err := unix.Listen(first, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +95,25 @@ func TestListenWaitsForAnotherStart(t *testing.T) {
 	if err := <-ended; !errors.Is(err, unix.EADDRINUSE) {
 		t.Errorf("the second start: %v", err)
 	}
+}
+
+// waits says whether somebody waits for a lock on dir.
+func waits(t *testing.T, dir string) bool {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(locks)) {
+		if strings.Contains(line, "-> FLOCK") && strings.Contains(line, fmt.Sprintf(":%d ", st.Ino)) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestManyStarts: of modules that are started at once, one listens.
