@@ -83,7 +83,7 @@ func (f *fixture) deletions(t *testing.T) map[string]int {
 // with its aliases, its ciphertexts are nobody's, and no file has its token.
 func TestKeyIsDeleted(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := newFixtureRotating(t, 400*day) // a token that is rewrapped goes, too
 	c := f.caller("111122223333")
 	id, other := c.createKey(t), c.createKey(t)
 	arn := "arn:aws:kms:eu-west-1:111122223333:key/" + id
@@ -190,6 +190,7 @@ func TestCancelAgainstDeletion(t *testing.T) {
 	}
 	f.ahead.Add(int64(7*day + time.Minute))
 	f.Wake()
+	waitFor(t, "the deletion has begun", func() bool { return c.call("DescribeKey", object{"KeyId": ids[0]}).code == "NotFoundException" })
 	var answers [keys]answer
 	var all sync.WaitGroup
 	for i := keys - 1; i >= 0; i -= 4 { // from the end: the deletion comes from the beginning

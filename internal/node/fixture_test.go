@@ -39,12 +39,17 @@ type fixture struct {
 	ahead  atomic.Int64 // of the clock, in nanoseconds
 }
 
-// now is the clock of the node and of its callers.
+// now is the node's clock; signatures have the system's.
 func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: 24 * time.Hour, audit: audit.Relaxed}
+	return newFixtureRotating(t, 24*time.Hour)
+}
+
+func newFixtureRotating(t testing.TB, every time.Duration) *fixture {
+	t.Helper()
+	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: every, audit: audit.Relaxed}
 	f.open(t)
 	t.Cleanup(func() { f.close(t) })
 	return f
@@ -118,7 +123,7 @@ func (c caller) call(op string, in any) answer {
 		}
 		body = string(b)
 	}
-	return c.send(context.Background(), op, body, c.f.now())
+	return c.send(context.Background(), op, body, time.Now())
 }
 
 // send gives the pipeline a request as the edge would.
@@ -142,7 +147,7 @@ func (c caller) request(op, body string, at time.Time) wire.Request {
 
 func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 	r := wire.Request{
-		Method: "POST", Path: "/", Host: host, Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at,
+		Method: "POST", Path: "/", Host: host, Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at.Add(time.Duration(c.f.ahead.Load())),
 		Header: map[string][]string{
 			"Content-Type": {wire.ContentType}, "X-Amz-Target": {"TrentService." + op}, "User-Agent": {"node test"},
 			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},

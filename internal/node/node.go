@@ -55,7 +55,9 @@ type Config struct {
 	Module func(fresh bool) (client.Source, error)
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
-	// Now is the clock; nil means time.Now. Who sets it forward calls Wake.
+	// Now is the clock of jobs and of what records and answers say; nil means
+	// time.Now. Who sets it forward calls Wake. Signatures, and with them the day
+	// keys, go by the system's clock always.
 	Now func() time.Time
 	Log *slog.Logger
 }
@@ -254,7 +256,7 @@ func (n *Node) assemble() {
 	}
 	n.keys = keydir.New(n.store, region, partition)
 	n.identity = identity.New(identity.Config{
-		Store: n.store, Module: hsmidentity.New(n.module), Partition: partition, Dev: n.Dev, Now: n.Now, Log: n.Log,
+		Store: n.store, Module: hsmidentity.New(n.module), Partition: partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return region(context.Background(), domains.Global) },
 	})
 	n.stop = append(n.stop, n.keys.Close, n.identity.Close)
@@ -266,7 +268,7 @@ func (n *Node) assemble() {
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
 			&cipher.Ops{Module: module},
 		),
-		Trail: n.trail, Now: n.Now, Log: n.Log,
+		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})
 	deletion := &jobs.Deletion{Store: n.store, Records: region, Partition: partition, Now: n.Now, Log: n.Log}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)

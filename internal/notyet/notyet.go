@@ -38,7 +38,6 @@ func Refuses(op api.Op, member api.Members) bool { return members[op]&member != 
 // operations that Trent does not have.
 var operations = [api.NumOps + 1]bool{
 	0:                                         true,
-	api.OpCancelKeyDeletion:                   true,
 	api.OpConnectCustomKeyStore:               true,
 	api.OpCreateCustomKeyStore:                true,
 	api.OpCreateGrant:                         true,
@@ -70,7 +69,6 @@ var operations = [api.NumOps + 1]bool{
 	api.OpRetireGrant:                         true,
 	api.OpRevokeGrant:                         true,
 	api.OpRotateKeyOnDemand:                   true,
-	api.OpScheduleKeyDeletion:                 true,
 	api.OpSign:                                true,
 	api.OpTagResource:                         true,
 	api.OpUntagResource:                       true,

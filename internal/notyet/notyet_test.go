@@ -12,7 +12,8 @@ import (
 // With what internal/notyet refuses this must be every member of the request:
 // none is ignored.
 var working = map[api.Op]api.Members{
-	api.OpCreateAlias: api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
+	api.OpCancelKeyDeletion: api.CancelKeyDeletionKeyId,
+	api.OpCreateAlias:       api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
 	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
 		api.CreateKeyOrigin | api.CreateKeyMultiRegion | api.CreateKeyBypassPolicyLockoutSafetyCheck, // the last six for one value
 	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
@@ -33,6 +34,7 @@ var working = map[api.Op]api.Members{
 	api.OpReEncrypt: api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
 		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
 		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
+	api.OpScheduleKeyDeletion: api.ScheduleKeyDeletionKeyId | api.ScheduleKeyDeletionPendingWindowInDays,
 }
 
 // TestEveryMemberWorksOrIsRefused sets each member of each request.

@@ -17,10 +17,6 @@ func missing(c *call.Call) error {
 	return apierr.New(apierr.UnsupportedOperation, "Trent does not support the operation %s yet.", c.Op)
 }
 
-func (Ops) CancelKeyDeletion(_ context.Context, c *call.Call, _ *api.CancelKeyDeletionRequest) (*api.CancelKeyDeletionResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) ConnectCustomKeyStore(_ context.Context, c *call.Call, _ *api.ConnectCustomKeyStoreRequest) (*api.ConnectCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }
@@ -142,10 +138,6 @@ func (Ops) RevokeGrant(_ context.Context, c *call.Call, _ *api.RevokeGrantReques
 }
 
 func (Ops) RotateKeyOnDemand(_ context.Context, c *call.Call, _ *api.RotateKeyOnDemandRequest) (*api.RotateKeyOnDemandResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) ScheduleKeyDeletion(_ context.Context, c *call.Call, _ *api.ScheduleKeyDeletionRequest) (*api.ScheduleKeyDeletionResponse, error) {
 	return nil, missing(c)
 }
 

@@ -45,6 +45,15 @@ func TestKeyMetadata(t *testing.T) {
 	want["Enabled"], want["KeyState"] = false, "Disabled"
 	sameMembers(t, "DescribeKey of a disabled key", s.Must(t, "DescribeKey", object{"KeyId": id})["KeyMetadata"].(object), want)
 
+	// The date is there as long as the key waits for it.
+	date := s.Must(t, "ScheduleKeyDeletion", object{"KeyId": id})["DeletionDate"]
+	want["KeyState"], want["DeletionDate"] = "PendingDeletion", date
+	sameMembers(t, "DescribeKey of a key pending deletion", s.Must(t, "DescribeKey", object{"KeyId": id})["KeyMetadata"].(object), want)
+	s.Must(t, "CancelKeyDeletion", object{"KeyId": id})
+	want["KeyState"] = "Disabled"
+	delete(want, "DeletionDate")
+	sameMembers(t, "DescribeKey after CancelKeyDeletion", s.Must(t, "DescribeKey", object{"KeyId": id})["KeyMetadata"].(object), want)
+
 	// Without a description it is there, and empty.
 	want["Description"], want["Enabled"], want["KeyState"] = "", true, "Enabled"
 	bare := s.Must(t, "CreateKey", object{})["KeyMetadata"].(object)
@@ -89,6 +98,14 @@ func TestAnswerMembers(t *testing.T) {
 	sameMembers(t, "ListKeys", s.Must(t, "ListKeys", object{}), object{
 		"Keys": []any{object{"KeyId": id, "KeyArn": arn}}, "Truncated": false,
 	})
+	scheduled := s.Must(t, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 30})
+	sameMembers(t, "ScheduleKeyDeletion", scheduled, object{
+		"KeyId": arn, "DeletionDate": scheduled["DeletionDate"], "KeyState": "PendingDeletion", "PendingWindowInDays": 30,
+	})
+	if _, ok := scheduled["DeletionDate"].(float64); !ok {
+		t.Errorf("DeletionDate is %v, not a number", scheduled["DeletionDate"])
+	}
+	sameMembers(t, "CancelKeyDeletion", s.Must(t, "CancelKeyDeletion", object{"KeyId": id}), object{"KeyId": arn})
 
 	// Operations without an answer have no body at all.
 	for _, call := range []struct {

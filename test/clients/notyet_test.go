@@ -46,7 +46,6 @@ const (
 // have yet. An operation leaves this table with the change that brings it.
 func unsupported(key string) map[string]object {
 	return map[string]object{
-		"CancelKeyDeletion":                   {"KeyId": key},
 		"ConnectCustomKeyStore":               {"CustomKeyStoreId": someStore},
 		"CreateCustomKeyStore":                {"CustomKeyStoreName": "store"},
 		"CreateGrant":                         {"KeyId": key, "GranteePrincipal": someRole, "Operations": []string{"Decrypt"}},
@@ -78,7 +77,6 @@ func unsupported(key string) map[string]object {
 		"RetireGrant":                         {"KeyId": key, "GrantId": someGrant},
 		"RevokeGrant":                         {"KeyId": key, "GrantId": someGrant},
 		"RotateKeyOnDemand":                   {"KeyId": key},
-		"ScheduleKeyDeletion":                 {"KeyId": key, "PendingWindowInDays": 7},
 		"Sign":                                {"KeyId": key, "Message": someBlob, "SigningAlgorithm": "ECDSA_SHA_256"},
 		"TagResource":                         {"KeyId": key, "Tags": []object{{"TagKey": "a", "TagValue": "b"}}},
 		"UntagResource":                       {"KeyId": key, "TagKeys": []string{"a"}},

@@ -76,6 +76,7 @@ func spine(t *testing.T, c caller, alias string) {
 		}
 	})
 	t.Run("disable and enable", func(t *testing.T) { disableAndEnable(t, c, key) })
+	t.Run("deletion", func(t *testing.T) { scheduleDeletion(t, c, alias+"-deleted") })
 	t.Run("random", func(t *testing.T) {
 		one := decoded(t, must(t, c, "GenerateRandom", object{"NumberOfBytes": 32}), "Plaintext")
 		two := decoded(t, must(t, c, "GenerateRandom", object{"NumberOfBytes": 32}), "Plaintext")

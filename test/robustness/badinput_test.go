@@ -30,6 +30,9 @@ type world struct {
 	other, otherARN    string
 	disabled           string
 	disabledARN        string
+	pending            string // a key pending deletion
+	pendingARN         string
+	ofPending          string // base64
 	blob               []byte // of key, under the context {"a":"b"}
 	ofDisabled         string // base64
 	ofAccount          string // base64, a ciphertext of another account
@@ -62,6 +65,9 @@ func newWorld(t *testing.T, s *harness.Server) *world {
 	}
 	w.ofDisabled = encrypt(harness.Default, w.disabled, object{})
 	s.Must(t, "DisableKey", object{"KeyId": w.disabled})
+	w.pending, w.pendingARN = s.CreateKey(t, harness.Default)
+	w.ofPending = encrypt(harness.Default, w.pending, object{})
+	s.Must(t, "ScheduleKeyDeletion", object{"KeyId": w.pending})
 	var foreign string
 	foreign, w.foreignARN = s.CreateKey(t, w.stranger)
 	w.ofAccount = encrypt(w.stranger, foreign, object{})
@@ -93,7 +99,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--audit", "relaxed")
 	w := newWorld(t, s)
-	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.serialization())
+	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.serialization())
 	covers(t, rows)
 	before := w.state(t, s)
 	failures := map[string]*harness.Response{} // by request id

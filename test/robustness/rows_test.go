@@ -81,6 +81,16 @@ func (w *world) constraints() []badInput {
 		{name: "long name", operation: "CreateAlias", body: in(object{"AliasName": "alias/" + strings.Repeat("n", 251), "TargetKeyId": w.key}), code: validation,
 			message: oneError + "'alias/" + strings.Repeat("n", 251) + "' at 'aliasName'" + unlike("have length less than or equal to 256")},
 		{name: "nothing after the prefix", operation: "CreateAlias", body: in(object{"AliasName": "alias/", "TargetKeyId": w.key}), code: "InvalidAliasNameException", message: "…"},
+		{name: "6 days", operation: "ScheduleKeyDeletion", body: in(object{"KeyId": w.key, "PendingWindowInDays": 6}), code: validation,
+			message: "PendingWindowInDays must be between 7 and 30 (inclusive)."},
+		{name: "31 days", operation: "ScheduleKeyDeletion", body: in(object{"KeyId": w.key, "PendingWindowInDays": 31}), code: validation,
+			message: "PendingWindowInDays must be between 7 and 30 (inclusive)."},
+		{name: "no days", operation: "ScheduleKeyDeletion", body: in(object{"KeyId": w.key, "PendingWindowInDays": 0}), code: validation,
+			message: oneError + "'0' at 'pendingWindowInDays'" + unlike("have value greater than or equal to 1")},
+		{name: "366 days", operation: "ScheduleKeyDeletion", body: in(object{"KeyId": w.key, "PendingWindowInDays": 366}), code: validation,
+			message: oneError + "'366' at 'pendingWindowInDays'" + unlike("have value less than or equal to 365")},
+		{name: "no key", operation: "ScheduleKeyDeletion", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
+		{name: "no key", operation: "CancelKeyDeletion", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
 		{name: "no name", operation: "DeleteAlias", body: "{}", code: validation, message: oneError + "null at 'aliasName'" + notNull},
 		{name: "an ARN for a name", operation: "DeleteAlias", body: in(object{"AliasName": w.account + "alias/taken"}), code: validation, message: "…"},
 	}
@@ -110,8 +120,9 @@ func (w *world) identifiers() []badInput {
 			message: "Alias " + w.account + "alias/none is not found."},
 		{name: "unknown filter", operation: "ListAliases", body: harness.Marshal(object{"KeyId": w.unknown}), code: notFound, message: none},
 	}
-	for _, operation := range []string{"DescribeKey", "EnableKey", "DisableKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"} {
-		aliases := operation != "EnableKey" && operation != "DisableKey"
+	for _, operation := range []string{"DescribeKey", "EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion",
+		"Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"} {
+		aliases := operation == "DescribeKey" || operation == "Encrypt" || strings.HasPrefix(operation, "Generate")
 		row := func(name, key, code, message string) {
 			in := object{"KeyId": key}
 			if operation == "Encrypt" {
@@ -207,6 +218,30 @@ func (w *world) states() (rows []badInput) {
 	return append(rows, badInput{name: "disabled destination", operation: "ReEncrypt", code: "DisabledException",
 		body:    harness.Marshal(object{"CiphertextBlob": encoded(w.blob), "SourceEncryptionContext": object{"a": "b"}, "DestinationKeyId": w.disabled}),
 		message: w.disabledARN + " is disabled."})
+}
+
+// pendingDeletion are calls that a key pending deletion refuses, and the one
+// that every other key refuses.
+func (w *world) pendingDeletion() (rows []badInput) {
+	for operation, in := range map[string]object{
+		"Encrypt":                         {"KeyId": w.pending, "Plaintext": zeros(1)},
+		"Decrypt":                         {"CiphertextBlob": w.ofPending},
+		"GenerateDataKey":                 {"KeyId": w.pendingARN, "KeySpec": "AES_256"},
+		"GenerateDataKeyWithoutPlaintext": {"KeyId": w.pending, "KeySpec": "AES_256"},
+		"ReEncrypt":                       {"CiphertextBlob": w.ofPending, "DestinationKeyId": w.key},
+		"EnableKey":                       {"KeyId": w.pending},
+		"DisableKey":                      {"KeyId": w.pending},
+		"ScheduleKeyDeletion":             {"KeyId": w.pending, "PendingWindowInDays": 7},
+		"CreateAlias":                     {"AliasName": "alias/new", "TargetKeyId": w.pending},
+	} {
+		rows = append(rows, badInput{name: "key pending deletion", operation: operation, body: harness.Marshal(in),
+			code: "KMSInvalidStateException", message: w.pendingARN + " is pending deletion."})
+	}
+	for name, key := range map[string][2]string{"enabled key": {w.key, w.arn}, "disabled key": {w.disabled, w.disabledARN}} {
+		rows = append(rows, badInput{name: name, operation: "CancelKeyDeletion", body: harness.Marshal(object{"KeyId": key[0]}),
+			code: "KMSInvalidStateException", message: key[1] + " is not pending deletion."})
+	}
+	return rows
 }
 
 // serialization are bodies that are no request at all. The texts are ours: AWS

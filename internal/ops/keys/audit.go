@@ -1,6 +1,9 @@
 package keys
 
 import (
+	"strconv"
+	"time"
+
 	"trent/internal/api"
 	"trent/internal/awsjson"
 )
@@ -13,7 +16,7 @@ func auditedCreate(m *api.KeyMetadata) []byte {
 		{"aWSAccountId", m.AWSAccountId},
 		{"keyId", m.KeyId},
 		{"arn", m.Arn},
-		{"creationDate", m.CreationDate.UTC().Format("Jan 2, 2006, 3:04:05 PM")},
+		{"creationDate", javaDate(m.CreationDate)},
 		{"description", m.Description},
 		{"keyUsage", m.KeyUsage},
 		{"keyState", m.KeyState},
@@ -42,3 +45,25 @@ func auditedCreate(m *api.KeyMetadata) []byte {
 	}
 	return append(b, "]}}"...)
 }
+
+// auditedSchedule is what CloudTrail shows of ScheduleKeyDeletion's answer.
+func auditedSchedule(out *api.ScheduleKeyDeletionResponse) []byte {
+	b := append([]byte(nil), `{"keyId":`...)
+	b = awsjson.AppendString(b, out.KeyId)
+	b = append(b, `,"keyState":`...)
+	b = awsjson.AppendString(b, out.KeyState)
+	b = append(b, `,"deletionDate":`...)
+	b = awsjson.AppendString(b, javaDate(out.DeletionDate))
+	b = append(b, `,"pendingWindowInDays":`...)
+	b = strconv.AppendInt(b, int64(out.PendingWindowInDays), 10)
+	return append(b, '}')
+}
+
+// auditedCancel is what CloudTrail shows of CancelKeyDeletion's answer.
+func auditedCancel(keyARN string) []byte {
+	b := append([]byte(nil), `{"keyId":`...)
+	return append(awsjson.AppendString(b, keyARN), '}')
+}
+
+// javaDate is a date as Java prints it.
+func javaDate(t time.Time) string { return t.UTC().Format("Jan 2, 2006, 3:04:05 PM") }

@@ -1,5 +1,5 @@
 // Package keys has the operations on the keys themselves: creating,
-// describing, listing, switching on and off. One file an operation. It must
+// describing, listing, switching on and off, scheduling their deletion. One file an operation. It must
 // never use key material. Only internal/service imports it.
 package keys
 
@@ -68,8 +68,9 @@ func (o *Ops) setState(ctx context.Context, c *call.Call, s key.State) error {
 	return o.write(ctx, c, k, version+1, &r)
 }
 
-// write commits a changed key record, if the key is still as it was authorized.
-func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint64, r *record.Key) error {
+// write commits a changed key record, and more with it, if the key is still as
+// it was authorized.
+func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint64, r *record.Key, more ...store.Op) error {
 	region, err := o.Regions.Region(ctx, k.Region)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint6
 	if err != nil {
 		return err
 	}
-	return c.Commit(ctx, o.Store, []store.Cmp{{Key: path, Mod: store.Rev(k.Revision)}}, []store.Op{{Key: path, Value: value}})
+	return c.Commit(ctx, o.Store, []store.Cmp{{Key: path, Mod: store.Rev(k.Revision)}}, append(more, store.Op{Key: path, Value: value}))
 }
 
 // Regions finds a Region's record and marker keys, and nothing else of the
