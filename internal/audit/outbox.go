@@ -17,11 +17,16 @@ import (
 )
 
 // OutboxOp is the write by which a transaction commits its event together with
-// what it changes: region is the Region of the mutation or "global", json the
-// whole event, eventID the id that stands in it.
-func OutboxOp(region, eventID string, json []byte) store.Op {
-	return store.Op{Key: record.OutboxPath(region, eventID), Value: json}
+// what it changes: region is the Region of the mutation or "global", records
+// that Region's sealer, json the whole event, eventID the id that stands in it.
+func OutboxOp(records *record.Sealer, region, eventID string, json []byte) (store.Op, error) {
+	key := record.OutboxPath(region, eventID)
+	value, err := records.Seal(key, record.TypeOutbox, 1, &record.Outbox{Event: json})
+	return store.Op{Key: key, Value: value}, err
 }
+
+// Sealers returns a Region's record sealer.
+type Sealers func(ctx context.Context, region string) (*record.Sealer, error)
 
 // OutboxOptions of an outbox; every member has a default.
 type OutboxOptions struct {
@@ -61,6 +66,7 @@ func (o *OutboxOptions) setDefaults() {
 type Outbox struct {
 	store store.Store
 	trail *Trail
+	open  Sealers
 	opts  OutboxOptions
 	stop  func()        // ends the observation
 	wake  chan struct{} // capacity 1: dirty is not empty
@@ -68,17 +74,20 @@ type Outbox struct {
 	mu    sync.Mutex
 	dirty map[string]bool // Regions in which rows were committed
 
-	moving  sync.Mutex // held while rows are moved; guards what follows
-	deduped bool       // Drain has looked for rows that stand in the trail
-	batch   *batch     // appended, and its rows are not deleted; the trail is pinned for it
-	keys    [][]byte   // its rows
+	moving  sync.Mutex      // held while rows are moved; guards what follows
+	deduped bool            // Drain has looked for rows that stand in the trail
+	batch   *batch          // appended, and its rows are not deleted; the trail is pinned for it
+	keys    [][]byte        // its rows
+	refused map[string]bool // rows that are not authentic, by key
 }
 
 // NewOutbox observes the store from now on. Before anything is appended to the
-// trail the caller must Drain, and then Run, which ends the observation.
-func NewOutbox(s store.Store, t *Trail, o OutboxOptions) *Outbox {
+// trail the caller must Drain, and then Run, which ends the observation. A row
+// that does not open under its Region's sealer was not written by this service:
+// it never reaches the trail, stays where it is, and is logged once.
+func NewOutbox(s store.Store, t *Trail, open Sealers, o OutboxOptions) *Outbox {
 	o.setDefaults()
-	b := &Outbox{store: s, trail: t, opts: o, wake: make(chan struct{}, 1), dirty: map[string]bool{}}
+	b := &Outbox{store: s, trail: t, open: open, opts: o, wake: make(chan struct{}, 1), dirty: map[string]bool{}, refused: map[string]bool{}}
 	b.stop = s.Observe(b.observe)
 	return b
 }
@@ -180,15 +189,20 @@ func (b *Outbox) flush(ctx context.Context, region string) error {
 	if err := b.finishMove(ctx); err != nil {
 		return err
 	}
+	records, err := b.open(ctx, region)
+	if err != nil {
+		return err
+	}
 	prefix := record.OutboxPrefix(region)
+	from, end := prefix, record.PrefixEnd(prefix)
 	for more := true; more; {
 		var rows []store.KV
-		var err error
-		rows, more, _, err = b.store.Range(ctx, prefix, record.PrefixEnd(prefix), store.MaxOps)
+		rows, more, _, err = b.store.Range(ctx, from, end, store.MaxOps)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		if err := b.move(ctx, rows); err != nil {
+		from = append(slices.Clip(rows[len(rows)-1].Key), 0)
+		if err := b.move(ctx, records, rows); err != nil {
 			return err
 		}
 	}
@@ -196,13 +210,27 @@ func (b *Outbox) flush(ctx context.Context, region string) error {
 }
 
 // move appends a batch of rows, at most MaxOps, and deletes them.
-func (b *Outbox) move(ctx context.Context, rows []store.KV) error {
-	records := make([][]byte, len(rows))
-	keys := make([][]byte, len(rows))
-	for i, row := range rows {
-		records[i], keys[i] = row.Value, row.Key
+func (b *Outbox) move(ctx context.Context, records *record.Sealer, rows []store.KV) error {
+	var events, keys [][]byte
+	for _, row := range rows {
+		var r record.Outbox
+		_, err := records.Open(row.Key, row.Value, record.TypeOutbox, &r)
+		if err == nil && (len(r.Event) == 0 || len(r.Event) > MaxRecordBytes) {
+			err = ErrRecordSize
+		}
+		if err != nil {
+			if !b.refused[string(row.Key)] {
+				b.refused[string(row.Key)] = true
+				b.opts.Logger.Error("audit: somebody has written to the outbox; the row is left where it is", "row", string(row.Key), "error", err)
+			}
+			continue
+		}
+		events, keys = append(events, r.Event), append(keys, row.Key)
 	}
-	pinned, err := b.trail.enqueuePinned(records)
+	if len(events) == 0 {
+		return nil
+	}
+	pinned, err := b.trail.enqueuePinned(events)
 	if err != nil {
 		return err
 	}

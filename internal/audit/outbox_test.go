@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trent/internal/record"
+	"trent/internal/secret"
 	"trent/internal/store"
 	"trent/internal/store/sqlite"
 )
@@ -55,6 +56,17 @@ func (f *faultyStore) Txn(ctx context.Context, cmps []store.Cmp, ops []store.Op)
 	return false, 0, err
 }
 
+// testSealer seals the rows of every Region.
+var testSealer = func() *record.Sealer {
+	s, err := record.NewSealer(secret.New(make([]byte, record.MACKeyLen)))
+	if err != nil {
+		panic(err) // the length is right
+	}
+	return s
+}()
+
+func testRecords(context.Context, string) (*record.Sealer, error) { return testSealer, nil }
+
 // mutate commits n mutations with their events, and returns the events.
 func mutate(t testing.TB, s store.Store, region string, ids *IDs, n int) []string {
 	t.Helper()
@@ -62,10 +74,11 @@ func mutate(t testing.TB, s store.Store, region string, ids *IDs, n int) []strin
 	for i := range events {
 		id := ids.New()
 		events[i] = fmt.Sprintf(`{"requestParameters":{"eventID":"forged"},"eventID":%q,"n":%d}`, id, i)
-		ops := []store.Op{
-			{Key: []byte(region + "/k/000000000000/" + id), Value: []byte("key")},
-			OutboxOp(region, id, []byte(events[i])),
+		row, err := OutboxOp(testSealer, region, id, []byte(events[i]))
+		if err != nil {
+			t.Fatal(err)
 		}
+		ops := []store.Op{{Key: []byte(region + "/k/000000000000/" + id), Value: []byte("key")}, row}
 		if ok, _, err := s.Txn(context.Background(), nil, ops); err != nil || !ok {
 			t.Fatalf("mutation: %v, %v", ok, err)
 		}
@@ -112,7 +125,7 @@ func mustDrain(t testing.TB, s store.Store, trail *Trail) {
 // newTestOutbox makes an outbox that retries without delay.
 func newTestOutbox(t testing.TB, s store.Store, trail *Trail) *Outbox {
 	t.Helper()
-	b := NewOutbox(s, trail, OutboxOptions{Linger: time.Nanosecond, RetryAfter: time.Nanosecond})
+	b := NewOutbox(s, trail, testRecords, OutboxOptions{Linger: time.Nanosecond, RetryAfter: time.Nanosecond})
 	t.Cleanup(b.stop)
 	return b
 }
@@ -445,7 +458,7 @@ func TestRunEndsThoughTheDiskIsFull(t *testing.T) {
 	t.Parallel()
 	m, s := newMemFS(), openStore(t)
 	trail := openMem(t, m, NoWait)
-	box := NewOutbox(s, trail, OutboxOptions{CloseTimeout: time.Millisecond})
+	box := NewOutbox(s, trail, testRecords, OutboxOptions{CloseTimeout: time.Millisecond})
 	if err := box.Drain(t.Context(), testRegions); err != nil {
 		t.Fatal(err)
 	}

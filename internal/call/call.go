@@ -19,6 +19,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/key"
 	"trent/internal/optable"
+	"trent/internal/record"
 	"trent/internal/store"
 )
 
@@ -41,7 +42,8 @@ type Call struct {
 	Claimed   string // access key id of a signature that did not verify
 	Region    string // of the signature's credential scope
 	Partition string
-	Listener  string // id of the listener that the request came in by
+	Records   *record.Sealer // of the Region
+	Listener  string         // id of the listener that the request came in by
 	SourceIP  string
 	UserAgent string
 	TLS       *audit.TLSDetails // nil without TLS
@@ -94,7 +96,10 @@ func (c *Call) EndDryRun() error {
 // ErrConflict.
 func (c *Call) Commit(ctx context.Context, st store.Store, cmps []store.Cmp, ops []store.Op) error {
 	event := c.Event(nil)
-	row := audit.OutboxOp(c.Region, c.EventID, event.AppendJSON(nil))
+	row, err := audit.OutboxOp(c.Records, c.Region, c.EventID, event.AppendJSON(nil))
+	if err != nil {
+		return err
+	}
 	ok, _, err := st.Txn(ctx, cmps, append(ops, row))
 	if err != nil {
 		return err

@@ -43,7 +43,11 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 	if err := s.Verify(day[:]); err != nil {
 		return err
 	}
-	c.Caller = ak.Caller
+	region, err := p.Domains.Region(ctx, s.Region)
+	if err != nil {
+		return err
+	}
+	c.Caller, c.Records = ak.Caller, region.Records
 	return nil
 }
 

@@ -140,12 +140,16 @@ func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmp
 		return cmps, ops, err
 	}
 	id, event := k.event()
+	row, err := audit.OutboxOp(k.records, k.due.Region, id, event)
+	if err != nil {
+		return nil, nil, err
+	}
 	k.Log.Info("deleting a key at the end of its waiting period", "region", k.due.Region, "account", k.due.Account, "key", k.due.KeyID)
 	return nil, []store.Op{
 		{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: k.path, Delete: true},
-		audit.OutboxOp(k.due.Region, id, event),
+		row,
 	}, nil
 }
 

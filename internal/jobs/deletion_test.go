@@ -233,7 +233,15 @@ func gone(t *testing.T, dir string, st store.Store) {
 	if len(events) != 1 {
 		t.Fatalf("%d events of one deletion", len(events))
 	}
-	checkEvent(t, events[0].Value)
+	records, err := sealer(t.Context(), region)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row record.Outbox
+	if _, err := records.Open(events[0].Key, events[0].Value, record.TypeOutbox, &row); err != nil {
+		t.Fatal(err)
+	}
+	checkEvent(t, row.Event)
 }
 
 func checkEvent(t *testing.T, b []byte) {

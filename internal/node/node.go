@@ -97,10 +97,10 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openStore(ctx); err != nil {
 		return n, err
 	}
-	if err := n.openTrail(ctx); err != nil {
+	if err := n.startModule(ctx); err != nil {
 		return n, err
 	}
-	if err := n.startModule(ctx); err != nil {
+	if err := n.openTrail(ctx); err != nil { // the outbox's rows have MACs, whose keys the module releases
 		return n, err
 	}
 	n.assemble()
@@ -183,7 +183,7 @@ func (n *Node) openTrail(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the audit trail: %w", err)
 	}
-	n.outbox = audit.NewOutbox(n.store, n.trail, audit.OutboxOptions{Logger: n.Log})
+	n.outbox = audit.NewOutbox(n.store, n.trail, n.records, audit.OutboxOptions{Logger: n.Log})
 	regions, err := n.Domains.Stored(ctx)
 	if err != nil {
 		return err
@@ -245,19 +245,21 @@ func (n *Node) startModule(ctx context.Context) error {
 // Wake has the node look for work that is due, because its clock was moved.
 func (n *Node) Wake() { n.due.Wake() }
 
+// records returns a Region's record sealer.
+func (n *Node) records(ctx context.Context, region string) (*record.Sealer, error) {
+	r, err := n.Domains.Region(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	return r.Records, nil
+}
+
 // assemble puts the pipeline and the scheduler together.
 func (n *Node) assemble() {
-	region := func(ctx context.Context, name string) (*record.Sealer, error) {
-		r, err := n.Domains.Region(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		return r.Records, nil
-	}
-	n.keys = keydir.New(n.store, region, partition)
+	n.keys = keydir.New(n.store, n.records, partition)
 	n.identity = identity.New(identity.Config{
 		Store: n.store, Module: hsmidentity.New(n.module), Partition: partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
-		Records: func() (*record.Sealer, error) { return region(context.Background(), domains.Global) },
+		Records: func() (*record.Sealer, error) { return n.records(context.Background(), domains.Global) },
 	})
 	n.stop = append(n.stop, n.keys.Close, n.identity.Close)
 	module := use.New(n.module)
@@ -270,7 +272,7 @@ func (n *Node) assemble() {
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})
-	deletion := &jobs.Deletion{Store: n.store, Records: region, Partition: partition, Now: n.Now, Log: n.Log}
+	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: partition, Now: n.Now, Log: n.Log}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
 }
 

@@ -185,6 +185,8 @@ func blank(t Type) any {
 		return new(Store)
 	case TypeIndex:
 		return new(Index)
+	case TypeOutbox:
+		return new(Outbox)
 	}
 	return nil
 }
@@ -212,6 +214,8 @@ func typeOf(v any) Type {
 		return TypeStore
 	case Index, *Index:
 		return TypeIndex
+	case Outbox, *Outbox:
+		return TypeOutbox
 	}
 	return 0
 }

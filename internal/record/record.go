@@ -21,6 +21,7 @@ const (
 	TypeGrant      Type = 9
 	TypeStore      Type = 10
 	TypeIndex      Type = 11
+	TypeOutbox     Type = 12
 )
 
 // Key is the key record. Members of later operations stand here, empty.
@@ -140,4 +141,9 @@ type Store struct {
 	Dev       bool   `cbor:"3,keyasint"`
 	CreatedMs int64  `cbor:"4,keyasint"`
 	Node      []byte `cbor:"5,keyasint"` // 16 random bytes: this node's id in the audit trail
+}
+
+// Outbox is an event that its transaction has committed: the audit record, JSON.
+type Outbox struct {
+	Event []byte `cbor:"1,keyasint"`
 }
