@@ -47,8 +47,7 @@ func (l *link) send(c *Call) bool {
 	c.id = l.lastID
 	proto.SetID(c.Frame, c.id)
 	l.pending[c.id] = c
-	l.out = append(l.out, c.Frame...)
-	l.frames++
+	l.queue(c.Frame)
 	lead, company := !l.flushing, len(l.pending) > 1
 	l.flushing = true
 	l.mu.Unlock()
@@ -61,6 +60,19 @@ func (l *link) send(c *Call) bool {
 		l.flush(c)
 	}
 	return true
+}
+
+// queue puts a frame behind what waits to be written. Memory that has become
+// too small holds others' plaintexts, and is wiped. The mutex is held.
+func (l *link) queue(frame []byte) {
+	if len(l.out)+len(frame) > cap(l.out) {
+		bigger := make([]byte, len(l.out), max(2*cap(l.out), len(l.out)+len(frame), 4<<10))
+		copy(bigger, l.out)
+		clear(l.out)
+		l.out = bigger
+	}
+	l.out = append(l.out, frame...)
+	l.frames++
 }
 
 // flush writes until nothing is left. Once c has its answer, and so something
@@ -237,8 +249,7 @@ func (l *link) ping() {
 	frame := proto.AppendHeader(nil, 0, uint8(proto.CmdStatus))
 	proto.EndFrame(frame)
 	l.mu.Lock()
-	l.out = append(l.out, frame...)
-	l.frames++
+	l.queue(frame)
 	lead := !l.flushing
 	l.flushing = true
 	l.mu.Unlock()
