@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -49,25 +50,30 @@ func (r *Rotation) once(ctx context.Context) (next time.Time, err error) {
 	if !r.Ready() {
 		return next, errors.New("the crypto module is not ready")
 	}
+	var failed []error // one Region's trouble is not the others'
 	for _, region := range r.Domains.Names() {
-		due, err := r.Domains.Due(ctx, region)
+		due, err := r.region(ctx, region)
 		if err != nil {
-			return next, err
-		}
-		if due.Rotate {
-			if err := r.Domains.Rotate(ctx, region); err != nil {
-				return next, err
-			}
-		}
-		if due.Rotate || due.Rewrap {
-			changed, err := r.Domains.Rewrap(ctx, region)
-			if err != nil {
-				return next, err
-			}
-			r.Log.Info("tokens rewrapped", "region", region, "changed", changed)
-		} else if due.Next.Before(next) {
-			next = due.Next
+			failed = append(failed, fmt.Errorf("Region %s: %w", region, err))
+		} else if due.Before(next) {
+			next = due
 		}
 	}
-	return next, nil
+	return next, errors.Join(failed...)
+}
+
+// region does what is due in one Region and returns when something will be
+// due next. Rewrapping goes on although the rotation fails: an earlier one may
+// have left tokens behind.
+func (r *Rotation) region(ctx context.Context, region string) (next time.Time, err error) {
+	due, err := r.Domains.Due(ctx, region)
+	if err != nil || !due.Rotate && !due.Rewrap {
+		return due.Next, err
+	}
+	if due.Rotate {
+		err = r.Domains.Rotate(ctx, region)
+	}
+	changed, rewrapErr := r.Domains.Rewrap(ctx, region)
+	r.Log.Info("tokens rewrapped", "region", region, "changed", changed)
+	return r.Now().Add(r.Every), errors.Join(err, rewrapErr)
 }
