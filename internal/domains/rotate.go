@@ -157,6 +157,7 @@ func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err e
 	if err != nil {
 		return 0, err
 	}
+	var failed []error
 	for i := range registry {
 		p := &registry[i]
 		if p.prefix == nil || p.prefix(region) == nil {
@@ -165,8 +166,11 @@ func (m *Manager) Rewrap(ctx context.Context, region string) (changed int, err e
 		n, err := m.rewrapPlace(ctx, r, p, active)
 		changed += n
 		if err != nil {
-			return changed, fmt.Errorf("rewrap %s tokens of %s: %w", p.name, region, err)
+			failed = append(failed, fmt.Errorf("rewrap %s tokens of %s: %w", p.name, region, err))
 		}
+	}
+	if len(failed) > 0 {
+		return changed, errors.Join(failed...) // the due row stays
 	}
 	if done := deleteDue(rows, record.JobRewrap); len(done) > 0 {
 		_, _, err = m.Store.Txn(ctx, nil, done)
@@ -190,6 +194,7 @@ func (m *Manager) active(ctx context.Context, region string) (uint32, error) {
 func (m *Manager) rewrapPlace(ctx context.Context, r *Region, p *place, active uint32) (changed int, err error) {
 	prefix := p.prefix(r.Name)
 	from, end := prefix, record.PrefixEnd(prefix)
+	var failed []error
 	for {
 		kvs, more, _, err := m.Store.Range(ctx, from, end, rewrapPage)
 		if err != nil {
@@ -198,10 +203,10 @@ func (m *Manager) rewrapPlace(ctx context.Context, r *Region, p *place, active u
 		n, err := m.rewrapBatch(ctx, r, p, kvs, active)
 		changed += n
 		if err != nil {
-			return changed, err
+			failed = append(failed, err)
 		}
-		if !more || len(kvs) == 0 {
-			return changed, nil
+		if ctx.Err() != nil || !more || len(kvs) == 0 {
+			return changed, errors.Join(failed...)
 		}
 		from = append(kvs[len(kvs)-1].Key, 0)
 	}
@@ -213,10 +218,11 @@ func (m *Manager) rewrapPlace(ctx context.Context, r *Region, p *place, active u
 func (m *Manager) rewrapBatch(ctx context.Context, r *Region, p *place, kvs []store.KV, active uint32) (int, error) {
 	var cmps []store.Cmp
 	var ops []store.Op
+	var failed []error // a record that was tampered with must not keep the others from being rewrapped
 	for _, kv := range kvs {
 		value, err := m.rewrapped(ctx, r, p, kv, active)
 		if err != nil {
-			return 0, err
+			failed = append(failed, fmt.Errorf("record %q: %w", kv.Key, err))
 		}
 		if value != nil {
 			cmps = append(cmps, store.Cmp{Key: kv.Key, Mod: kv.Mod})
@@ -224,23 +230,24 @@ func (m *Manager) rewrapBatch(ctx context.Context, r *Region, p *place, kvs []st
 		}
 	}
 	if len(ops) == 0 {
-		return 0, nil
+		return 0, errors.Join(failed...)
 	}
 	ok, _, err := m.Store.Txn(ctx, cmps, ops)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(append(failed, err)...)
 	}
 	if ok {
-		return len(ops), nil
+		return len(ops), errors.Join(failed...)
 	}
 	changed := 0
 	for _, op := range ops {
 		if err := m.rewrapAlone(ctx, r, p, op.Key, active); err != nil {
-			return changed, err
+			failed = append(failed, err)
+			continue
 		}
 		changed++
 	}
-	return changed, nil
+	return changed, errors.Join(failed...)
 }
 
 // rewrapAttempts bounds how often a record that others keep changing is tried.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/record"
 	"trent/internal/store"
 	"trent/internal/store/sqlite"
 )
@@ -137,6 +138,10 @@ func TestKeyIsDeleted(t *testing.T) {
 	if !f.inFiles(t, otherToken) {
 		t.Error("the other key's token is in no file: the scan finds nothing")
 	}
+	waitFor(t, "nothing is due", func() bool {
+		rows, _, _, err := f.Domains.Store.Range(t.Context(), record.DuePrefix("eu-west-1"), record.DueEnd("eu-west-1", f.now()), 10)
+		return err == nil && len(rows) == 0
+	})
 	for _, kv := range f.stored(t) {
 		if bytes.Contains(kv.Key, []byte(id)) {
 			t.Errorf("left is %s", kv.Key)
@@ -224,5 +229,40 @@ func TestCancelAgainstDeletion(t *testing.T) {
 	f.close(t)
 	if got := f.deletions(t); len(got) != keys-cancelled {
 		t.Errorf("%d events of %d deletions", len(got), keys-cancelled)
+	}
+}
+
+// TestRotationAmongDeletions: the next rotation is found however many keys wait
+// for their deletion before it.
+func TestRotationAmongDeletions(t *testing.T) {
+	t.Parallel()
+	f := newFixtureRotating(t, 400*day)
+	f.caller("111122223333").createKey(t) // makes the Region
+	before, err := f.Domains.Due(t.Context(), "eu-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.close(t)
+	st, err := sqlite.Open(t.Context(), filepath.Join(f.dir, "store"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 11 {
+		var ops []store.Op
+		for j := range store.MaxOps {
+			at := f.now().Add(7*day + time.Duration(i*store.MaxOps+j)*time.Second)
+			ops = append(ops, store.Op{Key: record.DuePath("eu-west-1", at, record.JobDelete, "111122223333", "00000000-0000-4000-8000-000000000000")})
+		}
+		if ok, _, err := st.Txn(t.Context(), nil, ops); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.open(t)
+	after, err := f.Domains.Due(t.Context(), "eu-west-1")
+	if err != nil || after != before || after.Next.Before(f.now().Add(399*day)) {
+		t.Errorf("the next rotation is %v, before it was %v; error %v", after, before, err)
 	}
 }

@@ -113,3 +113,27 @@ func TestAStoreWriterGetsNowhere(t *testing.T) {
 		})
 	}
 }
+
+// TestOneDamagedRecordDoesNotStopRewrapping: the others come to the active
+// generation, and the work stays due.
+func TestOneDamagedRecordDoesNotStopRewrapping(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	ids := []string{c.createKey(t), c.createKey(t), c.createKey(t)}
+	f.edit(t, func(all []store.KV) []store.Op {
+		kv := find(all, "eu-west-1/m/111122223333/"+ids[1])
+		return []store.Op{{Key: kv.Key, Value: append(kv.Value[:len(kv.Value)-1:len(kv.Value)-1], 0xff)}}
+	})
+	f.open(t)
+	if err := f.Domains.Rotate(t.Context(), "eu-west-1"); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := f.Domains.Rewrap(t.Context(), "eu-west-1")
+	if want := 2 + 2; changed != want || err == nil || !strings.Contains(err.Error(), ids[1]) {
+		t.Errorf("%d of %d (two keys, two service keys) are rewrapped: %v", changed, want, err)
+	}
+	if due, err := f.Domains.Due(t.Context(), "eu-west-1"); err != nil || !due.Rewrap {
+		t.Errorf("due %+v, %v", due, err)
+	}
+}
