@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"trent/internal/record"
 	"trent/internal/store"
+	"trent/internal/store/sqlite"
 )
 
 // TestScheduler gives jobs every row of theirs that is due, in order, and says
@@ -61,4 +63,54 @@ func TestScheduler(t *testing.T) {
 	if next, err := s.once(t.Context()); err != nil || !next.IsZero() {
 		t.Errorf("next %v, error %v, want never", next, err)
 	}
+}
+
+// TestRunTriesAgain: a job that fails is called again after a second, then after
+// twice as long each time; one that worked when its next row is due; and all are
+// when the scheduler is woken.
+func TestRunTriesAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		st, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		row := func(after time.Duration) []byte {
+			return record.DuePath(region, start.Add(after), record.JobDelete, account, kept)
+		}
+		put(t, st, []store.Op{{Key: row(0)}, {Key: row(40 * time.Second)}})
+		var calls []time.Duration
+		jobs := map[string]Job{record.JobDelete: func(ctx context.Context, due []record.Due) error {
+			calls = append(calls, time.Since(start))
+			if len(calls) < 4 {
+				return errors.New("not now")
+			}
+			_, _, err := st.Txn(ctx, nil, []store.Op{{Key: due[0].Path(), Delete: true}})
+			return err
+		}}
+		var ahead time.Duration
+		now := func() time.Time { return time.Now().Add(ahead) }
+		s := NewScheduler(st, func() []string { return []string{region} }, jobs, now, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); s.Run(ctx) }()
+
+		<-time.After(50 * time.Second) // of the bubble's clock
+		put(t, st, []store.Op{{Key: row(time.Hour)}})
+		synctest.Wait()
+		ahead = time.Hour
+		s.Wake()
+		synctest.Wait()
+		cancel()
+		<-ended
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 40 * time.Second, 50 * time.Second}
+		if !slices.Equal(calls, want) {
+			t.Errorf("the job was called after %v, want %v", calls, want)
+		}
+	})
 }
