@@ -28,12 +28,16 @@ import (
 	"trent/internal/hsm/unseal"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if err := withoutTraces(); err != nil {
+		fmt.Fprintln(os.Stderr, "trent-hsm:", err)
+		os.Exit(exit.Sandbox)
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run is main with its surroundings as parameters. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	// The runtime's report of a crash shows the arguments of functions.
-	debug.SetTraceback("none")
 	options, err := parse(args, stdout, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return exit.OK
@@ -57,6 +61,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 func serve(o options, log *slog.Logger) int {
 	if err := harden.Process(); err != nil {
 		log.Error("cannot protect memory", "error", err)
+		return exit.Sandbox
+	}
+	if err := harden.CloseDescriptors(o.fd); err != nil {
+		log.Error("cannot close what was inherited", "error", err)
 		return exit.Sandbox
 	}
 	// The key first: a wrong --listen must not touch a key file.

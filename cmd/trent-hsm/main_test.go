@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"trent/internal/hsm/proto"
 	"trent/internal/hsm/server/servertest"
@@ -19,8 +21,16 @@ import (
 // mainVariable turns the test binary into the program.
 const mainVariable = "TRENT_HSM_MAIN"
 
+// panicVariable turns it into one that panics at once.
+const panicVariable = "TRENT_HSM_PANIC"
+
 func TestMain(m *testing.M) {
-	if os.Getenv(mainVariable) != "" {
+	switch {
+	case os.Getenv(panicVariable) != "":
+		if err := withoutTraces(); err == nil {
+			panic("in a test")
+		}
+	case os.Getenv(mainVariable) != "":
 		main()
 	}
 	os.Exit(m.Run())
@@ -98,6 +108,58 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
+// serving starts the program, waits until it serves, and returns its standard
+// error. The test's end kills it.
+func serving(t *testing.T, cmd *exec.Cmd) io.Reader {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed: there is no other way to end a listening module
+	})
+	var log bytes.Buffer
+	for b := make([]byte, 4096); !strings.Contains(log.String(), `"msg":"serving"`); {
+		n, err := stderr.Read(b)
+		if err != nil {
+			t.Fatalf("%v: %s", err, log.String())
+		}
+		log.Write(b[:n])
+	}
+	return stderr
+}
+
+// TestReportsHaveNoStack: the runtime's stacks show arguments.
+func TestReportsHaveNoStack(t *testing.T) {
+	t.Parallel()
+	for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGSEGV, syscall.SIGABRT} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cmd := program(t, "--key-file", filepath.Join(dir, "key"), "--create-key-file", "--dev", "--listen", filepath.Join(dir, "s"))
+		stderr := serving(t, cmd)
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		report, err := io.ReadAll(stderr)
+		if err != nil || string(report) != "trent-hsm: ended by signal: "+s.String()+"\n" {
+			t.Errorf("%v: %v: %s", s, err, report)
+		}
+	}
+	cmd := program(t)
+	cmd.Env = append(cmd.Env, panicVariable+"=1")
+	report, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(report), "panic: in a test") || strings.Contains(string(report), "goroutine ") {
+		t.Errorf("a panic: %v: %s", err, report)
+	}
+}
+
 // TestListens runs the program as an operator does, uses it, and looks at what
 // it takes of memory.
 func TestListens(t *testing.T) {
@@ -108,26 +170,23 @@ func TestListens(t *testing.T) {
 	}
 	socket := filepath.Join(dir, "s")
 	cmd := program(t, "--key-file", filepath.Join(dir, "key"), "--create-key-file", "--dev", "--listen", socket)
-	stderr, err := cmd.StderrPipe()
+	inherited, held, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	defer inherited.Close()
+	cmd.ExtraFiles = []*os.File{held}
+	stderr := serving(t, cmd)
+	held.Close()
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	// It holds no descriptor that it was not told to: the pipe has ended. A
+	// read that waits means that it has not.
+	if err := inherited.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed: there is no other way to end a listening module
-	}()
-	var log bytes.Buffer
-	for b := make([]byte, 4096); !strings.Contains(log.String(), `"msg":"serving"`); {
-		n, err := stderr.Read(b)
-		if err != nil {
-			t.Fatalf("%v: %s", err, log.String())
-		}
-		log.Write(b[:n])
+	if n, err := inherited.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("a descriptor that it inherited is open: %d, %v", n, err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, stderr) }()
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		t.Fatal(err)

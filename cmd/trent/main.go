@@ -42,7 +42,7 @@ Exit status: 0 success, 1 failure, 2 wrong usage.
 const gcPercent = 400
 
 func main() {
-	if err := harden.Process(); err != nil {
+	if err := errors.Join(harden.Process(), harden.SealDescriptors()); err != nil {
 		fmt.Fprintln(os.Stderr, "trent:", err)
 		os.Exit(exitError)
 	}

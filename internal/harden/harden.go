@@ -1,6 +1,6 @@
-// Package harden makes a process keep its memory to itself. Both programs call
-// it first. It must never do what a process may have to undo. Only the
-// programs import it.
+// Package harden makes a process keep its memory and descriptors to itself.
+// Both programs call it first. It must never do what a process may have to
+// undo. Only the programs import it.
 package harden
 
 import (
