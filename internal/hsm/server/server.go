@@ -79,7 +79,8 @@ type conn struct {
 	frames   uint64 // in out
 	busy     bool   // the last read brought several requests, not a great many
 
-	mu sync.Mutex // writing to rw
+	mu   sync.Mutex   // writing to rw
+	late atomic.Int32 // slow commands that are not answered yet
 }
 
 // ServeConn answers the requests of one connection until it ends, and closes
@@ -170,7 +171,9 @@ func (c *conn) answer(f proto.Frame) error {
 	case row.run == nil:
 		c.refuse(f, proto.StatusUnknownCommand)
 	case row.slow:
-		if !c.server.lane.put(c.job(row, f)) {
+		// A peer that does not read keeps its answers waiting, not the lane.
+		if c.late.Add(1) > laneDepth || !c.server.lane.put(c.job(row, f)) {
+			c.late.Add(-1)
 			c.refuse(f, proto.StatusBusy)
 		}
 	default:
@@ -198,15 +201,20 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f
 	return dst
 }
 
-// job is a slow command with a copy of its message.
+// job is a slow command with a copy of its message. Its answer is written by a
+// goroutine of its own, of which a connection has laneDepth at most: the write
+// lasts until the peer reads.
 func (c *conn) job(row *command, f proto.Frame) job {
 	f.Message = append([]byte(nil), f.Message...)
 	return job{account: row.account(f.Message), run: func() {
 		answer := appendAnswer(nil, c.server.engine, new(requests), row, f)
 		clear(f.Message)
-		// If the connection is gone nobody waits for the answer.
-		_ = c.write(answer, 1)
-		clear(answer)
+		go func() {
+			defer c.late.Add(-1)
+			// If the connection is gone nobody waits for the answer.
+			_ = c.write(answer, 1)
+			clear(answer)
+		}()
 	}}
 }
 
