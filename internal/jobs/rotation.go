@@ -54,7 +54,7 @@ func (r *Rotation) once(ctx context.Context) (next time.Time, err error) {
 	for _, region := range r.Domains.Names() {
 		due, err := r.region(ctx, region)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("Region %s: %w", region, err))
+			failed = append(failed, fmt.Errorf("domain %s: %w", region, err))
 		} else if due.Before(next) {
 			next = due
 		}
