@@ -16,6 +16,7 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/authz"
+	"trent/internal/awsjson"
 	"trent/internal/identity"
 	"trent/internal/key"
 	"trent/internal/optable"
@@ -31,7 +32,8 @@ var ErrConflict = errors.New("call: the key changed meanwhile")
 var ErrUnknown = store.ErrUnknown
 
 // Call is one request on its way. Keys and Permits have one element, two for
-// ReEncrypt (source, destination), or none.
+// ReEncrypt (source, destination) and UpdateAlias (the alias's new key, its
+// present one), or none.
 type Call struct {
 	Op        api.Op
 	Row       *optable.Row
@@ -55,11 +57,12 @@ type Call struct {
 
 	// What the operation leaves for the audit record.
 	Materials        [2]*key.Material // used, source and destination
-	ResponseElements []byte           // JSON; nil is null
+	ResponseElements []byte           // JSON; nil is null, or what the operation's row says
 	Created          *key.Key         // by CreateKey, for the record's resources
+	Alias            string           // ARN of the alias that the call is about, for the record's resources
 
-	parameters []byte // the audit record's requestParameters, JSON
-	resources  [3]audit.Resource
+	parameters []byte            // the audit record's requestParameters, JSON
+	resources  [3]audit.Resource // two keys and an alias
 	recorded   bool
 }
 
@@ -142,6 +145,9 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 		e.ErrorCode, e.ErrorMessage = string(outcome.Code), outcome.Message
 	} else {
 		e.ResponseElements = c.ResponseElements
+		if k := c.Key(); c.Row.RecordsKey && k != nil {
+			e.ResponseElements = append(awsjson.AppendString([]byte(`{"keyId":`), k.ARN), '}')
+		}
 	}
 	c.addResources(&e)
 	return e
@@ -189,6 +195,9 @@ func (c *Call) addResources(e *audit.Event) {
 		if k != nil {
 			e.Resources = append(e.Resources, audit.Resource{AccountID: k.Account, ARN: k.ARN})
 		}
+	}
+	if c.Alias != "" {
+		e.Resources = append(e.Resources, audit.Resource{AccountID: c.Caller.Account, ARN: c.Alias})
 	}
 	if c.Row.Target == optable.TwoKeys {
 		for i, name := range [...]string{"sourceKeyMaterialId", "destinationKeyMaterialId"} {

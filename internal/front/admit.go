@@ -6,12 +6,12 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/apierr"
+	"trent/internal/arn"
 	"trent/internal/authz"
 	"trent/internal/blobheader"
 	"trent/internal/call"
 	"trent/internal/key"
 	"trent/internal/keydir"
-	"trent/internal/optable"
 )
 
 // A use is what a request wants to do with one key.
@@ -26,12 +26,13 @@ type use struct {
 // and then checks that they can be used so. Which comes first is visible to
 // clients: authorization on every key precedes what a check could tell.
 func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) error {
-	c.Keys, c.Permits = [2]*key.Key{}, [2]authz.Permit{}
+	c.Keys, c.Permits, c.Alias = [2]*key.Key{}, [2]authz.Permit{}, ""
 	uses, n := usesOf(in)
-	if c.Row.Target == optable.AliasName {
-		return p.admitAlias(ctx, c, in)
-	}
-	if n == 0 {
+	if alias := aliasOf(in); alias != "" {
+		if err := p.authorizeAlias(ctx, c, alias, n); err != nil {
+			return err
+		}
+	} else if n == 0 {
 		c.Permits[0] = authz.Keyless(c.Op, &c.Caller, c.Region)
 		return nil
 	}
@@ -118,9 +119,10 @@ func (p *Pipeline) authorizeCiphertext(ctx context.Context, c *call.Call, u *use
 	return nil
 }
 
-// admitAlias authorizes an operation on an alias by the key it points to.
-func (p *Pipeline) admitAlias(ctx context.Context, c *call.Call, in api.Request) error {
-	name := in.(*api.DeleteAliasRequest).AliasName
+// authorizeAlias authorizes an operation on an alias by the key it points to,
+// whose slot comes after those of the keys that the request names itself. Its
+// state does not matter.
+func (p *Pipeline) authorizeAlias(ctx context.Context, c *call.Call, name string, slot int) error {
 	a, err := p.Keys.Alias(ctx, c.Region, c.Caller.Account, name)
 	if errors.Is(err, keydir.ErrNotFound) {
 		return p.Keys.AliasNotFound(c.Region, c.Caller.Account, name)
@@ -135,7 +137,11 @@ func (p *Pipeline) admitAlias(ctx context.Context, c *call.Call, in api.Request)
 	if err != nil {
 		return err
 	}
-	c.Keys[0] = k
-	c.Permits[0], err = authz.Authorize(c.Op, c.Row.Actions[0], &c.Caller, k, k.ARN)
-	return err
+	permit, err := authz.Authorize(c.Op, c.Row.Actions[0], &c.Caller, k, k.ARN)
+	if err != nil {
+		return err
+	}
+	c.Keys[slot], c.Permits[slot] = k, permit
+	c.Alias = arn.Alias(c.Partition, c.Region, c.Caller.Account, name)
+	return nil
 }

@@ -29,6 +29,9 @@ func usesOf(in api.Request) (uses [2]use, n int) {
 	case *api.CreateAliasRequest:
 		uses[0].identifier = r.TargetKeyId
 		return uses, 1
+	case *api.UpdateAliasRequest:
+		uses[0].identifier = r.TargetKeyId
+		return uses, 1
 	}
 	if r, ok := in.(api.KeyRequest); ok {
 		if id, given := r.KeyIdentifier(); given {
@@ -37,6 +40,18 @@ func usesOf(in api.Request) (uses [2]use, n int) {
 		}
 	}
 	return uses, 0
+}
+
+// aliasOf is the alias that a request changes, and so needs permission on its
+// key too; "" for other requests.
+func aliasOf(in api.Request) string {
+	switch r := in.(type) {
+	case *api.DeleteAliasRequest:
+		return r.AliasName
+	case *api.UpdateAliasRequest:
+		return r.AliasName
+	}
+	return ""
 }
 
 func ignoresCiphertext(modifiers []string) bool {

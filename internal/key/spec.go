@@ -2,6 +2,7 @@ package key
 
 import (
 	"slices"
+	"strings"
 
 	"trent/internal/apierr"
 )
@@ -32,6 +33,19 @@ func (s Spec) Number() uint16 {
 		}
 	}
 	return 0
+}
+
+// Type is the key type of the spec, as AWS's guide divides keys: SYMMETRIC,
+// HMAC or ASYMMETRIC.
+func (s Spec) Type() string {
+	switch {
+	case s == SymmetricDefault:
+		return "SYMMETRIC"
+	case strings.HasPrefix(string(s), "HMAC_"):
+		return "HMAC"
+	default:
+		return "ASYMMETRIC"
+	}
 }
 
 // Number returns the usage's number in tokens and frames, 0 if it is unknown.

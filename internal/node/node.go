@@ -30,6 +30,8 @@ import (
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
 	"trent/internal/ops/keys"
+	"trent/internal/ops/policies"
+	"trent/internal/ops/tags"
 	"trent/internal/record"
 	"trent/internal/service"
 	"trent/internal/store/sqlite"
@@ -269,6 +271,8 @@ func (n *Node) assemble() {
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
 			&cipher.Ops{Module: module},
+			&policies.Ops{Regions: n.Domains},
+			&tags.Ops{Store: n.store, Regions: n.Domains},
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})

@@ -14,7 +14,7 @@ import (
 var working = map[api.Op]api.Members{
 	api.OpCancelKeyDeletion: api.CancelKeyDeletionKeyId,
 	api.OpCreateAlias:       api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
-	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
+	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyTags | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
 		api.CreateKeyOrigin | api.CreateKeyMultiRegion | api.CreateKeyBypassPolicyLockoutSafetyCheck, // the last six for one value
 	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
 		api.DecryptDryRun | api.DecryptDryRunModifiers,
@@ -28,13 +28,20 @@ var working = map[api.Op]api.Members{
 		api.GenerateDataKeyKeySpec | api.GenerateDataKeyDryRun,
 	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextKeyId | api.GenerateDataKeyWithoutPlaintextEncryptionContext |
 		api.GenerateDataKeyWithoutPlaintextNumberOfBytes | api.GenerateDataKeyWithoutPlaintextKeySpec | api.GenerateDataKeyWithoutPlaintextDryRun,
-	api.OpGenerateRandom: api.GenerateRandomNumberOfBytes,
-	api.OpListAliases:    api.ListAliasesKeyId | api.ListAliasesLimit | api.ListAliasesMarker,
-	api.OpListKeys:       api.ListKeysLimit | api.ListKeysMarker,
+	api.OpGenerateRandom:   api.GenerateRandomNumberOfBytes,
+	api.OpGetKeyPolicy:     api.GetKeyPolicyKeyId | api.GetKeyPolicyPolicyName,
+	api.OpListAliases:      api.ListAliasesKeyId | api.ListAliasesLimit | api.ListAliasesMarker,
+	api.OpListKeyPolicies:  api.ListKeyPoliciesKeyId | api.ListKeyPoliciesLimit | api.ListKeyPoliciesMarker,
+	api.OpListKeys:         api.ListKeysLimit | api.ListKeysMarker,
+	api.OpListResourceTags: api.ListResourceTagsKeyId | api.ListResourceTagsLimit | api.ListResourceTagsMarker,
 	api.OpReEncrypt: api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
 		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
 		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
-	api.OpScheduleKeyDeletion: api.ScheduleKeyDeletionKeyId | api.ScheduleKeyDeletionPendingWindowInDays,
+	api.OpScheduleKeyDeletion:  api.ScheduleKeyDeletionKeyId | api.ScheduleKeyDeletionPendingWindowInDays,
+	api.OpTagResource:          api.TagResourceKeyId | api.TagResourceTags,
+	api.OpUntagResource:        api.UntagResourceKeyId | api.UntagResourceTagKeys,
+	api.OpUpdateAlias:          api.UpdateAliasAliasName | api.UpdateAliasTargetKeyId,
+	api.OpUpdateKeyDescription: api.UpdateKeyDescriptionKeyId | api.UpdateKeyDescriptionDescription,
 }
 
 // TestEveryMemberWorksOrIsRefused sets each member of each request.
@@ -84,7 +91,7 @@ func TestCreateKeyValues(t *testing.T) {
 		{`{"BypassPolicyLockoutSafetyCheck":false}`, false},
 		{`{"BypassPolicyLockoutSafetyCheck":true}`, true},
 		{`{"Policy":"{}"}`, true},
-		{`{"Tags":[]}`, true},
+		{`{"Tags":[]}`, false},
 	}
 	for _, test := range tests {
 		r, err := api.Decode(api.OpCreateKey, []byte(test.body))

@@ -81,10 +81,6 @@ func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsa
 	return nil, missing(c)
 }
 
-func (Ops) GetKeyPolicy(_ context.Context, c *call.Call, _ *api.GetKeyPolicyRequest) (*api.GetKeyPolicyResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) GetKeyRotationStatus(_ context.Context, c *call.Call, _ *api.GetKeyRotationStatusRequest) (*api.GetKeyRotationStatusResponse, error) {
 	return nil, missing(c)
 }
@@ -105,15 +101,7 @@ func (Ops) ListGrants(_ context.Context, c *call.Call, _ *api.ListGrantsRequest)
 	return nil, missing(c)
 }
 
-func (Ops) ListKeyPolicies(_ context.Context, c *call.Call, _ *api.ListKeyPoliciesRequest) (*api.ListKeyPoliciesResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) ListKeyRotations(_ context.Context, c *call.Call, _ *api.ListKeyRotationsRequest) (*api.ListKeyRotationsResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) ListResourceTags(_ context.Context, c *call.Call, _ *api.ListResourceTagsRequest) (*api.ListResourceTagsResponse, error) {
 	return nil, missing(c)
 }
 
@@ -145,24 +133,8 @@ func (Ops) Sign(_ context.Context, c *call.Call, _ *api.SignRequest) (*api.SignR
 	return nil, missing(c)
 }
 
-func (Ops) TagResource(_ context.Context, c *call.Call, _ *api.TagResourceRequest) error {
-	return missing(c)
-}
-
-func (Ops) UntagResource(_ context.Context, c *call.Call, _ *api.UntagResourceRequest) error {
-	return missing(c)
-}
-
-func (Ops) UpdateAlias(_ context.Context, c *call.Call, _ *api.UpdateAliasRequest) error {
-	return missing(c)
-}
-
 func (Ops) UpdateCustomKeyStore(_ context.Context, c *call.Call, _ *api.UpdateCustomKeyStoreRequest) (*api.UpdateCustomKeyStoreResponse, error) {
 	return nil, missing(c)
-}
-
-func (Ops) UpdateKeyDescription(_ context.Context, c *call.Call, _ *api.UpdateKeyDescriptionRequest) error {
-	return missing(c)
 }
 
 func (Ops) UpdatePrimaryRegion(_ context.Context, c *call.Call, _ *api.UpdatePrimaryRegionRequest) error {

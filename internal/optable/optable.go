@@ -18,14 +18,15 @@ type Target uint8
 
 // The targets.
 const (
-	None       Target = iota // an account and Region only
-	OneKey                   // KeyId, or TargetKeyId
-	FilterKey                // KeyId if given: a filter of a list, authorized without the key
-	Ciphertext               // the key that the ciphertext names; KeyId if given must own it
-	TwoKeys                  // ReEncrypt: source as Ciphertext, destination as OneKey
-	AliasName                // AliasName, and the key that it points to
-	KeyStore                 // a custom key store
-	Token                    // RetireGrant: a grant token, or KeyId and GrantId
+	None        Target = iota // an account and Region only
+	OneKey                    // KeyId, or TargetKeyId
+	FilterKey                 // KeyId if given: a filter of a list, authorized without the key
+	Ciphertext                // the key that the ciphertext names; KeyId if given must own it
+	TwoKeys                   // ReEncrypt: source as Ciphertext, destination as OneKey
+	AliasName                 // AliasName, and the key that it points to
+	AliasAndKey               // UpdateAlias: AliasName, the key that it points to, and TargetKeyId as OneKey
+	KeyStore                  // a custom key store
+	Token                     // RetireGrant: a grant token, or KeyId and GrantId
 )
 
 // Class is a class of request quotas.
@@ -47,6 +48,7 @@ type Row struct {
 	CrossAccount bool
 	GrantOp      bool // a grant can allow it
 	Mutates      bool // CloudTrail: readOnly false
+	RecordsKey   bool // CloudTrail: responseElements has the key's ARN, although the answer does not
 	DryRun       bool
 	Class        Class
 	Usage        key.Usage // that the key must have; empty: any
@@ -107,22 +109,22 @@ func Of(op api.Op) *Row { return &rows[op] }
 var rows = [api.NumOps + 1]Row{
 	api.OpCancelKeyDeletion:         {Target: OneKey, Actions: one("CancelKeyDeletion"), Mutates: true, States: cancelling},
 	api.OpConnectCustomKeyStore:     {Target: KeyStore, Actions: one("ConnectCustomKeyStore"), Mutates: true},
-	api.OpCreateAlias:               {Target: OneKey, Actions: one("CreateAlias"), Mutates: true, States: describing},
+	api.OpCreateAlias:               {Target: OneKey, Actions: one("CreateAlias"), Mutates: true, RecordsKey: true, States: describing},
 	api.OpCreateCustomKeyStore:      {Target: None, Actions: one("CreateCustomKeyStore"), Mutates: true},
 	api.OpCreateGrant:               {Target: OneKey, Actions: one("CreateGrant"), CrossAccount: true, GrantOp: true, Mutates: true, DryRun: true, States: grant},
 	api.OpCreateKey:                 {Target: None, Actions: one("CreateKey"), Mutates: true},
 	api.OpDecapsulate:               crypto("Decapsulate", "ENCAPSULATE_DECAPSULATE"),
 	api.OpDecrypt:                   {Target: Ciphertext, Actions: one("Decrypt"), Aliases: true, CrossAccount: true, GrantOp: true, DryRun: true, Class: Crypto, Usage: key.EncryptDecrypt, States: cryptoOp},
-	api.OpDeleteAlias:               {Target: AliasName, Actions: one("DeleteAlias"), Mutates: true},
+	api.OpDeleteAlias:               {Target: AliasName, Actions: one("DeleteAlias"), Mutates: true, RecordsKey: true},
 	api.OpDeleteCustomKeyStore:      {Target: KeyStore, Actions: one("DeleteCustomKeyStore"), Mutates: true},
 	api.OpDeleteImportedKeyMaterial: {Target: OneKey, Actions: one("DeleteImportedKeyMaterial"), Mutates: true, States: erasing},
 	api.OpDeriveSharedSecret:        crypto("DeriveSharedSecret", "KEY_AGREEMENT"),
 	api.OpDescribeCustomKeyStores:   {Target: None, Actions: one("DescribeCustomKeyStores")},
 	api.OpDescribeKey:               {Target: OneKey, Actions: one("DescribeKey"), Aliases: true, CrossAccount: true, GrantOp: true, States: anyState},
-	api.OpDisableKey:                {Target: OneKey, Actions: one("DisableKey"), Mutates: true, States: switching},
+	api.OpDisableKey:                {Target: OneKey, Actions: one("DisableKey"), Mutates: true, RecordsKey: true, States: switching},
 	api.OpDisableKeyRotation:        {Target: OneKey, Actions: one("DisableKeyRotation"), Mutates: true, States: rotating},
 	api.OpDisconnectCustomKeyStore:  {Target: KeyStore, Actions: one("DisconnectCustomKeyStore"), Mutates: true},
-	api.OpEnableKey:                 {Target: OneKey, Actions: one("EnableKey"), Mutates: true, States: switching},
+	api.OpEnableKey:                 {Target: OneKey, Actions: one("EnableKey"), Mutates: true, RecordsKey: true, States: switching},
 	api.OpEnableKeyRotation:         {Target: OneKey, Actions: one("EnableKeyRotation"), Mutates: true, States: rotating},
 	api.OpEncapsulate:               crypto("Encapsulate", "ENCAPSULATE_DECAPSULATE"),
 	api.OpEncrypt:                   crypto("Encrypt", key.EncryptDecrypt),
@@ -157,8 +159,8 @@ var rows = [api.NumOps + 1]Row{
 	api.OpScheduleKeyDeletion:  {Target: OneKey, Actions: one("ScheduleKeyDeletion"), Mutates: true, States: scheduling},
 	api.OpSign:                 crypto("Sign", "SIGN_VERIFY"),
 	api.OpTagResource:          {Target: OneKey, Actions: one("TagResource"), Mutates: true, States: describing},
-	api.OpUntagResource:        {Target: OneKey, Actions: one("UntagResource"), Mutates: true, States: describing},
-	api.OpUpdateAlias:          {Target: OneKey, Actions: one("UpdateAlias"), Mutates: true, States: describing},
+	api.OpUntagResource:        {Target: OneKey, Actions: one("UntagResource"), Mutates: true, RecordsKey: true, States: describing},
+	api.OpUpdateAlias:          {Target: AliasAndKey, Actions: one("UpdateAlias"), Mutates: true, RecordsKey: true, States: describing},
 	api.OpUpdateCustomKeyStore: {Target: KeyStore, Actions: one("UpdateCustomKeyStore"), Mutates: true},
 	api.OpUpdateKeyDescription: {Target: OneKey, Actions: one("UpdateKeyDescription"), Mutates: true, States: describing},
 	api.OpUpdatePrimaryRegion:  {Target: OneKey, Actions: one("UpdatePrimaryRegion"), Mutates: true, States: rotatingNow},

@@ -89,6 +89,8 @@ func TestTargetsAreTheModels(t *testing.T) {
 			want = optable.FilterKey
 		case op == api.OpDecrypt:
 			want = optable.Ciphertext
+		case op == api.OpUpdateAlias:
+			want = optable.AliasAndKey
 		case members["KeyId"], members["TargetKeyId"]:
 			want = optable.OneKey
 		case members["AliasName"]:
@@ -128,6 +130,10 @@ var stateTable = map[string][7]int{
 	"ReplicateKey":                    {0, 1, 3, 5, 11, 14, 15},
 	"ScheduleKeyDeletion":             {0, 0, 3, 0, 0, 0, 15},
 	"TagResource":                     {0, 0, 3, 0, 0, 0, 0},
+	"UntagResource":                   {0, 0, 3, 0, 0, 0, 0},
+	"ListKeyPolicies":                 {},
+	"ListResourceTags":                {},
+	"UpdateAlias":                     {0, 0, 3, 0, 0, 0, 0}, // the new key's state; the old one's does not matter
 	"UpdateKeyDescription":            {0, 0, 3, 0, 0, 0, 0},
 }
 

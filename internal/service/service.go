@@ -9,6 +9,8 @@ import (
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
 	"trent/internal/ops/keys"
+	"trent/internal/ops/policies"
+	"trent/internal/ops/tags"
 )
 
 // The families under names that can be embedded side by side.
@@ -16,6 +18,8 @@ type (
 	keyOps    = keys.Ops
 	aliasOps  = aliases.Ops
 	cipherOps = cipher.Ops
+	policyOps = policies.Ops
+	tagOps    = tags.Ops
 	missing   = notyet.Ops
 )
 
@@ -25,12 +29,14 @@ type Service struct {
 	*keyOps
 	*aliasOps
 	*cipherOps
+	*policyOps
+	*tagOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t}
 }

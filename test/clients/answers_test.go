@@ -107,6 +107,13 @@ func TestAnswerMembers(t *testing.T) {
 	}
 	sameMembers(t, "CancelKeyDeletion", s.Must(t, "CancelKeyDeletion", object{"KeyId": id}), object{"KeyId": arn})
 
+	policy := s.Must(t, "GetKeyPolicy", object{"KeyId": id})
+	sameMembers(t, "GetKeyPolicy", policy, object{"Policy": policy["Policy"], "PolicyName": "default"})
+	sameMembers(t, "ListKeyPolicies", s.Must(t, "ListKeyPolicies", object{"KeyId": id}), object{
+		"PolicyNames": []any{"default"}, "Truncated": false,
+	})
+	sameMembers(t, "ListResourceTags", s.Must(t, "ListResourceTags", object{"KeyId": id}), object{"Tags": []any{}, "Truncated": false})
+
 	// Operations without an answer have no body at all.
 	for _, call := range []struct {
 		operation string
@@ -115,6 +122,10 @@ func TestAnswerMembers(t *testing.T) {
 		{"CreateAlias", object{"AliasName": "alias/empty", "TargetKeyId": id}},
 		{"DisableKey", object{"KeyId": id}},
 		{"EnableKey", object{"KeyId": id}},
+		{"UpdateKeyDescription", object{"KeyId": id, "Description": "x"}},
+		{"UpdateAlias", object{"AliasName": "alias/empty", "TargetKeyId": id}},
+		{"TagResource", object{"KeyId": id, "Tags": []object{{"TagKey": "a", "TagValue": "b"}}}},
+		{"UntagResource", object{"KeyId": id, "TagKeys": []string{"a"}}},
 		{"DeleteAlias", object{"AliasName": "alias/empty"}},
 	} {
 		res := s.Do(t, harness.Request{Operation: call.operation, Body: harness.Marshal(call.in)})

@@ -34,8 +34,8 @@ func pages(t *testing.T, c caller, operation, list, member string, in object) (f
 	return nil, nil
 }
 
-// TestPages: with every limit each key and alias comes exactly once, with each
-// client.
+// TestPages: with every limit each key, alias and tag comes exactly once, with
+// each client.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t)
@@ -48,6 +48,11 @@ func TestPages(t *testing.T) {
 		s.Must(t, "CreateAlias", object{"AliasName": aliases[i], "TargetKeyId": id})
 	}
 	slices.Sort(keys)
+	var tags []string
+	for i := range count {
+		tags = append(tags, fmt.Sprint("tag-", i))
+		s.Must(t, "TagResource", object{"KeyId": keys[0], "Tags": []object{{"TagKey": tags[i], "TagValue": "v"}}})
+	}
 	limits := map[string][]int{"aws-cli": {3}, "boto3": {1, 3, 7}, "go-sdk": {1, 2, 3, 6, 7, 8}}
 	t.Run("clients", func(t *testing.T) {
 		forEachClient(t, func(t *testing.T, cl client) {
@@ -64,6 +69,10 @@ func TestPages(t *testing.T) {
 				found = slices.DeleteFunc(found, func(name string) bool { return strings.HasPrefix(name, "alias/aws/") })
 				if slices.Sort(found); !slices.Equal(found, aliases) {
 					t.Errorf("ListAliases in pages of %d: %v, want %v", limit, found, aliases)
+				}
+				found, _ = pages(t, c, "ListResourceTags", "Tags", "TagKey", object{"KeyId": keys[0], "Limit": limit})
+				if !slices.Equal(found, tags) {
+					t.Errorf("ListResourceTags in pages of %d: %v, want %v", limit, found, tags)
 				}
 			}
 		})
@@ -115,11 +124,17 @@ func TestMarkers(t *testing.T) {
 		{"longer", "ListKeys", marker + "AAAA", harness.Default},
 		{"made up", "ListKeys", "made-up", harness.Default},
 		{"of another operation", "ListAliases", marker, harness.Default},
+		{"of another operation, for one key", "ListResourceTags", marker, harness.Default},
+		{"for a list of one page only", "ListKeyPolicies", marker, harness.Default},
 		{"of another account", "ListKeys", marker, stranger},
 		{"of another Region", "ListKeys", marker, elsewhere},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			refused(t, connectGoSDK(t, s, row.who), row.operation, object{"Marker": row.marker}, "InvalidMarkerException", anyMessage)
+			in := object{"Marker": row.marker}
+			if row.operation == "ListResourceTags" || row.operation == "ListKeyPolicies" {
+				in["KeyId"] = keys[0]
+			}
+			refused(t, connectGoSDK(t, s, row.who), row.operation, in, "InvalidMarkerException", anyMessage)
 		})
 	}
 }

@@ -50,7 +50,9 @@ func TestSpine(t *testing.T) {
 }
 
 func spine(t *testing.T, c caller, alias string) {
-	metadata := must(t, c, "CreateKey", object{"Description": "spine"})["KeyMetadata"].(object)
+	metadata := must(t, c, "CreateKey", object{
+		"Description": "spine", "Tags": []object{{"TagKey": "spine", "TagValue": "yes"}},
+	})["KeyMetadata"].(object)
 	key := identifiers{id: text(t, metadata, "KeyId"), arn: text(t, metadata, "Arn"), alias: alias}
 	key.aliasARN = "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":" + alias
 	if want := "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":key/" + key.id; key.arn != want {
@@ -67,6 +69,10 @@ func spine(t *testing.T, c caller, alias string) {
 		}
 	})
 	t.Run("context", func(t *testing.T) { bindContext(t, c, key) })
+	t.Run("description", func(t *testing.T) { describeAnew(t, c, key) })
+	t.Run("tags", func(t *testing.T) { tags(t, c, key) })
+	t.Run("policy", func(t *testing.T) { policy(t, c, key) })
+	t.Run("move the alias", func(t *testing.T) { moveAlias(t, c, key) })
 	t.Run("re-encrypt", func(t *testing.T) { reEncrypt(t, c, key) })
 	t.Run("aliases are refused where AWS takes none", func(t *testing.T) {
 		for _, operation := range []string{"EnableKey", "DisableKey"} {

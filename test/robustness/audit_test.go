@@ -30,7 +30,8 @@ type made struct {
 	operation string
 	who       harness.Who
 	readOnly  bool
-	arns      []string // of the keys that it was about
+	arns      []string // of the keys that it was about, and of the alias
+	answer    string   // responseElements.keyId
 	context   object
 	code      string
 	requestID string
@@ -57,7 +58,8 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	id, arn := key["KeyId"].(string), key["Arn"].(string)
 	session[0].arns = []string{arn}
 	arns, context := []string{arn}, object{"department": "radiology"}
-	call(made{operation: "CreateAlias", arns: arns}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
+	alias := "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":alias/recorded"
+	call(made{operation: "CreateAlias", arns: []string{arn, alias}, answer: arn}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
 	call(made{operation: "DescribeKey", arns: arns, readOnly: true}, object{"KeyId": "alias/recorded"})
 	call(made{operation: "ListKeys", readOnly: true}, object{})
 	call(made{operation: "ListAliases", readOnly: true}, object{})
@@ -72,14 +74,27 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "GenerateDataKeyWithoutPlaintext", arns: arns, readOnly: true}, object{"KeyId": arn, "NumberOfBytes": 16})
 	call(made{operation: "GenerateRandom", readOnly: true}, object{"NumberOfBytes": 8})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DryRunOperationException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0", "DryRun": true})
-	call(made{operation: "DisableKey", arns: arns}, object{"KeyId": id})
+	other := call(made{operation: "CreateKey"}, object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})["KeyMetadata"].(object)["Arn"].(string)
+	session[len(session)-1].arns = []string{other}
+	call(made{operation: "UpdateAlias", arns: []string{other, arn, alias}, answer: other}, object{"AliasName": "alias/recorded", "TargetKeyId": other})
+	call(made{operation: "UpdateAlias", arns: []string{arn, other, alias}, answer: arn}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
+	call(made{operation: "UpdateAlias", code: notFound}, object{"AliasName": "alias/none", "TargetKeyId": id})
+	call(made{operation: "UpdateKeyDescription", arns: arns}, object{"KeyId": id, "Description": "ward 8"})
+	call(made{operation: "TagResource", arns: arns}, object{"KeyId": id, "Tags": []object{{"TagKey": "ward", "TagValue": "7"}}})
+	call(made{operation: "TagResource", arns: arns}, object{"KeyId": id, "Tags": []object{{"TagKey": "ward", "TagValue": "7"}}}) // which changes nothing
+	call(made{operation: "TagResource", arns: arns, code: "TagException"}, object{"KeyId": id, "Tags": []object{{"TagKey": "aws:x", "TagValue": ""}}})
+	call(made{operation: "ListResourceTags", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "UntagResource", arns: arns, answer: arn}, object{"KeyId": id, "TagKeys": []string{"ward"}})
+	call(made{operation: "GetKeyPolicy", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "ListKeyPolicies", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "DisableKey", arns: arns, answer: arn}, object{"KeyId": id})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DisabledException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})
-	call(made{operation: "EnableKey", arns: arns}, object{"KeyId": id})
-	call(made{operation: "ScheduleKeyDeletion", arns: arns}, object{"KeyId": id, "PendingWindowInDays": 7})
+	call(made{operation: "EnableKey", arns: arns, answer: arn}, object{"KeyId": id})
+	call(made{operation: "ScheduleKeyDeletion", arns: arns, answer: arn}, object{"KeyId": id, "PendingWindowInDays": 7})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "KMSInvalidStateException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})
-	call(made{operation: "CancelKeyDeletion", arns: arns}, object{"KeyId": id})
-	call(made{operation: "EnableKey", arns: arns}, object{"KeyId": id})
-	call(made{operation: "DeleteAlias", arns: arns}, object{"AliasName": "alias/recorded"})
+	call(made{operation: "CancelKeyDeletion", arns: arns, answer: arn}, object{"KeyId": id})
+	call(made{operation: "EnableKey", arns: arns, answer: arn}, object{"KeyId": id})
+	call(made{operation: "DeleteAlias", arns: []string{arn, alias}, answer: arn}, object{"AliasName": "alias/recorded"})
 	call(made{operation: "DescribeKey", readOnly: true, code: notFound}, object{"KeyId": "alias/recorded"})
 	call(made{operation: "Encrypt", readOnly: true, code: validation}, object{"KeyId": id})
 	stranger := harness.Who{AccessKey: "111122223333", SecretKey: harness.SecretKey, Region: harness.Region}
@@ -156,6 +171,9 @@ func compareRecord(t *testing.T, r *harness.AuditRecord, m made) {
 	arns := r.Keys()
 	if !slices.Equal(arns, m.arns) {
 		t.Errorf("%s %s: the resources are %v, want %v", m.operation, m.code, arns, m.arns)
+	}
+	if got := r.Text("responseElements", "keyId"); got != m.answer {
+		t.Errorf("%s: responseElements.keyId is %q, want %q", m.operation, got, m.answer)
 	}
 	if m.context != nil {
 		parameters, _ := r.Members["requestParameters"].(object)

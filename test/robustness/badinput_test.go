@@ -75,6 +75,7 @@ func newWorld(t *testing.T, s *harness.Server) *world {
 	elsewhere, w.elsewhereARN = s.CreateKey(t, w.abroad)
 	w.ofRegion = encrypt(w.abroad, elsewhere, object{})
 	s.Must(t, "CreateAlias", object{"AliasName": "alias/taken", "TargetKeyId": w.key})
+	s.Must(t, "TagResource", object{"KeyId": w.key, "Tags": []object{{"TagKey": "tagged", "TagValue": "v"}}})
 	return w
 }
 
@@ -83,8 +84,10 @@ func (w *world) state(t *testing.T, s *harness.Server) string {
 	var b strings.Builder
 	for _, who := range []harness.Who{harness.Default, w.stranger, w.abroad} {
 		for _, entry := range s.MustAs(t, who, "ListKeys", object{"Limit": 1000})["Keys"].([]any) {
-			b.Write(s.Do(t, harness.Request{Operation: "DescribeKey", Who: who, Body: harness.Marshal(object{"KeyId": entry.(object)["KeyId"]})}).Body)
-			b.WriteByte('\n')
+			for _, operation := range []string{"DescribeKey", "GetKeyPolicy", "ListResourceTags"} {
+				b.Write(s.Do(t, harness.Request{Operation: operation, Who: who, Body: harness.Marshal(object{"KeyId": entry.(object)["KeyId"]})}).Body)
+				b.WriteByte('\n')
+			}
 		}
 		b.Write(s.Do(t, harness.Request{Operation: "ListAliases", Who: who}).Body)
 		b.WriteByte('\n')
@@ -99,7 +102,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--audit", "relaxed")
 	w := newWorld(t, s)
-	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.serialization())
+	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.manage(), w.serialization())
 	covers(t, rows)
 	before := w.state(t, s)
 	failures := map[string]*harness.Response{} // by request id

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strings"
 
 	"trent/test/harness"
@@ -15,6 +16,7 @@ const (
 	accessDenied  = "AccessDeniedException"
 	invalidBlob   = "InvalidCiphertextException"
 	serialization = "SerializationException"
+	tagError      = "TagException"
 
 	oneError     = "1 validation error detected: Value "
 	notNull      = " failed to satisfy constraint: Member must not be null"
@@ -106,10 +108,6 @@ func make11() (tokens []string) {
 // identifiers are keys and aliases that are not there, or not for the caller.
 func (w *world) identifiers() []badInput {
 	none := "Key '" + w.account + "key/" + w.unknown + "' does not exist"
-	denied := func(action, resource string) string {
-		return "User: " + root + " is not authorized to perform: kms:" + action + " on resource: " + resource +
-			" because no resource-based policy allows the kms:" + action + " action"
-	}
 	rows := []badInput{
 		{name: "alias taken", operation: "CreateAlias", body: harness.Marshal(object{"AliasName": "alias/taken", "TargetKeyId": w.other}),
 			code: "AlreadyExistsException", message: "An alias with the name " + w.account + "alias/taken already exists"},
@@ -123,31 +121,46 @@ func (w *world) identifiers() []badInput {
 	for _, operation := range []string{"DescribeKey", "EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion",
 		"Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"} {
 		aliases := operation == "DescribeKey" || operation == "Encrypt" || strings.HasPrefix(operation, "Generate")
-		row := func(name, key, code, message string) {
-			in := object{"KeyId": key}
-			if operation == "Encrypt" {
-				in["Plaintext"] = zeros(1)
-			}
-			if strings.HasPrefix(operation, "Generate") {
-				in["KeySpec"] = "AES_256"
-			}
-			rows = append(rows, badInput{name: name, operation: operation, body: harness.Marshal(in), code: code, message: message})
+		more := object{}
+		if operation == "Encrypt" {
+			more["Plaintext"] = zeros(1)
 		}
-		row("unknown key", w.unknown, notFound, none)
-		row("unknown ARN", w.account+"key/"+w.unknown, notFound, none)
-		row("no UUID", w.unmatched, notFound, "Invalid keyId '"+w.unmatched+"'")
-		row("words", "my key", notFound, "Invalid keyId 'my key'")
-		row("another Region", w.elsewhereARN, notFound, "Invalid arn us-west-2")
-		row("another account", w.foreignARN, accessDenied, denied(operation, w.foreignARN))
-		strange := "arn:aws:kms:" + harness.Region + ":999988887777:key/" + w.unknown
-		row("an account that is none", strange, accessDenied, denied(operation, strange))
-		if aliases {
-			row("unknown alias", "alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
-			row("unknown alias ARN", w.account+"alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
-		} else {
-			row("alias", "alias/taken", notFound, "Invalid keyId 'alias/taken'")
-			row("alias ARN", w.account+"alias/taken", notFound, "Invalid keyId '"+w.account+"alias/taken'")
+		if strings.HasPrefix(operation, "Generate") {
+			more["KeySpec"] = "AES_256"
 		}
+		rows = append(rows, w.namedBadly(operation, "KeyId", more, aliases)...)
+	}
+	return rows
+}
+
+// namedBadly are calls of an operation whose member names a key that is not
+// there, not the caller's, or not named as the operation takes it. more is the
+// rest of the request.
+func (w *world) namedBadly(operation, member string, more object, aliases bool) (rows []badInput) {
+	row := func(name, key, code, message string) {
+		in := maps.Clone(more)
+		in[member] = key
+		rows = append(rows, badInput{name: name, operation: operation, body: harness.Marshal(in), code: code, message: message})
+	}
+	denied := func(resource string) string {
+		return "User: " + root + " is not authorized to perform: kms:" + operation + " on resource: " + resource +
+			" because no resource-based policy allows the kms:" + operation + " action"
+	}
+	none := "Key '" + w.account + "key/" + w.unknown + "' does not exist"
+	row("unknown key", w.unknown, notFound, none)
+	row("unknown ARN", w.account+"key/"+w.unknown, notFound, none)
+	row("no UUID", w.unmatched, notFound, "Invalid keyId '"+w.unmatched+"'")
+	row("words", "my key", notFound, "Invalid keyId 'my key'")
+	row("another Region", w.elsewhereARN, notFound, "Invalid arn us-west-2")
+	row("another account", w.foreignARN, accessDenied, denied(w.foreignARN))
+	strange := "arn:aws:kms:" + harness.Region + ":999988887777:key/" + w.unknown
+	row("an account that is none", strange, accessDenied, denied(strange))
+	if aliases {
+		row("unknown alias", "alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
+		row("unknown alias ARN", w.account+"alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
+	} else {
+		row("alias", "alias/taken", notFound, "Invalid keyId 'alias/taken'")
+		row("alias ARN", w.account+"alias/taken", notFound, "Invalid keyId '"+w.account+"alias/taken'")
 	}
 	return rows
 }
@@ -233,6 +246,10 @@ func (w *world) pendingDeletion() (rows []badInput) {
 		"DisableKey":                      {"KeyId": w.pending},
 		"ScheduleKeyDeletion":             {"KeyId": w.pending, "PendingWindowInDays": 7},
 		"CreateAlias":                     {"AliasName": "alias/new", "TargetKeyId": w.pending},
+		"UpdateAlias":                     {"AliasName": "alias/taken", "TargetKeyId": w.pending},
+		"UpdateKeyDescription":            {"KeyId": w.pending, "Description": "changed"},
+		"TagResource":                     {"KeyId": w.pendingARN, "Tags": []object{{"TagKey": "a", "TagValue": "b"}}},
+		"UntagResource":                   {"KeyId": w.pending, "TagKeys": []string{"tagged"}},
 	} {
 		rows = append(rows, badInput{name: "key pending deletion", operation: operation, body: harness.Marshal(in),
 			code: "KMSInvalidStateException", message: w.pendingARN + " is pending deletion."})

@@ -6,8 +6,11 @@ package aliases
 import (
 	"context"
 
+	"trent/internal/apierr"
 	"trent/internal/domains"
+	"trent/internal/key"
 	"trent/internal/keydir"
+	"trent/internal/record"
 	"trent/internal/store"
 )
 
@@ -19,6 +22,22 @@ type Ops struct {
 }
 
 const aliasPrefix = "alias/"
+
+// maxAliases is AWS's quota of aliases of a key.
+const maxAliases = 50
+
+// checkRoom returns an error if the key can have no further alias.
+func (o *Ops) checkRoom(ctx context.Context, k *key.Key) error {
+	prefix := record.AliasOfKeyPrefix(k.Region, k.Account, k.ID)
+	have, _, _, err := o.Store.Range(ctx, prefix, record.PrefixEnd(prefix), maxAliases)
+	if err != nil {
+		return err
+	}
+	if len(have) >= maxAliases {
+		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, maxAliases)
+	}
+	return nil
+}
 
 // Regions finds a Region's record and marker keys, and nothing else of the
 // domains.

@@ -13,9 +13,6 @@ import (
 	"trent/internal/store"
 )
 
-// maxAliases is AWS's quota of aliases of a key.
-const maxAliases = 50
-
 // CreateAlias gives a key a name in its account and Region.
 func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAliasRequest) error {
 	k := c.Key()
@@ -33,13 +30,8 @@ func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAlias
 		}
 		return apierr.New(apierr.AlreadyExists, "An alias with the name %s already exists", aliasARN)
 	}
-	prefix := record.AliasOfKeyPrefix(k.Region, k.Account, k.ID)
-	have, _, _, err := o.Store.Range(ctx, prefix, record.PrefixEnd(prefix), maxAliases)
-	if err != nil {
+	if err := o.checkRoom(ctx, k); err != nil {
 		return err
-	}
-	if len(have) >= maxAliases {
-		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, maxAliases)
 	}
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
@@ -51,6 +43,7 @@ func (o *Ops) CreateAlias(ctx context.Context, c *call.Call, in *api.CreateAlias
 	if err != nil {
 		return err
 	}
+	c.Alias = aliasARN
 	// The key's revision is a condition: it may have become pending deletion.
 	cmps := []store.Cmp{{Key: path}, {Key: record.KeyPath(k.Region, k.Account, k.ID), Mod: store.Rev(k.Revision)}}
 	return c.Commit(ctx, o.Store, cmps, []store.Op{

@@ -9,12 +9,17 @@ import (
 	"trent/internal/call"
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
+	"trent/internal/ops/tagset"
 	"trent/internal/record"
 	"trent/internal/store"
 )
 
 // CreateKey makes a key and its first material.
 func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequest) (*api.CreateKeyResponse, error) {
+	tags, err := tagset.Add(nil, in.Tags)
+	if err != nil {
+		return nil, err
+	}
 	id, err := arn.NewKeyID(o.Rand)
 	if err != nil {
 		return nil, err
@@ -28,7 +33,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		Origin: string(key.OriginAWSKMS), State: string(key.Enabled), Description: in.Description,
 		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
 	}
-	cmps, ops, err := o.newKey(ctx, c, id, &r, &made)
+	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -42,23 +47,27 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	return out, nil
 }
 
-// newKey returns what stores a new key: its record, its policy, its material
-// and the index from the material to the key.
-func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created) ([]store.Cmp, []store.Op, error) {
+// newKey returns what stores a new key: its record, its policy, its material,
+// the index from the material to the key, and its tags if it has some.
+func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, tags map[string]string) ([]store.Cmp, []store.Op, error) {
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, nil, err
 	}
 	account := c.Caller.Account
-	records := []struct {
+	type stored struct {
 		path []byte
 		t    record.Type
 		v    any
-	}{
+	}
+	records := []stored{
 		{record.KeyPath(c.Region, account, id), record.TypeKey, r},
 		{record.PolicyPath(c.Region, account, id), record.TypePolicy, &record.Policy{Document: defaultPolicy(c.Partition, account)}},
 		{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
 		{record.IndexPath(c.Region, made.MaterialID[:]), record.TypeIndex, &record.Index{Account: account, KeyID: id}},
+	}
+	if len(tags) > 0 {
+		records = append(records, stored{record.TagsPath(c.Region, account, id), record.TypeTags, &record.Tags{Tags: tags}})
 	}
 	var cmps []store.Cmp
 	var ops []store.Op

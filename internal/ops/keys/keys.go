@@ -54,8 +54,13 @@ func metadata(k *key.Key) *api.KeyMetadata {
 	return m
 }
 
-// setState changes a key's state record to s.
+// setState changes the key's state to s.
 func (o *Ops) setState(ctx context.Context, c *call.Call, s key.State) error {
+	return o.change(ctx, c, func(r *record.Key) { r.State = string(s) })
+}
+
+// change commits what edit makes of the key's record.
+func (o *Ops) change(ctx context.Context, c *call.Call, edit func(r *record.Key)) error {
 	k := c.Key()
 	r, version, ok, err := o.Keys.Record(ctx, k)
 	if err != nil {
@@ -64,7 +69,7 @@ func (o *Ops) setState(ctx context.Context, c *call.Call, s key.State) error {
 	if !ok {
 		return call.ErrConflict
 	}
-	r.State = string(s)
+	edit(&r)
 	return o.write(ctx, c, k, version+1, &r)
 }
 

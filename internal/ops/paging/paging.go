@@ -1,13 +1,15 @@
-// Package paging owns the lists that come in pages: a range of the store that
-// a sealed marker continues. A marker is the last store key of its page, so a
-// list is stable while keys come and go; it is sealed, so its holder learns
-// nothing from it and cannot use it for another account, Region or operation.
-// It must never decide what may be listed. The operations import it.
+// Package paging owns the lists that come in pages: a range of the store, or
+// names in memory, that a sealed marker continues. A marker is the last store
+// key (or name) of its page, so a list is stable while keys come and go; it is
+// sealed, so its holder learns nothing from it and cannot use it for another
+// account, Region or operation. It must never decide what may be listed. The
+// operations import it.
 package paging
 
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"trent/internal/apierr"
 	"trent/internal/call"
@@ -22,12 +24,11 @@ const purpose = "marker"
 // page). next is the marker of the page after, "" if this is the last. A
 // marker that is not of this list is InvalidMarkerException.
 func List(ctx context.Context, st store.Store, s *seal.Sealer, c *call.Call, prefix []byte, marker string, limit int) (page []store.KV, next string, err error) {
-	op := c.Op.String()
 	from := prefix
 	if marker != "" {
-		last, err := s.Open(purpose, c.Caller.Account, c.Region, op, marker)
-		if err != nil || !bytes.HasPrefix(last, prefix) {
-			return nil, "", &apierr.Error{Code: apierr.InvalidMarker, Message: "The marker is not valid for this request.", Err: err}
+		last, err := open(s, c, prefix, marker)
+		if err != nil {
+			return nil, "", err
 		}
 		from = append(last, 0)
 	}
@@ -35,5 +36,39 @@ func List(ctx context.Context, st store.Store, s *seal.Sealer, c *call.Call, pre
 	if err != nil || !more || len(page) == 0 {
 		return page, "", err
 	}
-	return page, s.Seal(purpose, c.Caller.Account, c.Region, op, page[len(page)-1].Key), nil
+	return page, mark(s, c, page[len(page)-1].Key), nil
+}
+
+// Names is List for names that are in memory already, sorted. list is what
+// they are the names of, a store key: a marker is for that list only.
+func Names(s *seal.Sealer, c *call.Call, list []byte, marker string, limit int, names []string) (page []string, next string, err error) {
+	prefix := append(bytes.Clone(list), '/')
+	if marker != "" {
+		last, err := open(s, c, prefix, marker)
+		if err != nil {
+			return nil, "", err
+		}
+		i, found := slices.BinarySearch(names, string(last[len(prefix):]))
+		if found {
+			i++
+		}
+		names = names[i:]
+	}
+	if len(names) <= limit {
+		return names, "", nil
+	}
+	return names[:limit], mark(s, c, append(prefix, names[limit-1]...)), nil
+}
+
+func mark(s *seal.Sealer, c *call.Call, last []byte) string {
+	return s.Seal(purpose, c.Caller.Account, c.Region, c.Op.String(), last)
+}
+
+// open returns what mark has sealed for the list with that prefix.
+func open(s *seal.Sealer, c *call.Call, prefix []byte, marker string) ([]byte, error) {
+	last, err := s.Open(purpose, c.Caller.Account, c.Region, c.Op.String(), marker)
+	if err != nil || !bytes.HasPrefix(last, prefix) {
+		return nil, &apierr.Error{Code: apierr.InvalidMarker, Message: "The marker is not valid for this request.", Err: err}
+	}
+	return last, nil
 }
