@@ -30,13 +30,6 @@ import (
 	"trent/internal/hsm/token"
 )
 
-const (
-	// A clock that stands before this time is not set: 2025-01-01.
-	earliestClock = 1735689600
-	// A clock may be set back so far; more makes validity periods worthless.
-	clockStepBackSeconds = 5 * 60
-)
-
 // Config is what an Engine needs.
 type Config struct {
 	// Domains is required. The engine erases it when it goes mute.
@@ -45,6 +38,9 @@ type Config struct {
 	Rand io.Reader
 	// Now is the module's clock; nil means time.Now.
 	Now func() time.Time
+	// Elapsed is how long the engine has run, by a clock that nobody can set;
+	// nil means by the monotonic reading of Now's times.
+	Elapsed func() time.Duration
 	// Services for which day keys are derived; nil means kms, iam and sts.
 	Services []string
 	// Build names the program's build in Info.
@@ -60,7 +56,8 @@ type Engine struct {
 	cfg    Config
 	random *selftest.Health
 	pool   sync.Pool // of *scratch
-	latest atomic.Int64
+	start  time.Time
+	belief belief
 	mute   atomic.Pointer[string]
 }
 
@@ -111,6 +108,7 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{cfg: cfg, random: selftest.NewHealth(cfg.Rand)}
 	e.pool.New = func() any { return new(scratch) }
+	e.start = cfg.Now()
 	if cfg.Domains == nil {
 		e.Mute("no domain set")
 		return e
@@ -175,20 +173,6 @@ func (e *Engine) Info() proto.Info {
 		})
 	}
 	return info
-}
-
-// clock returns the module's time in Unix seconds, and whether it can be
-// believed. If not, the engine is mute.
-func (e *Engine) clock() (int64, bool) {
-	now, latest := e.cfg.Now().Unix(), e.latest.Load()
-	if now < earliestClock || now < latest-clockStepBackSeconds {
-		e.Mute("clock stands before 2025 or was set back")
-		return 0, false
-	}
-	if now > latest {
-		e.latest.CompareAndSwap(latest, now) // another command's newer time may win
-	}
-	return now, true
 }
 
 // command carries out one command: it lends f working memory, wipes it

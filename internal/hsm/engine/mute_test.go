@@ -247,38 +247,6 @@ func TestRandomSourceErr(t *testing.T) {
 	refused(t, proto.StatusMute)(e.GenerateRandom(&proto.GenerateRandomRequest{Bytes: 32}, nil))
 }
 
-func TestClock(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		step time.Duration
-		mute bool
-	}{
-		"forward":            {24 * 365 * time.Hour, false},
-		"same":               {0, false},
-		"five minutes back":  {-5 * time.Minute, false},
-		"a second more":      {-5*time.Minute - time.Second, true},
-		"before the program": {-24 * 365 * 3 * time.Hour, true},
-	} {
-		var now atomic.Int64
-		now.Store(testTime.Unix())
-		e := newEngine(t, func(c *Config) { c.Now = func() time.Time { return time.Unix(now.Load(), 0) } })
-		key, tok := defaultKey(t, e), domainToken(t, e)
-		now.Add(int64(c.step / time.Second))
-		_, status := e.GenerateRandom(&proto.GenerateRandomRequest{Bytes: 1}, nil)
-		if muted := status == proto.StatusMute; muted != c.mute || e.Muted() != c.mute {
-			t.Errorf("%s: %v", name, status)
-		}
-		if c.mute {
-			now.Store(testTime.Unix()) // a clock that is right again does not help
-			isMute(t, e, key, tok, "clock")
-		}
-	}
-	at := time.Date(2024, 12, 31, 23, 59, 59, 0, time.UTC)
-	if e := New(Config{Domains: newSet(t, false), Now: func() time.Time { return at }}); !e.Muted() {
-		t.Error("serves in 2024")
-	}
-}
-
 // TestMuteUnderLoad mutes the engine while commands run: each answers rightly
 // or not at all, and none answers once Mute has returned.
 func TestMuteUnderLoad(t *testing.T) {
