@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"trent/internal/hsm/domain/slab"
@@ -35,7 +34,8 @@ type File struct {
 var _ Provider = (*File)(nil)
 
 // CreateFile makes a module key file at path, which must not exist, and
-// returns its provider. When it returns, the file is on disk.
+// returns its provider. When it returns, the file and its entry in the folder
+// are on disk; whenever it is ended before, there is a whole file or none.
 func CreateFile(path string) (*File, error) {
 	var key [KeySize]byte
 	defer clear(key[:])
@@ -44,7 +44,7 @@ func CreateFile(path string) (*File, error) {
 	defer clear(text[:])
 	hex.Encode(text[:], key[:])
 	text[fileSize-1] = '\n'
-	if err := writeFile(path, text[:]); err != nil {
+	if err := writeFile(path, text[:], (*os.File).Sync); err != nil {
 		return nil, fmt.Errorf("unseal: create module key file: %w", err)
 	}
 	return newFile(&key)
@@ -107,35 +107,6 @@ func decodeKey(key *[KeySize]byte, text []byte) bool {
 	}
 	_, err := hex.Decode(key[:], text[:2*KeySize])
 	return err == nil && text[2*KeySize] == '\n'
-}
-
-// writeFile writes a new file and its entry in the folder to disk.
-func writeFile(path string, text []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, fileMode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(path) // half a key file would be refused for ever
-		}
-	}()
-	defer f.Close()
-	if err := f.Chmod(fileMode); err != nil { // whatever the umask is
-		return err
-	}
-	if _, err := f.Write(text); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }
 
 func newFile(key *[KeySize]byte) (*File, error) {
