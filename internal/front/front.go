@@ -55,7 +55,8 @@ type Config struct {
 type Pipeline struct {
 	Config
 	ids        audit.IDs
-	locks      locks
+	keyTurns   locks
+	aliasTurns locks
 	strangers  *sampler
 	signatures sigv4.Options
 }
@@ -155,7 +156,10 @@ func (p *Pipeline) attempt(ctx context.Context, c *call.Call, in api.Request) (a
 		return nil, err
 	}
 	if k := c.Key(); k != nil && c.Row.Mutates {
-		defer p.locks.lock(k)()
+		if c.Alias != "" { // before the key, always: nobody waits in a circle
+			defer p.aliasTurns.lock(c.Alias)()
+		}
+		defer p.keyTurns.lock(k.ARN)()
 		if err := p.admit(ctx, c, in); err != nil { // the key as it is now
 			return nil, err
 		}
