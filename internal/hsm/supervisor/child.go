@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,11 +32,12 @@ const childFD = 3
 type Child struct {
 	path     string
 	args     []string
-	first    []string // further arguments of the first start
+	first    []string // further arguments until a module has answered
 	log      *slog.Logger
 	restarts restarts
 	started  bool
-	process  *process // the last one started; nil before, and after a failed start
+	answered atomic.Bool // by a module; set by whoever reads the connection
+	process  *process    // the last one started; nil before, and after a failed start
 }
 
 // NewChild makes a source that runs the program at path with args and "--fd
@@ -45,8 +47,10 @@ func NewChild(path string, args []string, log *slog.Logger) *Child {
 	return &Child{path: path, args: args, log: log}
 }
 
-// First adds arguments for the first start only: to make a key file, which a
-// restart must never do.
+// First adds arguments for the first start: to make a key file. A module that
+// ended before it answered is started with them again, for it may have ended
+// before it made one. Once a module has answered, something may be sealed with
+// its key, and no start must ever make another.
 func (c *Child) First(args ...string) *Child {
 	c.first = args
 	return c
@@ -106,7 +110,7 @@ func (c *Child) Pid() int {
 }
 
 // start starts the program and returns our end of the pair.
-func (c *Child) start() (net.Conn, error) {
+func (c *Child) start() (io.ReadWriteCloser, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -118,8 +122,10 @@ func (c *Child) start() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.answered.Load() {
+		c.first = nil
+	}
 	args := slices.Concat(c.args, c.first, []string{"--fd", fmt.Sprint(childFD)})
-	c.first = nil
 	cmd := exec.Command(c.path, args...)
 	cmd.Env = []string{}
 	cmd.Stderr = &lines{log: c.log}
@@ -135,7 +141,25 @@ func (c *Child) start() (net.Conn, error) {
 	}
 	c.process = p
 	c.log.Info("crypto module started", "path", c.path, "pid", p.pid)
-	return conn, nil
+	if c.first == nil {
+		return conn, nil
+	}
+	return &firstConn{Conn: conn, answered: &c.answered}, nil
+}
+
+// firstConn is a connection that sees whether its module answers.
+type firstConn struct {
+	net.Conn
+	answered *atomic.Bool
+}
+
+// Read is the connection's.
+func (c *firstConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && !c.answered.Load() {
+		c.answered.Store(true)
+	}
+	return n, err
 }
 
 // process is a running module.

@@ -11,10 +11,15 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // errFolder says that whoever put the socket there need not be the module.
 var errFolder = errors.New("others can write to the socket's folder")
+
+// errPeer says that whoever listens is not who owns the folder.
+var errPeer = errors.New("the socket is not the module's")
 
 // Socket is a module that an operator runs. It is dialled for as long as it
 // takes.
@@ -69,6 +74,42 @@ func (s *Socket) dial(ctx context.Context) (net.Conn, error) {
 	if info.Mode().Perm()&(syscall.S_IWGRP|syscall.S_IWOTH) != 0 {
 		return nil, fmt.Errorf("%w: mode %04o", errFolder, info.Mode().Perm())
 	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil, fmt.Errorf("%w: unknown owner", errFolder)
+	}
 	var dialer net.Dialer
-	return dialer.DialContext(ctx, "unix", s.path)
+	conn, err := dialer.DialContext(ctx, "unix", s.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPeer(conn, owner.Uid); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// checkPeer says whether uid, the owner of the socket's folder, is who listens
+// there: a module accepts no other folder than its own.
+func checkPeer(conn net.Conn, uid uint32) error {
+	unixConn, ok := conn.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("%w: no Unix socket", errPeer)
+	}
+	raw, err := unixConn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	controlErr := raw.Control(func(fd uintptr) {
+		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(controlErr, err); err != nil {
+		return err
+	}
+	if peer.Uid != uid {
+		return fmt.Errorf("%w: user %d, and the folder is user %d's", errPeer, peer.Uid, uid)
+	}
+	return nil
 }

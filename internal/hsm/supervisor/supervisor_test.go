@@ -22,6 +22,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) {
 	servertest.Main()
+	supervisor.Orphan()
 	os.Exit(m.Run())
 }
 
