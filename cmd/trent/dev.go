@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -201,10 +202,31 @@ func (f *devFlags) module(fresh bool, log *slog.Logger) (client.Source, error) {
 	keyFile := filepath.Join(f.data, "module", "key")
 	child := supervisor.NewChild(program, []string{"--key-file", keyFile, "--dev"}, log)
 	if fresh {
-		if err := os.MkdirAll(filepath.Dir(keyFile), 0o700); err != nil {
+		if err := makeFolder(filepath.Dir(keyFile), syncFolder); err != nil {
 			return nil, err
 		}
 		child.First("--create-key-file")
 	}
 	return child, nil
+}
+
+// makeFolder makes a folder and those above it that are missing, and writes
+// their names to disk: what is on disk in a folder that is not is lost. sync is
+// syncFolder but in tests.
+func makeFolder(dir string, sync func(dir string) error) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// The data folder may be as new: its name stands two above dir.
+	data := filepath.Dir(dir)
+	return errors.Join(sync(data), sync(filepath.Dir(data)))
+}
+
+// syncFolder writes the entries of a folder to disk.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

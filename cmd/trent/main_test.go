@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,5 +50,28 @@ exit 64
 	}
 	if !strings.Contains(string(out), "descriptor=no core=0 canary=none") {
 		t.Errorf("%s", out)
+	}
+}
+
+// TestFolderIsOnDisk: when the module makes its key, the names of the folders
+// on the way to it are written.
+func TestFolderIsOnDisk(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	data := filepath.Join(home, "data")
+	module := filepath.Join(data, "module")
+	var synced []string
+	err := makeFolder(module, func(dir string) error {
+		if info, err := os.Stat(module); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("before it is written: %v, %v", info, err)
+		}
+		synced = append(synced, dir)
+		return syncFolder(dir)
+	})
+	if err != nil || !slices.Equal(synced, []string{data, home}) {
+		t.Errorf("%q written, %v", synced, err)
+	}
+	if err := syncFolder(filepath.Join(home, "none")); err == nil {
+		t.Error("a folder was written that is not there")
 	}
 }
