@@ -83,6 +83,10 @@ func serve(o options, log *slog.Logger) int {
 		log.Error("no memory for domain keys", "error", err)
 		return exit.Failure
 	}
+	hidden := key.Hidden() && domains.Hidden()
+	if !hidden {
+		log.Warn("keys lie in memory that root can read: the kernel has no memfd_secret, or not for this process")
+	}
 	// The self-tests run here. A module that fails one is mute from the
 	// start, and serves to say so.
 	module := engine.New(engine.Config{Domains: domains, Build: build(), Log: log})
@@ -94,7 +98,8 @@ func serve(o options, log *slog.Logger) int {
 		log.Error("cannot enter the sandbox", "error", err)
 		return exit.Sandbox
 	}
-	log.Info("serving", "build", build(), "dev", o.dev, "mute", module.Muted(), "landlock_abi", level.LandlockABI)
+	log.Info("serving", "build", build(), "dev", o.dev, "mute", module.Muted(), "landlock_abi", level.LandlockABI,
+		"memory_hidden", hidden)
 	s := server.New(module, log)
 	defer s.Close()
 	if err := serveOn(s); err != nil {

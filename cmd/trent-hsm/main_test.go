@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/hsm/domain/slab"
 	"trent/internal/hsm/proto"
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/hsm/supervisor/exit"
@@ -108,9 +109,9 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
-// serving starts the program, waits until it serves, and returns its standard
-// error. The test's end kills it.
-func serving(t *testing.T, cmd *exec.Cmd) io.Reader {
+// serving starts the program, waits until it serves, and returns its log so far
+// and its standard error. The test's end kills it.
+func serving(t *testing.T, cmd *exec.Cmd) (text string, stderr io.Reader) {
 	t.Helper()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -131,7 +132,7 @@ func serving(t *testing.T, cmd *exec.Cmd) io.Reader {
 		}
 		log.Write(b[:n])
 	}
-	return stderr
+	return log.String(), stderr
 }
 
 // TestReportsHaveNoStack: the runtime's stacks show arguments.
@@ -143,7 +144,7 @@ func TestReportsHaveNoStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := program(t, "--key-file", filepath.Join(dir, "key"), "--create-key-file", "--dev", "--listen", filepath.Join(dir, "s"))
-		stderr := serving(t, cmd)
+		_, stderr := serving(t, cmd)
 		if err := cmd.Process.Signal(s); err != nil {
 			t.Fatal(err)
 		}
@@ -176,8 +177,17 @@ func TestListens(t *testing.T) {
 	}
 	defer inherited.Close()
 	cmd.ExtraFiles = []*os.File{held}
-	stderr := serving(t, cmd)
+	log, stderr := serving(t, cmd)
 	held.Close()
+	// It says whether its memory is hidden, as this process's would be.
+	keys, err := slab.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keys.Close()
+	if !strings.Contains(log, fmt.Sprintf(`"memory_hidden":%v`, keys.Hidden())) || strings.Contains(log, "memory that root can read") == keys.Hidden() {
+		t.Errorf("memory hidden %v, and the log says %s", keys.Hidden(), log)
+	}
 	go func() { _, _ = io.Copy(io.Discard, stderr) }()
 	// It holds no descriptor that it was not told to: the pipe has ended. A
 	// read that waits means that it has not.

@@ -163,6 +163,10 @@ func (f *File) Unseal(domainID *[DomainIDSize]byte, slot *Slot, tokenKey *[KeySi
 	return nil
 }
 
+// Hidden says whether the kernel hides the key from other processes, root's
+// included.
+func (f *File) Hidden() bool { return f.slab.Hidden() }
+
 // Erase implements Provider.
 func (f *File) Erase() { f.slab.Erase() }
 
