@@ -192,9 +192,10 @@ func (c *Call) operation() string {
 func (c *Call) addResources(e *audit.Event) {
 	e.Resources = c.resources[:0]
 	for _, k := range [...]*key.Key{c.Keys[0], c.Keys[1], c.Created} {
-		if k != nil {
-			e.Resources = append(e.Resources, audit.Resource{AccountID: k.Account, ARN: k.ARN})
+		if k == nil || k == c.Keys[0] && len(e.Resources) > 0 && c.Row.Target != optable.TwoKeys {
+			continue // UpdateAlias to the key that the alias has names one key
 		}
+		e.Resources = append(e.Resources, audit.Resource{AccountID: k.Account, ARN: k.ARN})
 	}
 	if c.Alias != "" {
 		e.Resources = append(e.Resources, audit.Resource{AccountID: c.Caller.Account, ARN: c.Alias})

@@ -241,11 +241,13 @@ func (m *Manager) rewrapBatch(ctx context.Context, r *Region, p *place, kvs []st
 	}
 	changed := 0
 	for _, op := range ops {
-		if err := m.rewrapAlone(ctx, r, p, op.Key, active); err != nil {
+		ok, err := m.rewrapAlone(ctx, r, p, op.Key, active)
+		if err != nil {
 			failed = append(failed, err)
-			continue
 		}
-		changed++
+		if ok {
+			changed++
+		}
 	}
 	return changed, errors.Join(failed...)
 }
@@ -253,25 +255,27 @@ func (m *Manager) rewrapBatch(ctx context.Context, r *Region, p *place, kvs []st
 // rewrapAttempts bounds how often a record that others keep changing is tried.
 const rewrapAttempts = 20
 
-func (m *Manager) rewrapAlone(ctx context.Context, r *Region, p *place, key []byte, active uint32) error {
+// rewrapAlone reports whether it has changed the record: it may be gone, or
+// rewrapped by whoever changed it.
+func (m *Manager) rewrapAlone(ctx context.Context, r *Region, p *place, key []byte, active uint32) (changed bool, err error) {
 	for range rewrapAttempts {
 		kv, _, err := m.Store.Get(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil // deleted meanwhile
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		value, err := m.rewrapped(ctx, r, p, kv, active)
 		if err != nil || value == nil {
-			return err
+			return false, err
 		}
 		ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, []store.Op{{Key: key, Value: value}})
 		if err != nil || ok {
-			return err
+			return ok, err
 		}
 	}
-	return fmt.Errorf("record %q changes faster than it can be rewrapped", key)
+	return false, fmt.Errorf("record %q changes faster than it can be rewrapped", key)
 }
 
 // rewrapped returns a record's value under the active generation; nil if it

@@ -13,6 +13,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"trent/internal/api"
 	"trent/internal/front"
 	"trent/internal/wire"
 )
@@ -29,10 +30,15 @@ type fast struct {
 
 func newFast(p *front.Pipeline, c Config) *fast {
 	s := &fast{config: c, pipeline: p}
+	largest := 0 // body that any operation takes
+	for _, op := range api.Ops() {
+		largest = max(largest, op.MaxBody())
+	}
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		StreamRequestBody:            true, // else it takes the memory that a Content-Length asks for
 		ErrorHandler:                 s.refuse,
+		ContinueHandler:              func(h *fasthttp.RequestHeader) bool { return h.ContentLength() <= largest },
 		Concurrency:                  maxConnections,
 		ReadTimeout:                  requestTimeout,
 		WriteTimeout:                 answerTimeout,
@@ -82,8 +88,8 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 	if err := s.config.admits(in.Host, in.Header); err != nil {
 		in.Err = err
 	}
-	if p := string(c.Request.Header.Protocol()); p != "HTTP/1.1" && p != "HTTP/1.0" {
-		in.Err = readError(errors.New("protocol " + p))
+	if err := understood(&c.Request.Header, in.headers); err != nil {
+		in.Err = readError(err)
 	}
 	if body := c.RequestBodyStream(); body != nil {
 		var err error
@@ -95,21 +101,36 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 	s.answer(c, in, b)
 }
 
+// understood refuses what fasthttp takes and others would read otherwise.
+func understood(h *fasthttp.RequestHeader, t *headers) error {
+	if p := string(h.Protocol()); p != "HTTP/1.1" && p != "HTTP/1.0" {
+		return errors.New("protocol " + p)
+	}
+	if t.tooMany {
+		return errors.New("too many headers")
+	}
+	for _, encoding := range t.values["Transfer-Encoding"] {
+		if encoding != "chunked" {
+			return errors.New("transfer encoding " + encoding)
+		}
+	}
+	return nil
+}
+
 // refuse answers a request whose headers or first bytes could not be read.
 func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
 	defer s.guard(c)
 	c.SetConnectionClose()
-	if small := (&fasthttp.ErrSmallBuffer{}); errors.As(err, &small) {
-		c.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
-		return
-	}
 	in := s.request(c)
 	defer in.headers.release()
 	b := pool.Get().(*buffers)
 	defer b.release()
-	in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header)
+	in.Op, _ = wire.Target(in.Method, in.Path, in.Header)
 	in.Err = readError(err)
 	s.answer(c, in, b)
+	if small := (&fasthttp.ErrSmallBuffer{}); errors.As(err, &small) {
+		c.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
+	}
 }
 
 // guard keeps a panic to the request that it happened in: fasthttp would end
@@ -163,16 +184,26 @@ type headers struct {
 	values map[string][]string
 	single [32]string // backs the values of names that stand once
 	n      int
+	// tooMany says that there are more lines than maxHeaderLines.
+	tooMany bool
 }
+
+// maxHeaderLines is several times what any client of AWS sends.
+const maxHeaderLines = 128
 
 var headerPool = sync.Pool{New: func() any { return &headers{values: make(map[string][]string, 32)} }}
 
 func takeHeaders(h *fasthttp.RequestHeader) *headers {
 	t := headerPool.Get().(*headers)
+	lines := 0
 	for name, value := range h.All() {
+		if lines++; lines > maxHeaderLines {
+			t.tooMany = true
+			break
+		}
 		v := string(value)
 		if have, ok := t.values[string(name)]; ok {
-			t.values[string(name)] = append(have[:len(have):len(have)], v)
+			t.values[string(name)] = append(have, v) // have is full, or a list of its own
 			continue
 		}
 		values := []string{v}
@@ -224,6 +255,6 @@ func intern(name []byte) string {
 func (t *headers) release() {
 	clear(t.values)
 	clear(t.single[:t.n])
-	t.n = 0
+	t.n, t.tooMany = 0, false
 	headerPool.Put(t)
 }

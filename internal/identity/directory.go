@@ -95,7 +95,7 @@ func (d *Directory) forget(accessKeyID string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.keysGen++
-	delete(d.keys, accessKeyID)
+	clear(d.keys) // the others are read again as they are used, with the new generation
 	for id, k := range d.days {
 		if id.accessKeyID == accessKeyID {
 			clear(k[:])

@@ -227,3 +227,29 @@ func setStatus(t *testing.T, f *fixture, id, status string) {
 		t.Fatalf("%v, %v", ok, err)
 	}
 }
+
+// TestDayKeysStayCached: that one access key has changed does not keep the
+// others' day keys out of the cache.
+func TestDayKeysStayCached(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, true)
+	ctx := t.Context()
+	f.made(t, "test")
+	f.made(t, "111122223333") // a change, after the other one was read
+	if _, err := f.domains.Region(ctx, "eu-west-1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"test", "111122223333"} {
+		ak, err := f.AccessKey(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dst [32]byte
+		if err := f.DayKey(ctx, ak, time.Now().UTC().Format("20060102"), "eu-west-1", "kms", &dst); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, days := f.CacheSizes(); days != 2 {
+		t.Errorf("%d day keys are cached, want 2", days)
+	}
+}

@@ -49,6 +49,9 @@ const half = (store.MaxOps - 1) / 2
 // else changes at the same time.
 const maxConflicts = 20
 
+// eraseTimeout bounds one try to erase what was deleted from the files.
+const eraseTimeout = 30 * time.Second
+
 // Run is the Job of record.JobDelete.
 func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
 	var failed []error
@@ -70,6 +73,10 @@ func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
 // and removes their due rows.
 func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
 	if e, ok := d.Store.(store.Eraser); ok {
+		// A long snapshot can hold the log: then the rows stay due, and the
+		// scheduler's other work goes on.
+		ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
+		defer cancel()
 		if err := e.Erase(ctx); err != nil {
 			return fmt.Errorf("erase deleted tokens: %w", err)
 		}

@@ -23,6 +23,8 @@ func testMalformedHTTP(t *testing.T, s *harness.Server) {
 		"two lengths":                post + target + "Content-Length: 3\r\n" + length,
 		"a negative length":          post + target + "Content-Length: -2\r\n\r\n{}",
 		"a length and chunks":        post + target + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"the encoding identity":      post + target + "Transfer-Encoding: identity\r\n\r\n",
+		"4,000 headers":              post + target + strings.Repeat("a:\r\n", 4000) + length,
 		"an unknown encoding":        post + target + "Transfer-Encoding: gzip\r\n\r\n{}",
 		"a space before the colon":   post + "X-Amz-Target : TrentService.ListKeys\r\n" + target + length,
 		"a control character":        post + "X-Amz-Target: TrentService.\x01\r\n" + target + length,
