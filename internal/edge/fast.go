@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -67,12 +66,6 @@ func (s *fast) Serve(l net.Listener) error {
 }
 
 func (s *fast) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
-
-// path is the request line's, as it stands there, without the query.
-func path(h *fasthttp.RequestHeader) string {
-	p, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
-	return string(p)
-}
 
 // handle answers one request.
 func (s *fast) handle(c *fasthttp.RequestCtx) {
@@ -148,10 +141,11 @@ func (s *fast) guard(c *fasthttp.RequestCtx) {
 func (s *fast) request(c *fasthttp.RequestCtx) *request {
 	h := &c.Request.Header
 	r := &request{headers: takeHeaders(h)}
-	_, query, _ := strings.Cut(string(h.RequestURI()), "?")
+	path, query, _ := strings.Cut(string(h.RequestURI()), "?") // as the request line has them
+	host := string(h.Host())
 	r.Request = wire.Request{
-		Method: string(h.Method()), Path: path(h), RawQuery: query, Host: string(h.Host()), Header: r.headers.values,
-		Listener: s.config.Listener, TLS: tlsDetails(c.TLSConnectionState(), string(h.Host())), Received: s.config.Now(),
+		Method: string(h.Method()), Path: path, RawQuery: query, Host: host, Header: r.headers.values,
+		Listener: s.config.Listener, TLS: tlsDetails(c.TLSConnectionState(), host), Received: s.config.Now(),
 	}
 	if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		r.Remote = addr.AddrPort().Addr().Unmap()
@@ -184,8 +178,18 @@ type headers struct {
 	values map[string][]string
 	single [32]string // backs the values of names that stand once
 	n      int
+
+	line  [maxHeaderLines]headerLine
+	lines int
+	text  []byte // of the values, one after the other
+
 	// tooMany says that there are more lines than maxHeaderLines.
 	tooMany bool
+}
+
+type headerLine struct {
+	name string
+	end  int // of the value in text
 }
 
 // maxHeaderLines is several times what any client of AWS sends.
@@ -195,26 +199,36 @@ var headerPool = sync.Pool{New: func() any { return &headers{values: make(map[st
 
 func takeHeaders(h *fasthttp.RequestHeader) *headers {
 	t := headerPool.Get().(*headers)
-	lines := 0
 	for name, value := range h.All() {
-		if lines++; lines > maxHeaderLines {
+		if t.lines == maxHeaderLines {
 			t.tooMany = true
 			break
 		}
-		v := string(value)
-		if have, ok := t.values[string(name)]; ok {
-			t.values[string(name)] = append(have, v) // have is full, or a list of its own
-			continue
-		}
-		values := []string{v}
-		if t.n < len(t.single) {
-			t.single[t.n] = v
-			values = t.single[t.n : t.n+1 : t.n+1]
-			t.n++
-		}
-		t.values[intern(name)] = values
+		t.text = append(t.text, value...)
+		t.line[t.lines] = headerLine{intern(name), len(t.text)}
+		t.lines++
+	}
+	// One string for all values: they live as long as each other.
+	text, start := string(t.text), 0
+	for _, line := range t.line[:t.lines] {
+		t.add(line.name, text[start:line.end])
+		start = line.end
 	}
 	return t
+}
+
+func (t *headers) add(name, value string) {
+	if have, ok := t.values[name]; ok {
+		t.values[name] = append(have, value) // have is full, or a list of its own
+		return
+	}
+	if t.n == len(t.single) {
+		t.values[name] = []string{value}
+		return
+	}
+	t.single[t.n] = value
+	t.values[name] = t.single[t.n : t.n+1 : t.n+1]
+	t.n++
 }
 
 // intern is string(name), without an allocation for what AWS's clients send.
@@ -255,6 +269,8 @@ func intern(name []byte) string {
 func (t *headers) release() {
 	clear(t.values)
 	clear(t.single[:t.n])
-	t.n, t.tooMany = 0, false
+	clear(t.line[:t.lines])
+	clear(t.text)
+	t.n, t.lines, t.text, t.tooMany = 0, 0, t.text[:0], false
 	headerPool.Put(t)
 }
