@@ -57,6 +57,12 @@ type Region struct {
 	Seal    *seal.Sealer   // pagination markers
 }
 
+// Finder finds a Region's keys, and can do nothing else with the domains: it is
+// what operations get of a Manager.
+type Finder interface {
+	Region(ctx context.Context, name string) (*Region, error)
+}
+
 // Config is what a Manager is made of.
 type Config struct {
 	Store  store.Store
@@ -290,11 +296,11 @@ func (m *Manager) Offers(name string) bool {
 	return name != Global && (r != nil || m.Dev && n <= maxDevRegions && isRegion(name))
 }
 
-// Holds reports whether Region would find a Region without making it.
-func (m *Manager) Holds(name string) bool {
+// Held returns a Region that is held, nil for any other.
+func (m *Manager) Held(name string) *Region {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.regions[name] != nil
+	return m.regions[name]
 }
 
 func (m *Manager) make(ctx context.Context, name string) (*Region, error) {

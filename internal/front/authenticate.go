@@ -6,6 +6,7 @@ import (
 
 	"trent/internal/apierr"
 	"trent/internal/call"
+	"trent/internal/domains"
 	"trent/internal/identity"
 	"trent/internal/sigv4"
 	"trent/internal/wire"
@@ -32,8 +33,9 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 	}
 	var day [32]byte
 	defer clear(day[:])
-	if !ak.Stored || !p.Domains.Holds(s.Region) {
-		if ak, err = p.firstUse(ctx, ak, &s, &day); err != nil {
+	region := p.Domains.Held(s.Region)
+	if !ak.Stored || region == nil {
+		if ak, region, err = p.firstUse(ctx, ak, &s, &day); err != nil {
 			return dayKeyError(err)
 		}
 	}
@@ -43,10 +45,6 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 	if err := s.Verify(day[:]); err != nil {
 		return err
 	}
-	region, err := p.Domains.Region(ctx, s.Region)
-	if err != nil {
-		return err
-	}
 	c.Caller, c.Records = ak.Caller, region.Records
 	return nil
 }
@@ -54,17 +52,19 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 // firstUse makes the well-known credential and the Region that a request to
 // trent dev uses for the first time, once its signature is verified: who does
 // not know the secret makes nothing.
-func (p *Pipeline) firstUse(ctx context.Context, ak *identity.AccessKey, s *sigv4.Signature, day *[32]byte) (*identity.AccessKey, error) {
+func (p *Pipeline) firstUse(ctx context.Context, ak *identity.AccessKey, s *sigv4.Signature, day *[32]byte) (*identity.AccessKey, *domains.Region, error) {
 	if err := p.Identity.WellKnownDayKey(ak, s.Date, s.Region, s.Service, day); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.Verify(day[:]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := p.Domains.Region(ctx, s.Region); err != nil {
-		return nil, err
+	region, err := p.Domains.Region(ctx, s.Region)
+	if err != nil {
+		return nil, nil, err
 	}
-	return p.Identity.Make(ctx, ak)
+	ak, err = p.Identity.Make(ctx, ak)
+	return ak, region, err
 }
 
 // dayKeyError: a date that the module refuses although the skew was right

@@ -14,5 +14,4 @@ type Caller struct {
 	Type         string // CloudTrail's userIdentity.type: Root, IAMUser, AssumedRole, …
 	UserName     string // IAM users only
 	AccessKeyID  string
-	Dev          bool // a well-known credential of trent dev
 }

@@ -18,7 +18,7 @@ import (
 type Ops struct {
 	Store   store.Store
 	Keys    *keydir.Dir
-	Regions Regions
+	Regions domains.Finder
 }
 
 const aliasPrefix = "alias/"
@@ -37,10 +37,4 @@ func (o *Ops) checkRoom(ctx context.Context, k *key.Key) error {
 		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, maxAliases)
 	}
 	return nil
-}
-
-// Regions finds a Region's record and marker keys, and nothing else of the
-// domains.
-type Regions interface {
-	Region(ctx context.Context, name string) (*domains.Region, error)
 }

@@ -21,7 +21,7 @@ import (
 type Ops struct {
 	Store   store.Store
 	Keys    *keydir.Dir
-	Regions Regions
+	Regions domains.Finder
 	Module  *use.Module
 	// Rand makes key ids.
 	Rand io.Reader
@@ -86,10 +86,4 @@ func (o *Ops) write(ctx context.Context, c *call.Call, k *key.Key, version uint6
 		return err
 	}
 	return c.Commit(ctx, o.Store, []store.Cmp{{Key: path, Mod: store.Rev(k.Revision)}}, append(more, store.Op{Key: path, Value: value}))
-}
-
-// Regions finds a Region's record and marker keys, and nothing else of the
-// domains.
-type Regions interface {
-	Region(ctx context.Context, name string) (*domains.Region, error)
 }

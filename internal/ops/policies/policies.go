@@ -3,20 +3,13 @@
 package policies
 
 import (
-	"context"
-
 	"trent/internal/domains"
 )
 
 // Ops has the operations as methods.
 type Ops struct {
-	Regions Regions
+	Regions domains.Finder
 }
 
 // defaultName is the name of a key's one policy.
 const defaultName = "default"
-
-// Regions finds a Region's marker key, and nothing else of the domains.
-type Regions interface {
-	Region(ctx context.Context, name string) (*domains.Region, error)
-}

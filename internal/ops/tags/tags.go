@@ -18,13 +18,7 @@ import (
 // Ops has the operations as methods.
 type Ops struct {
 	Store   store.Store
-	Regions Regions
-}
-
-// Regions finds a Region's record and marker keys, and nothing else of the
-// domains.
-type Regions interface {
-	Region(ctx context.Context, name string) (*domains.Region, error)
+	Regions domains.Finder
 }
 
 // stored are a key's tags as the store has them. Without a record tags is nil,
