@@ -21,7 +21,11 @@ func slowSyncs(t *testing.T, sync time.Duration) *Trail {
 // in two convoys; those that come later are not waited for.
 func TestAppendersThatComeBackShareASync(t *testing.T) {
 	t.Parallel()
-	for think, want := range map[time.Duration]uint64{100 * time.Microsecond: 22, 300 * time.Microsecond: 22, 1500 * time.Microsecond: 42} {
+	for think, want := range map[time.Duration]struct{ least, most uint64 }{
+		100 * time.Microsecond:  {20, 22},
+		300 * time.Microsecond:  {20, 22},
+		1500 * time.Microsecond: {30, 20 * 16}, // two convoys at least; who is late is not waited for
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			const syncTime = 400 * time.Microsecond
 			trail := slowSyncs(t, syncTime)
@@ -36,8 +40,8 @@ func TestAppendersThatComeBackShareASync(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if s := trail.Stats(); s.Syncs > want {
-				t.Errorf("away for %v: %d syncs for 20 records of each appender, want at most %d", think, s.Syncs, want)
+			if s := trail.Stats(); s.Syncs < want.least || s.Syncs > want.most {
+				t.Errorf("away for %v: %d syncs for 20 records of each appender, want %d to %d", think, s.Syncs, want.least, want.most)
 			}
 			mustClose(t, trail)
 		})
