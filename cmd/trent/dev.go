@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,8 +12,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"trent/internal/audit"
 	"trent/internal/edge"
@@ -23,31 +24,44 @@ import (
 	"trent/internal/node"
 )
 
-const devUsage = `trent dev starts a server for development, with the crypto module as its
+const devLong = `trent dev starts a server for development, with the crypto module as its
 child. It accepts the access key id "test" (account 000000000000) and every
 12-digit access key id (that account), with the secret "test", in any Region.
-Signatures are checked all the same. Never use it for keys that matter.
+Signatures are checked all the same. Never use it for keys that matter.`
 
-Usage:
-  trent dev [flags]
+const devExample = `  trent dev
+  trent dev --listen 127.0.0.1:5000 --data ./kms --audit strict`
 
-Examples:
-  trent dev
-  trent dev --listen 127.0.0.1:5000 --data ./kms --audit strict
+func devCommand() *cobra.Command {
+	var f devFlags
+	c := &cobra.Command{
+		Use: "dev", Short: "Start a server for development, on this machine only",
+		Long: devLong, Example: devExample, Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return usageError(c, err)
+			}
+			return f.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f.register(c.Flags())
+	return c
+}
 
-Flags:
-`
-
-// devFlags are the flags of trent dev.
+// devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
 	listen, data, audit, hsm, hsmBinary, pprof, logLevel string
 	allowRemote, http2                                   bool
 	rotation                                             time.Duration
+
+	mode  audit.Mode
+	level slog.Level
 }
 
-func (f *devFlags) register(fs *flag.FlagSet) {
+func (f *devFlags) register(fs *pflag.FlagSet) {
+	fs.SortFlags = false
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:4599", "`address` to listen on")
-	fs.StringVar(&f.data, "data", "", "data `folder`, made if it is missing (default ./trent-data)")
+	fs.StringVar(&f.data, "data", "trent-data", "data `folder`, made if it is missing")
 	fs.StringVar(&f.audit, "audit", "nowait", "when an answer may leave: nowait (its audit record is queued),\nrelaxed (written: survives a crash of trent), strict (on disk)")
 	fs.StringVar(&f.hsm, "hsm", "", "Unix `socket` of a trent-hsm that was started separately")
 	fs.StringVar(&f.hsmBinary, "hsm-binary", "", "trent-hsm `program` to start (default: beside trent)")
@@ -58,60 +72,31 @@ func (f *devFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 }
 
-// parse reads the command line and checks it.
-func (f *devFlags) parse(args []string, stderr io.Writer) (audit.Mode, slog.Level, error) {
-	fs := flag.NewFlagSet("trent dev", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // the error is printed once, by main
-	f.register(fs)
-	var level slog.Level
-	if err := fs.Parse(args); err != nil {
-		if err == flag.ErrHelp {
-			fmt.Fprint(stderr, devUsage)
-			printFlags(stderr, fs)
-			return 0, level, err
-		}
-		return 0, level, fmt.Errorf("%w: %v; see trent help dev", errUsage, err)
-	}
-	if fs.NArg() > 0 {
-		return 0, level, fmt.Errorf("%w: trent dev takes no argument %q", errUsage, fs.Arg(0))
-	}
+// check reads what the flags say; its errors are the command line's.
+func (f *devFlags) check() error {
 	mode, ok := map[string]audit.Mode{"nowait": audit.NoWait, "relaxed": audit.Relaxed, "strict": audit.Strict}[f.audit]
 	if !ok {
-		return 0, level, fmt.Errorf("%w: --audit %q: want nowait, relaxed or strict", errUsage, f.audit)
+		return fmt.Errorf("--audit %q: want nowait, relaxed or strict", f.audit)
 	}
-	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return 0, level, fmt.Errorf("%w: --log-level %q: want debug, info, warn or error", errUsage, f.logLevel)
+	f.mode = mode
+	if err := f.level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %q: want debug, info, warn or error", f.logLevel)
 	}
 	if f.rotation < time.Second {
-		return 0, level, fmt.Errorf("%w: --domain-rotation must be at least 1s", errUsage)
+		return errors.New("--domain-rotation must be at least 1s")
 	}
 	if !f.allowRemote && !loopback(f.listen) {
-		return 0, level, fmt.Errorf("%w: --listen %s can be reached from other machines, and trent dev has well-known credentials; add --allow-remote if you mean it", errUsage, f.listen)
+		return fmt.Errorf("--listen %s can be reached from other machines, and trent dev has well-known credentials; add --allow-remote if you mean it", f.listen)
 	}
 	if f.pprof != "" && !loopback(f.pprof) {
-		return 0, level, fmt.Errorf("%w: --pprof must be a loopback address", errUsage)
+		return errors.New("--pprof must be a loopback address")
 	}
 	if f.data == "" {
-		f.data = "trent-data"
+		return errors.New("--data needs a folder")
 	}
 	data, err := filepath.Abs(f.data)
 	f.data = data
-	return mode, level, err
-}
-
-// printFlags lists the flags as they are written in the documentation.
-func printFlags(w io.Writer, fs *flag.FlagSet) {
-	fs.VisitAll(func(f *flag.Flag) {
-		name, usage := flag.UnquoteUsage(f)
-		line := "  --" + f.Name
-		if name != "" {
-			line += " " + name
-		}
-		if f.DefValue != "" && f.DefValue != "false" {
-			usage += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(w, "%s\n        %s\n", line, strings.ReplaceAll(usage, "\n", "\n        "))
-	})
+	return err
 }
 
 // loopback reports whether only this machine can reach an address.
@@ -124,14 +109,9 @@ func loopback(addr string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// dev runs trent dev until the context ends.
-func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var f devFlags
-	mode, level, err := f.parse(args, stderr)
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+// run serves until the context ends.
+func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level}))
 	if f.allowRemote && !loopback(f.listen) {
 		log.Warn("trent dev accepts well-known credentials from other machines", "listen", f.listen)
 	}
@@ -147,7 +127,7 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		defer stop()
 	}
 	n, err := node.Open(ctx, node.Config{
-		Data: f.data, Dev: true, Audit: mode, RotateEvery: f.rotation, Log: log,
+		Data: f.data, Dev: true, Audit: f.mode, RotateEvery: f.rotation, Log: log,
 		Module: func(fresh bool) (client.Source, error) { return f.module(fresh, log) },
 	})
 	if err != nil {
@@ -156,7 +136,7 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	// Scripts read this line: docs and tests rely on its form.
 	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
-	err = n.Serve(ctx, listener, edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote})
+	err = n.Serve(ctx, node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote}})
 	if closeErr := n.Close(); err == nil {
 		err = closeErr
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trent/internal/edge"
+	"trent/internal/node"
 )
 
 // serve runs the node's HTTP server until the test ends.
@@ -21,7 +22,9 @@ func (f *fixture) serve(t *testing.T, http2 bool) (addr string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- f.Serve(ctx, l, edge.Config{Listener: "test", HTTP2: http2, LocalOnly: true}) }()
+	go func() {
+		served <- f.Serve(ctx, node.Listener{Socket: l, Config: edge.Config{Listener: "test", HTTP2: http2, LocalOnly: true}})
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// rootCommand is the tree of all commands.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "trent",
+		Short: "A key management service that speaks the AWS KMS API",
+		Long: `Trent is a key management service that speaks the AWS KMS API.
+
+Exit status: 0 success, 1 failure, 2 wrong usage.`,
+		Example: `  trent dev
+  trent dev --listen 127.0.0.1:5000 --data ./kms
+  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 \
+      aws --endpoint-url http://127.0.0.1:4599 kms create-key`,
+		Args:          noArguments,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceErrors: true, // run prints them, once
+		SilenceUsage:  true,
+		Version:       version(),
+	}
+	root.SetVersionTemplate("trent {{.Version}}\n")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(devCommand(), versionCommand())
+	return root
+}
+
+// noArguments is for commands that take flags only; of a command that has
+// others below it, an argument is the name of one that does not exist.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if c.HasSubCommands() {
+		text := fmt.Sprintf("unknown command %q", c.CommandPath()+" "+args[0])
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			text += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return fmt.Errorf("%w: %s", errUsage, text)
+	}
+	return fmt.Errorf("%w: %s takes no argument %q", errUsage, c.CommandPath(), args[0])
+}
+
+// usageError is an error of a command's flags.
+func usageError(c *cobra.Command, err error) error {
+	return fmt.Errorf("%w: %v; see %s --help", errUsage, err, c.CommandPath())
+}
