@@ -45,6 +45,9 @@ type Config struct {
 	// Origin, and those for a host that is not this machine (a name that was
 	// made to point here). It is for trent dev, whose credentials are known.
 	LocalOnly bool
+	// Asides are asked, in this order, about requests for other paths than the
+	// KMS API's.
+	Asides []Aside
 	// TLS, if set, serves HTTPS.
 	TLS *tls.Config
 	Now func() time.Time

@@ -78,19 +78,27 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 	if in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header); in.Err == nil {
 		limit = in.Op.MaxBody()
 	}
-	if err := s.config.admits(in.Host, in.Header); err != nil {
-		in.Err = err
-	}
+	refused := s.config.admits(in.Host, in.Header)
 	if err := understood(&c.Request.Header, in.headers); err != nil {
-		in.Err = readError(err)
+		refused = readError(err)
 	}
 	if body := c.RequestBodyStream(); body != nil {
 		var err error
 		if b.body, err = readBody(b.body, body, int64(c.Request.Header.ContentLength()), limit); err != nil {
-			in.Err = err
+			refused = err
 		}
 	}
 	in.Body = b.body
+	if refused != nil {
+		in.Err = refused
+	} else if in.Path != kmsPath {
+		if answer, ok := s.config.aside(context.Background(), &in.Request); ok {
+			c.SetStatusCode(answer.Status)
+			c.SetContentType(answer.ContentType)
+			c.SetBody(answer.Body)
+			return
+		}
+	}
 	s.answer(c, in, b)
 }
 

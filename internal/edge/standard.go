@@ -68,15 +68,21 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if in.Op, in.Err = wire.Target(r.Method, in.Path, r.Header); in.Err == nil {
 		limit = in.Op.MaxBody()
 	}
-	if err := s.config.admits(r.Host, r.Header); err != nil {
-		in.Err = err
-	}
+	refused := s.config.admits(r.Host, r.Header)
 	var readErr error
 	b.body, readErr = readBody(b.body, r.Body, r.ContentLength, limit)
 	if readErr != nil {
-		in.Err = readErr
+		refused = readErr
 	}
 	in.Body = b.body
+	if refused != nil {
+		in.Err = refused
+	} else if in.Path != kmsPath {
+		if answer, ok := s.config.aside(r.Context(), &in); ok {
+			s.write(w, answer)
+			return
+		}
+	}
 	answer := s.pipeline.Serve(r.Context(), &in, b.answer[:0])
 	b.answer = answer.Body
 	h := w.Header()
@@ -89,6 +95,17 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil {
 		s.config.Log.Debug("answer not delivered", "request_id", answer.RequestID, "error", err)
+	}
+}
+
+// write sends an Aside's answer.
+func (s *standard) write(w http.ResponseWriter, a AsideAnswer) {
+	h := w.Header()
+	h["Content-Type"] = []string{a.ContentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	w.WriteHeader(a.Status)
+	if _, err := w.Write(a.Body); err != nil {
+		s.config.Log.Debug("answer not delivered", "error", err)
 	}
 }
 

@@ -16,15 +16,19 @@ import (
 // serve runs the node's HTTP server until the test ends.
 func (f *fixture) serve(t *testing.T, http2 bool) (addr string) {
 	t.Helper()
+	return f.listen(t, edge.Config{Listener: "test", HTTP2: http2, LocalOnly: true})
+}
+
+// listen is serve on a listener of that kind.
+func (f *fixture) listen(t *testing.T, c edge.Config) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() {
-		served <- f.Serve(ctx, node.Listener{Socket: l, Config: edge.Config{Listener: "test", HTTP2: http2, LocalOnly: true}})
-	}()
+	go func() { served <- f.Serve(ctx, node.Listener{Socket: l, Config: c}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
