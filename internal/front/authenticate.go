@@ -51,8 +51,13 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 
 // firstUse makes the well-known credential and the Region that a request to
 // trent dev uses for the first time, once its signature is verified: who does
-// not know the secret makes nothing.
+// not know the secret makes nothing. The crypto module verifies other
+// credentials, for which it must hold the Region: an active one makes it.
 func (p *Pipeline) firstUse(ctx context.Context, ak *identity.AccessKey, s *sigv4.Signature, day *[32]byte) (*identity.AccessKey, *domains.Region, error) {
+	if !ak.WellKnown {
+		region, err := p.Domains.Region(ctx, s.Region)
+		return ak, region, err
+	}
 	if err := p.Identity.WellKnownDayKey(ak, s.Date, s.Region, s.Service, day); err != nil {
 		return nil, nil, err
 	}

@@ -22,15 +22,7 @@ func devAccount(id string) (account string, ok bool) {
 	if id == DevAccessKeyID {
 		return DevAccount, true
 	}
-	if len(id) != 12 {
-		return "", false
-	}
-	for i := range len(id) {
-		if id[i] < '0' || id[i] > '9' {
-			return "", false
-		}
-	}
-	return id, true
+	return id, IsAccountID(id)
 }
 
 func (d *Directory) wellKnown(id string) bool {
@@ -74,17 +66,13 @@ func (d *Directory) Make(ctx context.Context, ak *AccessKey) (*AccessKey, error)
 	if err != nil {
 		return nil, err
 	}
-	now := d.Now().UnixMilli()
-	root := record.AccessKey{
-		Account: account, PrincipalARN: "arn:" + d.Partition + ":iam::" + account + ":root", PrincipalID: account,
-		Type: "Root", Status: statusActive, CreatedMs: now, Token: token, Generation: generation,
-	}
+	now := d.Now()
 	keyOfKey, keyOfAccount := record.AccessKeyPath(id), record.AccountPath(account)
-	accessKey, err := records.Seal(keyOfKey, record.TypeAccessKey, 1, &root)
+	accessKey, err := records.Seal(keyOfKey, record.TypeAccessKey, 1, d.rootRecord(account, token, generation, now))
 	if err != nil {
 		return nil, err
 	}
-	owner, err := records.Seal(keyOfAccount, record.TypeAccount, 1, &record.Account{CreatedMs: now, Dev: true})
+	owner, err := records.Seal(keyOfAccount, record.TypeAccount, 1, &record.Account{CreatedMs: now.UnixMilli(), Dev: true})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"trent/internal/apierr"
+	"trent/internal/audit"
 	"trent/internal/hsm/client/identity"
 	"trent/internal/record"
 	"trent/internal/store"
@@ -59,6 +61,7 @@ type Directory struct {
 	keysGen uint64 // grows with each invalidation, so that no fill overtakes one
 	days    map[dayKeyID]*dayKey
 	makeDev sync.Mutex // one well-known credential is made at a time
+	events  audit.IDs
 }
 
 type dayKeyID struct{ accessKeyID, date, region, service string }
@@ -69,11 +72,14 @@ type dayKey [32]byte
 // New returns a directory that follows the store's changes until Close.
 func New(c Config) *Directory {
 	d := &Directory{Config: c, keys: map[string]*AccessKey{}, days: map[dayKeyID]*dayKey{}}
-	prefix := string(record.AccessKeyPrefix())
+	accessKeys, accounts := string(record.AccessKeyPrefix()), record.AccountPrefix()
 	d.stop = c.Store.Observe(func(_ store.Rev, events []store.Event) {
 		for _, e := range events {
-			if id, ok := strings.CutPrefix(string(e.Key), prefix); ok {
-				d.forget(id)
+			if id, ok := strings.CutPrefix(string(e.Key), accessKeys); ok {
+				d.forget(func(k dayKeyID) bool { return k.accessKeyID == id })
+			} else if bytes.HasPrefix(e.Key, accounts) && (e.Deleted || e.Create != e.Mod) {
+				// A new account has no access key yet that could be cached.
+				d.forget(func(dayKeyID) bool { return true })
 			}
 		}
 	})
@@ -91,13 +97,14 @@ func (d *Directory) Close() {
 	}
 }
 
-func (d *Directory) forget(accessKeyID string) {
+// forget drops all access keys, and wipes the day keys that are concerned.
+func (d *Directory) forget(concerned func(dayKeyID) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.keysGen++
 	clear(d.keys) // the others are read again as they are used, with the new generation
 	for id, k := range d.days {
-		if id.accessKeyID == accessKeyID {
+		if concerned(id) {
 			clear(k[:])
 			delete(d.days, id)
 		}
@@ -113,7 +120,8 @@ func errInvalidToken() error {
 	return apierr.New(apierr.UnrecognizedClient, "The security token included in the request is invalid.")
 }
 
-// AccessKey returns an active access key, or UnrecognizedClientException.
+// AccessKey returns an active access key of an account that is not disabled,
+// or UnrecognizedClientException.
 func (d *Directory) AccessKey(ctx context.Context, id string) (*AccessKey, error) {
 	d.mu.RLock()
 	ak := d.keys[id]
@@ -148,10 +156,20 @@ func (d *Directory) read(ctx context.Context, id string, gen uint64) (*AccessKey
 		if !d.wellKnown(id) {
 			return nil, errInvalidToken()
 		}
-		return &AccessKey{ID: id, Active: true, WellKnown: true}, nil
-	}
-	if err != nil {
+		ak = &AccessKey{ID: id, Active: true, WellKnown: true}
+		ak.Caller.Account, _ = devAccount(id)
+	} else if err != nil {
 		return nil, err
+	}
+	account, err := d.FindAccount(ctx, ak.Caller.Account)
+	switch {
+	case errors.Is(err, ErrNoAccount) && !ak.Stored: // Make makes it
+	case errors.Is(err, ErrNoAccount):
+		return nil, errInvalidToken()
+	case err != nil:
+		return nil, err
+	case account.Disabled:
+		return nil, errInvalidToken()
 	}
 	ak.gen = gen
 	return ak, nil
@@ -196,7 +214,11 @@ func (d *Directory) stored(ctx context.Context, id string) (*AccessKey, error) {
 	}, nil
 }
 
-const statusActive = "Active"
+// AWS's statuses of access keys.
+const (
+	statusActive   = "Active"
+	statusInactive = "Inactive"
+)
 
 // DayKey copies into dst the SigV4 signing key of an access key for a date
 // (YYYYMMDD), a Region and a service. The caller wipes dst after use.

@@ -15,7 +15,7 @@ import (
 	"trent/internal/secret"
 )
 
-// samples are records of each type with every member set.
+// samples are records of each type; the last one of a type has every member set.
 func samples() []sample {
 	id := bytes.Repeat([]byte{0xab}, 32)
 	return []sample{
@@ -35,6 +35,8 @@ func samples() []sample {
 		{TypeStore, StorePath(), &Store{ID: id[:16], Format: 1, Dev: true, CreatedMs: 2, Node: id[16:]}},
 		{TypeIndex, IndexPath(region, id), &Index{Account: account, KeyID: keyID}},
 		{TypeTags, TagsPath(region, account, keyID), &Tags{Tags: map[string]string{"ward": "7", "Ä": "", "cost centre": "radiology"}}},
+		// Records whose vectors are older than some of their members, once more.
+		{TypeAccount, AccountPath("222233334444"), &Account{Name: "n", CreatedMs: 1, Disabled: true, Dev: true, RootKeys: []string{"AKIAEXAMPLE", "AKIAEXAMPLE2"}}},
 	}
 }
 
@@ -88,14 +90,18 @@ func sealer(t testing.TB) *Sealer {
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	x := sealer(t)
-	seen := map[Type]bool{}
+	last := map[Type]sample{}
 	for _, s := range samples() {
-		seen[s.t] = true
+		last[s.t] = s
+	}
+	for _, s := range last {
 		for f, st := 0, reflect.ValueOf(s.v).Elem(); f < st.NumField(); f++ {
 			if st.Field(f).IsZero() {
 				t.Errorf("%T: the sample does not set %s", s.v, st.Type().Field(f).Name)
 			}
 		}
+	}
+	for _, s := range samples() {
 		for _, v := range []any{s.v, s.zero()} {
 			full := sample{s.t, s.key, v}
 			b := full.seal(t, x)
@@ -111,8 +117,9 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	for typ := TypeKey; typ <= TypeIndex; typ++ {
-		if reserved := typ == TypeGrant; seen[typ] == reserved {
-			t.Errorf("type %d: sample %v, reserved %v", typ, seen[typ], reserved)
+		_, seen := last[typ]
+		if reserved := typ == TypeGrant; seen == reserved {
+			t.Errorf("type %d: sample %v, reserved %v", typ, seen, reserved)
 		}
 	}
 }
@@ -171,7 +178,9 @@ func TestTampered(t *testing.T) {
 		for j, moved := range all {
 			if i != j {
 				refuse("moved to "+string(moved.key), x, moved.key, b, s.t)
-				refuse("read as another type", x, s.key, b, moved.t)
+				if moved.t != s.t {
+					refuse("read as another type", x, s.key, b, moved.t)
+				}
 			}
 		}
 		refuse("moved to another key of its type", x, append(bytes.Clone(s.key), '0'), b, s.t)

@@ -105,6 +105,9 @@ type Account struct {
 	CreatedMs int64  `cbor:"2,keyasint"`
 	Disabled  bool   `cbor:"3,keyasint,omitempty"`
 	Dev       bool   `cbor:"4,keyasint,omitempty"` // made by trent dev's well-known credentials
+	// RootKeys are the ids of the root's access keys, oldest first, those of trent
+	// dev's well-known credentials excepted.
+	RootKeys []string `cbor:"5,keyasint,omitempty"`
 }
 
 // AccessKey is the record of an access key; Token seals its secret.
