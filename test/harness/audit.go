@@ -23,7 +23,9 @@ const (
 // An AuditRecord is one record of the trail: CloudTrail's members, and the
 // bytes they were read from.
 type AuditRecord struct {
+	Epoch    uint32 // of the start that wrote it
 	Sequence uint64
+	Hash     [sha256.Size]byte
 	JSON     []byte
 	Members  map[string]any
 }
@@ -97,7 +99,12 @@ func readSegment(b []byte, records []AuditRecord, previous [sha256.Size]byte) ([
 			return nil, previous, fmt.Errorf("record %d: the chain is broken", len(records)+1)
 		}
 		previous = sha256.Sum256(body)
-		r := AuditRecord{Sequence: binary.BigEndian.Uint64(body[recordFixedSize-8:]), JSON: body[recordFixedSize:]}
+		r := AuditRecord{
+			Epoch:    binary.BigEndian.Uint32(body[recordFixedSize-12:]),
+			Sequence: binary.BigEndian.Uint64(body[recordFixedSize-8:]),
+			Hash:     previous,
+			JSON:     body[recordFixedSize:],
+		}
 		if r.Sequence != uint64(len(records))+1 {
 			return nil, previous, fmt.Errorf("record %d has the sequence number %d", len(records)+1, r.Sequence)
 		}

@@ -1,0 +1,9 @@
+package upgrade
+
+import (
+	"testing"
+
+	"trent/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
