@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trent/internal/hsm/proto"
+	"trent/internal/hsm/token"
 )
 
 // clocks are a wall clock and one that nobody can set.
@@ -90,5 +91,56 @@ func TestClockOfTheMachine(t *testing.T) {
 	}
 	if off := e.belief.next - time.Duration(e.start.UnixNano()); off.Abs() > time.Minute {
 		t.Errorf("%v from the start's time", off)
+	}
+}
+
+// TestMoveClock: the time of a development module stands ahead as it was told
+// last, never less. Validity periods go by it; the dates of day keys, and what is
+// believed of the clock, do not.
+func TestMoveClock(t *testing.T) {
+	t.Parallel()
+	clocks := newClocks()
+	e := newEngine(t, clocks.config, func(c *Config) { c.Domains = newSet(t, true) })
+	bind := proto.Bind{Region: region, Account: account, ID: keyID}
+	expires := forge(t, e, token.KindKey, bind, make([]byte, 32), func(h *token.Header) {
+		h.NotAfter, h.Flags = testTime.Add(2*time.Hour).Unix(), token.FlagDev
+	})
+	secret := sealedSecret(t, e, "AKIA", awsExampleSecret)
+	move := func(ahead time.Duration) proto.Status {
+		_, status := e.MoveClock(&proto.MoveClockRequest{AheadSeconds: uint32(ahead / time.Second)}, nil)
+		return status
+	}
+	for _, step := range []struct {
+		ahead time.Duration
+		moved proto.Status
+		key   proto.Status // of using the token that expires after two hours
+	}{
+		{0, proto.StatusOK, proto.StatusOK},
+		{time.Hour, proto.StatusOK, proto.StatusOK},
+		{time.Hour, proto.StatusOK, proto.StatusOK},
+		{3 * time.Hour, proto.StatusOK, proto.StatusTokenRefused},
+		{time.Hour, proto.StatusClockRefused, proto.StatusTokenRefused},
+		{(1<<32 - 1) * time.Second, proto.StatusOK, proto.StatusTokenRefused},
+		{0, proto.StatusClockRefused, proto.StatusTokenRefused},
+	} {
+		if got := move(step.ahead); got != step.moved {
+			t.Errorf("%v ahead: %v, want %v", step.ahead, got, step.moved)
+		}
+		if _, got := e.Encrypt(&proto.EncryptRequest{Key: expires, Plaintext: []byte("p")}, nil); got != step.key {
+			t.Errorf("%v ahead: a token that expires after two hours: %v, want %v", step.ahead, got, step.key)
+		}
+		day := proto.DayKeyRequest{Key: secret, Date: testTime.Format("20060102"), Region: region, Service: "kms"}
+		must(t)(e.DeriveDayKey(&day, nil))
+	}
+	clocks.pass(clockSettles)
+	if _, status := e.GenerateRandom(&proto.GenerateRandomRequest{Bytes: 1}, nil); status != proto.StatusOK {
+		t.Errorf("an hour later: %v", status)
+	}
+	clocks.set(-clockStepBack - time.Second)
+	if got := move((1<<32 - 1) * time.Second); got != proto.StatusMute || !e.Muted() {
+		t.Errorf("a clock that was set back: %v", got)
+	}
+	for _, ahead := range []uint32{0, 1} {
+		refused(t, proto.StatusClockRefused)(newEngine(t).MoveClock(&proto.MoveClockRequest{AheadSeconds: ahead}, nil))
 	}
 }

@@ -58,12 +58,14 @@ type Engine struct {
 	pool   sync.Pool // of *scratch
 	start  time.Time
 	belief belief
+	ahead  atomic.Uint32 // seconds by which the time stands ahead of the clock; development only
 	mute   atomic.Pointer[string]
 }
 
 // scratch is the working memory of one command. It is wiped after each.
 type scratch struct {
-	now       int64
+	now       int64 // the module's time, Unix seconds
+	clock     int64 // its clock's, which in development may stand behind
 	header    token.Header
 	domainKey [domain.KeySize]byte
 	tokens    token.Box
@@ -189,7 +191,7 @@ func (e *Engine) command(dst []byte, f func(s *scratch, dst []byte) ([]byte, pro
 	s := e.pool.Get().(*scratch)
 	defer e.pool.Put(s)
 	defer s.wipe()
-	s.now = now
+	s.now, s.clock = now+int64(e.ahead.Load()), now
 	out, status := f(s, dst)
 	if e.Muted() {
 		status = proto.StatusMute

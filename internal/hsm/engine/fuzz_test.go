@@ -43,6 +43,9 @@ func FuzzCommands(f *testing.F) {
 			t.Fatalf("load domain: %v", status)
 		}
 		e.CreateDomain(&proto.CreateDomainRequest{Region: region}, nil)
+		if _, status := e.MoveClock(&proto.MoveClockRequest{AheadSeconds: size}, nil); status != proto.StatusClockRefused {
+			t.Fatalf("move clock: %v", status)
+		}
 		e.SealAccessKeySecret(&proto.SealSecretRequest{Account: account, AccessKeyID: id, Secret: ciphertext}, nil)
 		e.DeriveDayKey(&proto.DayKeyRequest{Key: ref, Date: account, Region: region, Service: id}, nil)
 		if e.Muted() {

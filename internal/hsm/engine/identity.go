@@ -65,11 +65,11 @@ func accessKeyBind(account, accessKeyID string) proto.Bind {
 
 // DeriveDayKey appends the SigV4 signing key of an access key for one date,
 // Region and service, for proto.CmdDeriveDayKey. StatusDateRefused refuses a
-// date that is not the module's ± 1 day, and a service or a Region that is
+// date that is not the module's clock's ± 1 day, and a service or a Region that is
 // not served here.
 func (e *Engine) DeriveDayKey(in *proto.DayKeyRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
-		if !near(in.Date, s.now) || !e.serves(in.Service, in.Region) {
+		if !near(in.Date, s.clock) || !e.serves(in.Service, in.Region) {
 			return dst, proto.StatusDateRefused
 		}
 		if status := e.open(s, proto.CmdDeriveDayKey, &in.Key, 0, 0); status != proto.StatusOK {

@@ -33,6 +33,8 @@ func everyCommand(e *Engine, key proto.KeyRef, domainToken []byte) map[string]pr
 	}
 	out, status := e.CreateDomain(&proto.CreateDomainRequest{Region: "new"}, nil)
 	run("create domain", out, status)
+	out, status = e.MoveClock(&proto.MoveClockRequest{AheadSeconds: 1}, nil)
+	run("move clock", out, status)
 	out, status = e.LoadDomain(&proto.LoadDomainRequest{Token: domainToken}, nil)
 	run("load domain", out, status)
 	out, status = e.RotateDomain(&proto.RotateDomainRequest{Region: region}, nil)

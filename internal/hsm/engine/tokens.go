@@ -17,7 +17,7 @@ const (
 // takes. It is total; the bool says whether there is such a command.
 func tokenKind(cmd proto.Command) (token.Kind, bool) {
 	switch cmd {
-	case proto.CmdHello, proto.CmdStatus, proto.CmdCreateDomain, proto.CmdLoadDomain, proto.CmdRotateDomain,
+	case proto.CmdHello, proto.CmdStatus, proto.CmdMoveClock, proto.CmdCreateDomain, proto.CmdLoadDomain, proto.CmdRotateDomain,
 		proto.CmdCreateServiceKey, proto.CmdSealAccessKeySecret, proto.CmdCreateAccessKeySecret,
 		proto.CmdCreateKey, proto.CmdGenerateRandom:
 		return noToken, true

@@ -45,7 +45,7 @@ func TestKindCommandTable(t *testing.T) {
 	t.Parallel()
 	want := map[string]token.Kind{
 		"CmdHello": noToken, "CmdStatus": noToken, "CmdCreateDomain": noToken, "CmdLoadDomain": noToken,
-		"CmdRotateDomain": noToken, "CmdRewrap": kindOfRequest, "CmdCreateServiceKey": noToken,
+		"CmdMoveClock": noToken, "CmdRotateDomain": noToken, "CmdRewrap": kindOfRequest, "CmdCreateServiceKey": noToken,
 		"CmdReleaseServiceKey": token.KindService, "CmdSealAccessKeySecret": noToken,
 		"CmdCreateAccessKeySecret": noToken, "CmdDeriveDayKey": token.KindSecret, "CmdCreateKey": noToken,
 		"CmdEncrypt": token.KindKey, "CmdDecrypt": token.KindKey, "CmdCheckCiphertext": token.KindKey,

@@ -4,7 +4,7 @@ import "fmt"
 
 // commandNames is total: TestCommands checks it against docs/formats.md.
 var commandNames = map[Command]string{
-	CmdHello: "hello", CmdStatus: "status",
+	CmdHello: "hello", CmdStatus: "status", CmdMoveClock: "move clock",
 	CmdCreateDomain: "create domain", CmdLoadDomain: "load domain", CmdRotateDomain: "rotate domain", CmdRewrap: "rewrap",
 	CmdCreateServiceKey: "create service key", CmdReleaseServiceKey: "release service key",
 	CmdSealAccessKeySecret: "seal access-key secret", CmdCreateAccessKeySecret: "create access-key secret",

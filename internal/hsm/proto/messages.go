@@ -23,6 +23,9 @@ const FlagMultiRegion uint16 = 1
 type (
 	// HelloRequest is the first message on every connection.
 	HelloRequest struct{ Version uint16 }
+	// MoveClockRequest: the module's time is from now on its clock's and so
+	// many seconds more.
+	MoveClockRequest struct{ AheadSeconds uint32 }
 	// CreateDomainRequest: a development domain is marked so for ever.
 	CreateDomainRequest struct {
 		Region string
@@ -62,6 +65,18 @@ func (m *HelloRequest) Append(dst []byte) []byte {
 func (m *HelloRequest) Decode(b []byte) error {
 	r := reader{b: b}
 	m.Version = r.u16()
+	return r.done()
+}
+
+// Append appends the message's encoding to dst.
+func (m *MoveClockRequest) Append(dst []byte) []byte {
+	return binary.BigEndian.AppendUint32(dst, m.AheadSeconds)
+}
+
+// Decode sets m from b, strictly: its error is ErrMalformed.
+func (m *MoveClockRequest) Decode(b []byte) error {
+	r := reader{b: b}
+	m.AheadSeconds = r.u32()
 	return r.done()
 }
 

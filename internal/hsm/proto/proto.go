@@ -15,6 +15,9 @@ type Command uint8
 const (
 	CmdHello  Command = 0x01 // version and limits; first on every connection
 	CmdStatus Command = 0x02 // also answered when mute
+	// CmdMoveClock: how far a development module's time stands ahead of its
+	// clock. Others refuse it.
+	CmdMoveClock Command = 0x03
 
 	CmdCreateDomain Command = 0x10 // jobs: a new domain, as a domain token; nothing is loaded
 	CmdLoadDomain   Command = 0x11 // jobs: load a domain token
@@ -58,10 +61,11 @@ const (
 	StatusDomainRefused     Status = 9  // a domain token that does not authenticate, or is older than what is loaded
 	StatusDateRefused       Status = 10 // a day key outside the module's date ± 1 day, or of a service or Region that is not served
 	StatusInternal          Status = 11
+	StatusClockRefused      Status = 12 // the module is not one for development, or its time would go back
 )
 
 var statusNames = [...]string{"ok", "malformed", "unknown command", "mute", "busy", "invalid token", "token refused",
-	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal"}
+	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal", "clock refused"}
 
 func (s Status) Error() string {
 	if int(s) < len(statusNames) {

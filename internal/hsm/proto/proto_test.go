@@ -27,6 +27,7 @@ func messages() map[string]func() message {
 	return map[string]func() message{
 		"hello":              func() message { return new(proto.HelloRequest) },
 		"info":               func() message { return new(proto.Info) },
+		"move clock":         func() message { return new(proto.MoveClockRequest) },
 		"create domain":      func() message { return new(proto.CreateDomainRequest) },
 		"load domain":        func() message { return new(proto.LoadDomainRequest) },
 		"rotate domain":      func() message { return new(proto.RotateDomainRequest) },

@@ -12,6 +12,7 @@ type Engine interface {
 	// Muted reports whether the module has failed; then no command is called.
 	Muted() bool
 
+	MoveClock(m *proto.MoveClockRequest, dst []byte) ([]byte, proto.Status)
 	CreateDomain(m *proto.CreateDomainRequest, dst []byte) ([]byte, proto.Status)
 	LoadDomain(m *proto.LoadDomainRequest, dst []byte) ([]byte, proto.Status)
 	RotateDomain(m *proto.RotateDomainRequest, dst []byte) ([]byte, proto.Status)
@@ -36,6 +37,7 @@ type Engine interface {
 // requests is one of each message, so that a connection decodes without
 // allocating.
 type requests struct {
+	moveClock        proto.MoveClockRequest
 	createDomain     proto.CreateDomainRequest
 	loadDomain       proto.LoadDomainRequest
 	rotateDomain     proto.RotateDomainRequest
@@ -67,6 +69,7 @@ type command struct {
 // commands has every command but hello and status, which the connection
 // answers itself.
 var commands = [256]command{
+	proto.CmdMoveClock:         fast(with(func(q *requests) *proto.MoveClockRequest { return &q.moveClock }, Engine.MoveClock)),
 	proto.CmdCreateDomain:      slow(with(func(q *requests) *proto.CreateDomainRequest { return &q.createDomain }, Engine.CreateDomain)),
 	proto.CmdLoadDomain:        slow(with(func(q *requests) *proto.LoadDomainRequest { return &q.loadDomain }, Engine.LoadDomain)),
 	proto.CmdRotateDomain:      slow(with(func(q *requests) *proto.RotateDomainRequest { return &q.rotateDomain }, Engine.RotateDomain)),

@@ -7,6 +7,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/proto"
@@ -33,6 +34,8 @@ const (
 	TokenRefused = proto.StatusTokenRefused
 	// Busy: the lane for slow work is full.
 	Busy = proto.StatusBusy
+	// ClockRefused: the module is not one for development, or its time would go back.
+	ClockRefused = proto.StatusClockRefused
 )
 
 // Info describes the module; Domains are those it has loaded.
@@ -80,6 +83,25 @@ func (m *Module) Status(ctx context.Context) (Info, error) {
 	return info, info.Decode(bytes.Clone(answer))
 }
 
+// MoveClock makes the time of a development module its clock's and so much
+// more, in whole seconds. It cannot be less than before. The module forgets it
+// when it ends.
+func (m *Module) MoveClock(ctx context.Context, ahead time.Duration) error {
+	call := m.client.Start(proto.CmdMoveClock)
+	defer call.Done()
+	request := proto.MoveClockRequest{AheadSeconds: uint32(ahead / time.Second)}
+	call.Frame = request.Append(call.Frame)
+	return noAnswer(call.Do(ctx))
+}
+
+// noAnswer is the end of a command whose answer is empty.
+func noAnswer(answer []byte, err error) error {
+	if err == nil && len(answer) != 0 {
+		return proto.ErrMalformed
+	}
+	return err
+}
+
 // CreateDomain makes a domain with one generation and returns its token.
 // Nothing is loaded: the caller stores the token, then loads it.
 func (m *Module) CreateDomain(ctx context.Context, region string, dev bool) (domainToken []byte, err error) {
@@ -97,11 +119,7 @@ func (m *Module) LoadDomain(ctx context.Context, domainToken []byte) error {
 	defer call.Done()
 	request := proto.LoadDomainRequest{Token: domainToken}
 	call.Frame = request.Append(call.Frame)
-	answer, err := call.Do(ctx)
-	if err == nil && len(answer) != 0 {
-		err = proto.ErrMalformed
-	}
-	return err
+	return noAnswer(call.Do(ctx))
 }
 
 // RotateDomain returns the token of a loaded domain with one more generation,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/client/jobs"
@@ -93,6 +94,9 @@ func TestEveryCommand(t *testing.T) {
 	if err != nil || !same.Equal(key) {
 		t.Errorf("the rewrapped token holds another key: %v", err)
 	}
+	if err := m.MoveClock(t.Context(), 30*24*time.Hour); err != nil {
+		t.Errorf("MoveClock: %v", err)
+	}
 	info, err := m.Status(t.Context())
 	if err != nil || !info.Dev || info.Mute || len(info.Domains) != 2 || info.FramesRead == 0 || info.Writes == 0 {
 		t.Errorf("Status: %+v, %v", info, err)
@@ -110,6 +114,12 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := m.RotateDomain(t.Context(), "nowhere"); !errors.Is(err, jobs.UnknownDomain) {
 		t.Errorf("an unknown domain: %v", err)
+	}
+	if err := m.MoveClock(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.MoveClock(t.Context(), 59*time.Second); !errors.Is(err, jobs.ClockRefused) {
+		t.Errorf("back: %v", err)
 	}
 	token, _, err := m.CreateServiceKey(t.Context(), region, "seal")
 	if err != nil {
