@@ -44,6 +44,8 @@ type Config struct {
 	// keys, go by the system's clock always.
 	Now func() time.Time
 	Log *slog.Logger
+
+	deletionAt func(jobs.Point) // for tests
 }
 
 // A Node is one running service.
