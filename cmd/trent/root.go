@@ -28,7 +28,7 @@ Exit status: 0 success, 1 failure, 2 wrong usage.`,
 	root.SetVersionTemplate("trent {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(devCommand(), versionCommand())
+	root.AddCommand(devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), versionCommand())
 	return root
 }
 

@@ -18,10 +18,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"trent/internal/arn"
 	"trent/internal/hsm/client/jobs"
 	"trent/internal/record"
 	"trent/internal/seal"
@@ -68,6 +68,11 @@ type Config struct {
 	Store  store.Store
 	Module *jobs.Module
 	Dev    bool
+	// Regions are those that a store of production holds: Load refuses one that
+	// has others, or not all. trent dev makes Regions as they are asked for.
+	Regions []string
+	// AddRegions has Load make those of Regions that a store of production lacks.
+	AddRegions bool
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	Now         func() time.Time
@@ -77,7 +82,8 @@ type Config struct {
 // Manager holds the Regions.
 type Manager struct {
 	Config
-	meta record.Store
+	meta  record.Store
+	first bool // Open was let to create the store, so the global domain may be made
 
 	mu      sync.RWMutex
 	regions map[string]*Region
@@ -95,7 +101,7 @@ const makeTimeout = 10 * time.Second
 // Open reads the store's own record, or writes it if the store is empty and
 // create is set. It does not need the module.
 func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
-	m := &Manager{Config: c, regions: map[string]*Region{}, unstored: map[string][]byte{}}
+	m := &Manager{Config: c, first: create, regions: map[string]*Region{}, unstored: map[string][]byte{}}
 	kv, _, err := c.Store.Get(ctx, record.StorePath())
 	if errors.Is(err, store.ErrNotFound) && create {
 		kv, err = m.createMeta(ctx)
@@ -136,7 +142,9 @@ func (m *Manager) Node() (id [16]byte) {
 
 // Load gives the module every domain token of the store, and fetches the
 // service keys. It runs after each start of the module, before the service
-// answers. The first Load of an empty store makes the global domain.
+// answers. In trent dev the first Load of an empty store makes the global
+// domain; in production that is made in a store that Open was let to create, and
+// a Region with AddRegions.
 func (m *Manager) Load(ctx context.Context) error {
 	m.making.Lock()
 	defer m.making.Unlock()
@@ -144,13 +152,16 @@ func (m *Manager) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		if err := m.create(ctx, Global); err != nil {
-			return err
-		}
-		names = []string{Global}
+	lacking, err := m.lacking(names)
+	if err != nil {
+		return err
 	}
-	for _, name := range names {
+	for _, name := range lacking {
+		if err := m.create(ctx, name); err != nil {
+			return fmt.Errorf("make domain %s: %w", name, err)
+		}
+	}
+	for _, name := range append(names, lacking...) {
 		if err := m.load(ctx, name); err != nil {
 			return fmt.Errorf("domain %s: %w", name, err)
 		}
@@ -282,7 +293,7 @@ func (m *Manager) Region(ctx context.Context, name string) (*Region, error) {
 	if r != nil {
 		return r, nil
 	}
-	if !m.Dev || !isRegion(name) {
+	if !m.Dev || !arn.IsRegion(name) {
 		return nil, ErrNoRegion
 	}
 	return m.make(ctx, name)
@@ -293,7 +304,7 @@ func (m *Manager) Offers(name string) bool {
 	m.mu.RLock()
 	r, n := m.regions[name], len(m.regions)
 	m.mu.RUnlock()
-	return name != Global && (r != nil || m.Dev && n <= maxDevRegions && isRegion(name))
+	return name != Global && (r != nil || m.Dev && n <= maxDevRegions && arn.IsRegion(name))
 }
 
 // Held returns a Region that is held, nil for any other.
@@ -341,28 +352,4 @@ func (m *Manager) Names() []string {
 		names = append(names, name)
 	}
 	return names
-}
-
-// isRegion reports whether name has the form of an AWS Region's: two or three
-// words and a number, such as eu-west-1 or us-gov-east-1.
-func isRegion(name string) bool {
-	parts := strings.Split(name, "-")
-	if len(name) > 32 || len(parts) < 3 || len(parts) > 4 {
-		return false
-	}
-	for i, part := range parts {
-		from, to := byte('a'), byte('z')
-		if i == len(parts)-1 {
-			from, to = '0', '9'
-		}
-		for j := range len(part) {
-			if part[j] < from || part[j] > to {
-				return false
-			}
-		}
-		if part == "" {
-			return false
-		}
-	}
-	return true
 }

@@ -31,6 +31,14 @@ type Config struct {
 	Dev bool
 	// Partition is the ARN partition; "" means "aws".
 	Partition string
+	// Regions are those that a data folder of production holds. trent dev makes
+	// Regions as they are asked for.
+	Regions []string
+	// Init makes a data folder of production: the store and the domains.
+	Init bool
+	// AddRegions makes the domains of Regions that a data folder of production
+	// lacks, as Init does.
+	AddRegions bool
 	// Audit says when an answer may leave.
 	Audit audit.Mode
 	// Module is where connections to the crypto module come from. fresh says
@@ -44,8 +52,6 @@ type Config struct {
 	// keys, go by the system's clock always.
 	Now func() time.Time
 	Log *slog.Logger
-
-	deletionAt func(jobs.Point) // for tests
 }
 
 // A Node is one running service.
@@ -55,16 +61,18 @@ type Node struct {
 	Pipeline *front.Pipeline
 	// Domains holds the Regions.
 	Domains *domains.Manager
+	// Identity holds the accounts and access keys.
+	Identity *identity.Directory
 
-	store    *sqlite.Store
-	trail    *audit.Trail
-	outbox   *audit.Outbox
-	module   *client.Client
-	identity *identity.Directory
-	keys     *keydir.Dir
-	due      *jobs.Scheduler
-	ended    chan error // why the module does not run any more, for good
-	stop     []func()   // ends what Open started, last first
+	store  *sqlite.Store
+	trail  *audit.Trail
+	outbox *audit.Outbox
+	module *client.Client
+
+	keys  *keydir.Dir
+	due   *jobs.Scheduler
+	ended chan error // why the module does not run any more, for good
+	stop  []func()   // ends what Open started, last first
 }
 
 // Open opens the data folder, starts the module and waits until it is unsealed.

@@ -40,8 +40,9 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	}
 	n.module = client.New(n.Log)
 	n.Domains, err = domains.Open(ctx, domains.Config{
-		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
-	}, n.Dev)
+		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
+		RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
+	}, n.Dev || n.Init)
 	return err
 }
 
@@ -149,14 +150,14 @@ func (n *Node) records(ctx context.Context, region string) (*record.Sealer, erro
 // assemble puts the pipeline and the scheduler together.
 func (n *Node) assemble() {
 	n.keys = keydir.New(n.store, n.records, n.Partition)
-	n.identity = identity.New(identity.Config{
+	n.Identity = identity.New(identity.Config{
 		Store: n.store, Module: hsmidentity.New(n.module), Partition: n.Partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return n.records(context.Background(), domains.Global) },
 	})
-	n.stop = append(n.stop, n.keys.Close, n.identity.Close)
+	n.stop = append(n.stop, n.keys.Close, n.Identity.Close)
 	module := use.New(n.module)
 	n.Pipeline = front.New(front.Config{
-		Partition: n.Partition, Ready: n.module.Ready, Identity: n.identity, Domains: n.Domains, Keys: n.keys,
+		Partition: n.Partition, Ready: n.module.Ready, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
@@ -166,6 +167,6 @@ func (n *Node) assemble() {
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})
-	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
+	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
 }

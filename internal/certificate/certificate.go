@@ -1,0 +1,129 @@
+// Package certificate owns a listener's TLS certificate: read from two PEM
+// files, served as TLS 1.2 or 1.3, and replaced while it is in use when the
+// files change. A pair that cannot be used never takes the place of one that
+// can. It must never log a key, and opens no listener. internal/config and
+// cmd/trent import it.
+package certificate
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// Period is how often Watch looks whether the files have changed.
+const Period = 10 * time.Second
+
+// Load reads a pair of PEM files: a certificate with those that lead to its
+// root, and its private key.
+func Load(certificate, key string) (*tls.Certificate, error) {
+	f := Files{certificate: certificate, key: key}
+	_, certPEM, keyPEM, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(keyPEM)
+	return f.parse(certPEM, keyPEM)
+}
+
+// Files is a certificate that is in use.
+type Files struct {
+	certificate, key string
+	log              *slog.Logger
+	pair             atomic.Pointer[tls.Certificate]
+	seen             digest // of what the files held when they were last read
+}
+
+type digest [sha256.Size]byte
+
+// Open reads a pair of PEM files for use.
+func Open(certificate, key string, log *slog.Logger) (*Files, error) {
+	f := &Files{certificate: certificate, key: key, log: log}
+	if _, err := f.refresh(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Config serves the certificate with TLS 1.2 or 1.3. Key exchange is Go's
+// choice, which prefers X25519MLKEM768.
+func (f *Files) Config() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.pair.Load(), nil },
+	}
+}
+
+// Watch refreshes certificates every Period, and when an operator says so with
+// a signal, until the context ends.
+func Watch(ctx context.Context, signals <-chan os.Signal, all ...*Files) {
+	tick := time.NewTicker(Period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-signals:
+		}
+		for _, f := range all {
+			f.Refresh()
+		}
+	}
+}
+
+// Refresh reads the files again, and takes over what they hold if it has
+// changed and can be used. A connection that stands keeps the certificate that
+// it began with.
+func (f *Files) Refresh() {
+	switch changed, err := f.refresh(); {
+	case err != nil && changed:
+		f.log.Error("the new certificate cannot be used, the old one stays", "file", f.certificate, "error", err)
+	case changed:
+		f.log.Info("certificate replaced", "file", f.certificate, "not_after", f.pair.Load().Leaf.NotAfter)
+	}
+}
+
+// refresh takes over what the files hold now. It reports whether that is
+// another thing than when it was last called.
+func (f *Files) refresh() (changed bool, err error) {
+	sum, certPEM, keyPEM, err := f.read()
+	defer clear(keyPEM)
+	changed = sum != f.seen
+	f.seen = sum
+	if err != nil || !changed {
+		return changed, err
+	}
+	pair, err := f.parse(certPEM, keyPEM)
+	if err != nil {
+		return changed, err
+	}
+	f.pair.Store(pair)
+	return changed, nil
+}
+
+// read reads both files. What is not there counts as empty.
+func (f *Files) read() (sum digest, certPEM, keyPEM []byte, err error) {
+	if certPEM, err = os.ReadFile(f.certificate); err == nil {
+		keyPEM, err = os.ReadFile(f.key)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d ", len(certPEM), len(keyPEM))
+	h.Write(certPEM)
+	h.Write(keyPEM)
+	h.Sum(sum[:0])
+	return sum, certPEM, keyPEM, err
+}
+
+func (f *Files) parse(certPEM, keyPEM []byte) (*tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", f.certificate, f.key, err)
+	}
+	return &pair, nil
+}

@@ -1,0 +1,142 @@
+// Package config owns the configuration file of trent serve: what can stand in
+// it, what each setting means when it is left out, and every reason to refuse a
+// file. It is strict: a key that it does not know is an error, as is one that
+// stands twice, and nothing is guessed.
+//
+// The commented struct Config is the reference; docs/configuration.md is made
+// from it. The package opens no socket and starts nothing. It must never read
+// a secret: it opens the crypto module's key file to see whether it could, and
+// reads no byte of it. Only cmd/trent imports it.
+package config
+
+import "time"
+
+// Config is the whole file. A relative path is relative to the folder of the
+// file.
+type Config struct {
+	// Data is the data folder: the store and the audit trail. `trent init` makes it, with mode 0700; it belongs to the service's user. Required.
+	Data string `yaml:"data"`
+	// Partition of every ARN. Default: aws.
+	Partition string `yaml:"partition"`
+	// Regions that the service answers for. Each is a domain of its own in the crypto module, and must be in the data folder: `trent init` makes those that are listed, `trent region add` those that are listed later. Required.
+	Regions []string `yaml:"regions"`
+	// Listeners are the ways in for the KMS API. At least one.
+	Listeners []Listener `yaml:"listeners"`
+	// Audit is about the audit trail.
+	Audit Audit `yaml:"audit"`
+	// Module is the crypto module, trent-hsm: a child of the service, or a process of its own at a socket. Exactly one of the two.
+	Module Module `yaml:"module"`
+	// Unseal says who can open what unseals the crypto module.
+	Unseal Unseal `yaml:"unseal"`
+	// DomainRotation is how often each Region gets a new domain key: a duration such as 24h, at least 1h. Default: 24h.
+	DomainRotation time.Duration `yaml:"domain_rotation"`
+	// Log is about the service's log, which goes to standard error.
+	Log Log `yaml:"log"`
+	// Metrics is the listener for Prometheus. Without it there are no metrics.
+	Metrics Metrics `yaml:"metrics"`
+	// Admin is the socket of the operator's commands (trent status, trent account, …).
+	Admin Admin `yaml:"admin"`
+
+	// File is where this was read from, an absolute path.
+	File string `yaml:"-"`
+	// lines are those of the file's keys, by path.
+	lines map[string]int
+}
+
+// Listener is one way in: a TCP address or a Unix socket.
+type Listener struct {
+	// Name is the listener's id in audit records and logs: a-z, 0-9 and -, at most 32, each name once. Required.
+	Name string `yaml:"name"`
+	// Address is the TCP address, such as 0.0.0.0:8443 or [::1]:8443. Either address or socket is required.
+	Address string `yaml:"address"`
+	// Socket is the path of a Unix socket. A socket there that nobody listens on is replaced.
+	Socket string `yaml:"socket"`
+	// Mode of the Unix socket, octal: who may connect. Default: 0600.
+	Mode Mode `yaml:"mode"`
+	// TLS serves HTTPS: TLS 1.2 or 1.3. Required beyond loopback, unless plaintext is set.
+	TLS *TLS `yaml:"tls"`
+	// HTTP2 offers HTTP/2 as well, at three times the CPU of HTTP/1.1 alone. Default: false.
+	HTTP2 bool `yaml:"http2"`
+	// Plaintext permits HTTP without TLS at an address beyond loopback: what is encrypted and decrypted then crosses the network readable, and each start warns. For a proxy on another machine that ends TLS, if you trust the network between. Default: false.
+	Plaintext bool `yaml:"plaintext"`
+}
+
+// TLS names a listener's certificate. Both files are read again on SIGHUP and
+// whenever they change; a new pair that does not fit leaves the old one in use.
+type TLS struct {
+	// Certificate is a PEM file: the server's certificate, then those that lead to its root. Required.
+	Certificate string `yaml:"certificate"`
+	// Key is a PEM file with the certificate's private key; others must not be able to read it. Required.
+	Key string `yaml:"key"`
+}
+
+// Audit is about the audit trail.
+type Audit struct {
+	// Durability says when an answer may leave: strict (its record is on disk) or relaxed (it is written: a crash of the service loses nothing, a loss of power may lose records of the last moments, never the mutations themselves). Default: strict.
+	Durability string `yaml:"durability"`
+}
+
+// Module is the crypto module: one of two.
+type Module struct {
+	// Child has the service start trent-hsm as its child, under its own user: protection against memory disclosure and mistakes, not against a hijacked service. It wants unseal.same_user.
+	Child *Child `yaml:"child"`
+	// Socket is the path at which a trent-hsm under another user listens. Its folder belongs to that user.
+	Socket string `yaml:"socket"`
+}
+
+// Child is a crypto module that the service starts.
+type Child struct {
+	// Program is the path of trent-hsm. Default: beside trent.
+	Program string `yaml:"program"`
+	// KeyFile is the module's key file. `trent init` has the module make it. Keep a copy of it, apart from backups of the data folder: together they are every key. Required.
+	KeyFile string `yaml:"key_file"`
+}
+
+// Unseal says who can open what unseals the crypto module.
+type Unseal struct {
+	// KeyFile is where the key file of a module at a socket is. The service tries to open it when it starts, and refuses to run if it can. Required with module.socket, unless same_user is set.
+	KeyFile string `yaml:"key_file"`
+	// SameUser accepts that the service can open the module's key file: whoever takes over the service has every key. Required with module.child. Default: false.
+	SameUser bool `yaml:"same_user"`
+}
+
+// Log is about the service's log.
+type Log struct {
+	// Level: debug, info, warn or error. Default: info.
+	Level string `yaml:"level"`
+	// Format: json or text. Default: json.
+	Format string `yaml:"format"`
+	// Requests logs a line for each request, never with a secret. Default: false.
+	Requests bool `yaml:"requests"`
+}
+
+// Metrics is the listener for Prometheus.
+type Metrics struct {
+	// Address is a TCP address; it is plain HTTP without a password, so let only the collector reach it.
+	Address string `yaml:"address"`
+}
+
+// Admin is the operator's socket.
+type Admin struct {
+	// Socket is the path of the Unix socket. Only the service's user and root may use it. Default: admin.sock in the data folder.
+	Socket string `yaml:"socket"`
+}
+
+// Values of Audit.Durability.
+const (
+	DurabilityStrict  = "strict"
+	DurabilityRelaxed = "relaxed"
+)
+
+// Values of Log.Format.
+const (
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// Defaults that are not the zero value.
+const (
+	defaultPartition = "aws"
+	defaultRotation  = 24 * time.Hour
+	defaultMode      = 0o600
+)

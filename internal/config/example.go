@@ -1,0 +1,70 @@
+package config
+
+// Example is a configuration with every key, each of which it explains in a few
+// words. What it names does not exist.
+const Example = `# Configuration of "trent serve". docs/configuration.md explains every key.
+# Relative paths start at this file's folder.
+
+# The store and the audit trail. "trent init" makes it.
+data: /var/lib/trent
+
+# Of every ARN.
+partition: aws
+
+# "trent init" makes the domains of these Regions, "trent region add" those that
+# are added here later.
+regions: [eu-west-1, us-east-1]
+
+listeners:
+  # The name stands in audit records.
+  - name: public
+    address: 0.0.0.0:8443
+    # Read again on SIGHUP and when the files change.
+    tls:
+      certificate: /etc/trent/tls/server.pem
+      key: /etc/trent/tls/server.key
+    http2: false
+    # Plain HTTP beyond loopback, in place of tls: what is encrypted and
+    # decrypted can then be read on the network.
+    # plaintext: true
+  - name: local
+    socket: /run/trent/kms.sock
+    mode: 0660
+
+audit:
+  # strict: an answer leaves when its record is on disk. relaxed: when it is
+  # written; a loss of power may then lose records of the last moments.
+  durability: strict
+
+# The crypto module, trent-hsm: under a user of its own, at a socket ...
+module:
+  socket: /run/trent-hsm/socket
+  # ... or as the service's child, in place of socket. Then say
+  # unseal.same_user: true, and leave out unseal.key_file.
+  # child:
+  #   program: /usr/bin/trent-hsm
+  #   key_file: /var/lib/trent-hsm/module.key
+
+unseal:
+  # The service refuses to start if it can open this file.
+  key_file: /var/lib/trent-hsm/module.key
+  # true accepts that it can.
+  same_user: false
+
+# How often each Region gets a new domain key.
+domain_rotation: 24h
+
+log:
+  level: info
+  format: json
+  # A line for each request.
+  requests: false
+
+# Prometheus. Plain HTTP: for the collector only.
+metrics:
+  address: 127.0.0.1:9464
+
+# The socket of "trent status", "trent account" and the like.
+admin:
+  socket: /run/trent/admin.sock
+`
