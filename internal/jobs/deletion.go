@@ -37,6 +37,8 @@ type Deletion struct {
 	Partition string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// At is called at each Point. It is for tests, nil otherwise.
+	At func(Point)
 
 	ids audit.IDs
 }
@@ -56,6 +58,7 @@ const eraseTimeout = 30 * time.Second
 func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
 	var failed []error
 	var done []store.Op
+	d.pass(PointDue)
 	for i := range due {
 		if err := d.delete(ctx, &due[i]); err != nil {
 			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
@@ -72,6 +75,7 @@ func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
 // finish erases what was deleted from the store's files, for all keys at once,
 // and removes their due rows.
 func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
+	d.pass(PointErasing)
 	if e, ok := d.Store.(store.Eraser); ok {
 		// A long snapshot can hold the log: then the rows stay due, and the
 		// scheduler's other work goes on.
@@ -81,7 +85,11 @@ func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
 			return fmt.Errorf("erase deleted tokens: %w", err)
 		}
 	}
+	d.pass(PointErased)
 	_, _, err := d.Store.Txn(ctx, nil, rows)
+	if err == nil {
+		d.pass(PointRowsGone)
+	}
 	return err
 }
 
@@ -110,7 +118,7 @@ func (d *Deletion) delete(ctx context.Context, due *record.Due) error {
 		if !pending || r.DeletionMs != due.At.UnixMilli() {
 			return nil
 		}
-		cmps, ops, err := k.step(ctx, &r, version)
+		cmps, ops, done, err := k.step(ctx, &r, version)
 		if err != nil {
 			return err
 		}
@@ -118,7 +126,9 @@ func (d *Deletion) delete(ctx context.Context, due *record.Due) error {
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if ok {
+			d.pass(done)
+		} else {
 			conflicts++
 		}
 	}
@@ -133,26 +143,33 @@ type deleting struct {
 	path    []byte // of the key record
 }
 
-// step is the next transaction; its condition on the key record is the caller's.
-func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmps []store.Cmp, ops []store.Op, err error) {
+// step is the next transaction, and the point that is passed with it. Its
+// condition on the key record is the caller's.
+func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmps []store.Cmp, ops []store.Op, done Point, err error) {
 	if r.State != record.StateDeleting {
 		r.State = record.StateDeleting
 		value, err := k.records.Seal(k.path, record.TypeKey, version+1, r)
-		return nil, []store.Op{{Key: k.path, Value: value}}, err
+		return nil, []store.Op{{Key: k.path, Value: value}}, PointMarked, err
 	}
 	if ops, err = k.materials(ctx); err != nil || len(ops) > 0 {
-		return nil, ops, err
+		return nil, ops, PointMaterialsGone, err
 	}
 	if cmps, ops, err = k.aliases(ctx); err != nil || len(ops) > 0 {
-		return cmps, ops, err
+		return cmps, ops, PointAliasesGone, err
 	}
+	ops, err = k.end()
+	return nil, ops, PointKeyGone, err
+}
+
+// end deletes what is left of the key and commits the event.
+func (k *deleting) end() ([]store.Op, error) {
 	id, event := k.event()
 	row, err := audit.OutboxOp(k.records, k.due.Region, id, event)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	k.Log.Info("deleting a key at the end of its waiting period", "region", k.due.Region, "account", k.due.Account, "key", k.due.KeyID)
-	return nil, []store.Op{
+	return []store.Op{
 		{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: k.path, Delete: true},

@@ -25,6 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	servertest.Main()
+	killedProcess()
 	os.Exit(m.Run())
 }
 
@@ -65,7 +66,10 @@ func (f *fixture) open(t testing.TB) {
 }
 
 func (f *fixture) config(t testing.TB) node.Config {
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	return f.configLogging(slog.New(slog.NewTextHandler(t.Output(), nil)))
+}
+
+func (f *fixture) configLogging(log *slog.Logger) node.Config {
 	return node.Config{
 		Data: f.dir, Dev: true, Audit: f.audit, RotateEvery: f.rotate, Now: f.now, Log: log,
 		Module: func(bool) (client.Source, error) {

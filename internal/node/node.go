@@ -52,6 +52,8 @@ type Config struct {
 	// keys, go by the system's clock always.
 	Now func() time.Time
 	Log *slog.Logger
+
+	deletionAt func(jobs.Point) // for tests
 }
 
 // A Node is one running service.
@@ -68,11 +70,10 @@ type Node struct {
 	trail  *audit.Trail
 	outbox *audit.Outbox
 	module *client.Client
-
-	keys  *keydir.Dir
-	due   *jobs.Scheduler
-	ended chan error // why the module does not run any more, for good
-	stop  []func()   // ends what Open started, last first
+	keys   *keydir.Dir
+	due    *jobs.Scheduler
+	ended  chan error // why the module does not run any more, for good
+	stop   []func()   // ends what Open started, last first
 }
 
 // Open opens the data folder, starts the module and waits until it is unsealed.

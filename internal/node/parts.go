@@ -167,6 +167,6 @@ func (n *Node) assemble() {
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})
-	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
+	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
 }

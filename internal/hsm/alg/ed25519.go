@@ -1,0 +1,83 @@
+package alg
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha512"
+	"encoding/asn1"
+
+	"trent/internal/keyspec"
+)
+
+// ed25519Scheme is Ed25519 and Ed25519ph, in crypto/ed25519. The stored form
+// is Go's: the seed and the public key, 64 bytes, which spares computing it.
+type ed25519Scheme struct{}
+
+func ed25519Algorithm() algorithmIdentifier {
+	return algorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 101, 112}}
+}
+
+func (ed25519Scheme) Generate() ([]byte, error) {
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	return k, err
+}
+
+func (ed25519Scheme) Public(private []byte) ([]byte, error) {
+	if len(private) != ed25519.PrivateKeySize {
+		return nil, ErrKey
+	}
+	return marshalSPKI(ed25519Algorithm(), private[ed25519.SeedSize:])
+}
+
+func (ed25519Scheme) PKCS8(private []byte) ([]byte, error) {
+	if len(private) != ed25519.PrivateKeySize {
+		return nil, ErrKey
+	}
+	seed, err := asn1.Marshal(private[:ed25519.SeedSize])
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	return marshalPKCS8(ed25519Algorithm(), seed)
+}
+
+// prepare returns what is signed, and how. ED25519_PH_SHA_512 takes a digest
+// of 64 bytes and hashes it once more, as AWS documents.
+func prepareEd25519(a *keyspec.Alg, t MessageType, message []byte) ([]byte, *ed25519.Options, error) {
+	switch {
+	case !a.RawRefused && t == Raw:
+		return message, &ed25519.Options{}, nil
+	case a.RawRefused && t == Digest && len(message) == a.DigestBytes:
+		sum := sha512.Sum512(message)
+		return sum[:], &ed25519.Options{Hash: crypto.SHA512}, nil
+	}
+	return nil, nil, ErrInput
+}
+
+func (ed25519Scheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message []byte) ([]byte, error) {
+	signed, options, err := prepareEd25519(a, t, message)
+	if err != nil {
+		return nil, err
+	}
+	if len(private) != ed25519.PrivateKeySize {
+		return nil, ErrKey
+	}
+	return ed25519.PrivateKey(bytes.Clone(private)).Sign(nil, signed, options)
+}
+
+func (ed25519Scheme) Verify(spki []byte, a *keyspec.Alg, t MessageType, message, signature []byte) error {
+	signed, options, err := prepareEd25519(a, t, message)
+	if err != nil {
+		return err
+	}
+	key, err := parseSPKI(ed25519Algorithm(), spki)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return ErrPublicKey
+	}
+	if ed25519.VerifyWithOptions(key, signed, signature, options) != nil {
+		return ErrSignature
+	}
+	return nil
+}
