@@ -20,6 +20,7 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/front"
+	"trent/internal/wire"
 )
 
 // Limits of a connection. A client that is slower is cut off.
@@ -85,12 +86,18 @@ type Server interface {
 	Shutdown(ctx context.Context) error
 }
 
+// Handler answers KMS requests, appending the answer's body to dst: a pipeline,
+// or what stands before it.
+type Handler interface {
+	Serve(ctx context.Context, r *wire.Request, dst []byte) front.Answer
+}
+
 // New returns a server for one listener.
-func New(p *front.Pipeline, c Config) Server {
+func New(h Handler, c Config) Server {
 	if c.HTTP2 {
-		return newStandard(p, c)
+		return newStandard(h, c)
 	}
-	return newFast(p, c)
+	return newFast(h, c)
 }
 
 func tooLarge(limit int) error {

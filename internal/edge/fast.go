@@ -13,7 +13,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"trent/internal/api"
-	"trent/internal/front"
 	"trent/internal/wire"
 )
 
@@ -22,13 +21,13 @@ const maxConnections = 16 << 10
 
 // fast is fasthttp's server, for HTTP/1.1.
 type fast struct {
-	config   Config
-	pipeline *front.Pipeline
-	http     *fasthttp.Server
+	config  Config
+	handler Handler
+	http    *fasthttp.Server
 }
 
-func newFast(p *front.Pipeline, c Config) *fast {
-	s := &fast{config: c, pipeline: p}
+func newFast(h Handler, c Config) *fast {
+	s := &fast{config: c, handler: h}
 	largest := 0 // body that any operation takes
 	for _, op := range api.Ops() {
 		largest = max(largest, op.MaxBody())
@@ -168,7 +167,7 @@ type request struct {
 }
 
 func (s *fast) answer(c *fasthttp.RequestCtx, in *request, b *buffers) {
-	answer := s.pipeline.Serve(context.Background(), &in.Request, b.answer[:0])
+	answer := s.handler.Serve(context.Background(), &in.Request, b.answer[:0])
 	b.answer = answer.Body
 	c.SetStatusCode(answer.Status)
 	h := &c.Response.Header

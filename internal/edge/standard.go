@@ -9,19 +9,18 @@ import (
 	"net/netip"
 	"strconv"
 
-	"trent/internal/front"
 	"trent/internal/wire"
 )
 
 // standard is net/http's server.
 type standard struct {
-	config   Config
-	pipeline *front.Pipeline
-	http     *http.Server
+	config  Config
+	handler Handler
+	http    *http.Server
 }
 
-func newStandard(p *front.Pipeline, c Config) *standard {
-	s := &standard{config: c, pipeline: p}
+func newStandard(h Handler, c Config) *standard {
+	s := &standard{config: c, handler: h}
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: requestTimeout,
@@ -83,7 +82,7 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer := s.pipeline.Serve(r.Context(), &in, b.answer[:0])
+	answer := s.handler.Serve(r.Context(), &in, b.answer[:0])
 	b.answer = answer.Body
 	h := w.Header()
 	h["Content-Type"] = contentType

@@ -8,10 +8,18 @@ import (
 	"time"
 
 	"trent/internal/domains"
+	"trent/internal/record"
 )
 
-// Rotation rotates the domain keys of all Regions when they are due.
+// Rotation rotates the domain keys of all Regions when they are due. NewRotation
+// makes one.
 type Rotation struct {
+	RotationConfig
+	turn chan struct{} // capacity 1: who has put something in may look
+}
+
+// RotationConfig is what a Rotation is made of.
+type RotationConfig struct {
 	Domains *domains.Manager
 	// Ready reports whether the crypto module answers.
 	Ready func() bool
@@ -20,6 +28,9 @@ type Rotation struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 }
+
+// NewRotation returns a Rotation.
+func NewRotation(c RotationConfig) *Rotation { return &Rotation{c, make(chan struct{}, 1)} }
 
 // retryAfter is how soon a failed rotation is tried again.
 const retryAfter = 5 * time.Second
@@ -44,8 +55,32 @@ func (r *Rotation) Run(ctx context.Context) {
 	}
 }
 
+// CatchUp does what is due, beside Run and not at the same time, and returns
+// what is still due then. The error says why.
+func (r *Rotation) CatchUp(ctx context.Context) (left []record.Due, err error) {
+	_, err = r.once(ctx)
+	ctx = context.WithoutCancel(ctx) // what is left is told when the time is over, too
+	for _, region := range r.Domains.Names() {
+		due, readErr := r.Domains.Due(ctx, region)
+		err = errors.Join(err, readErr)
+		if due.Rotate {
+			left = append(left, record.Due{Region: region, At: due.Next, Job: record.JobRotate, Account: "-", KeyID: "-"})
+		}
+		if due.Rewrap {
+			left = append(left, record.Due{Region: region, At: r.Now(), Job: record.JobRewrap, Account: "-", KeyID: "-"})
+		}
+	}
+	return left, err
+}
+
 // once does what is due and returns when something will be due next.
 func (r *Rotation) once(ctx context.Context) (next time.Time, err error) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return time.Time{}, ctx.Err()
+	}
 	next = r.Now().Add(r.Every)
 	if !r.Ready() {
 		return next, errors.New("the crypto module is not ready")

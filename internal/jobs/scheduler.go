@@ -29,13 +29,14 @@ type Scheduler struct {
 	now     func() time.Time
 	log     *slog.Logger
 	wake    chan struct{} // capacity 1
+	turn    chan struct{} // capacity 1: who has put something in may look
 }
 
 // NewScheduler returns a scheduler of the Regions that regions names whenever it looks. jobs
 // is the table from the job of a due row to what does it; rows of other jobs
 // are not its own.
 func NewScheduler(st store.Store, regions func() []string, jobs map[string]Job, now func() time.Time, log *slog.Logger) *Scheduler {
-	return &Scheduler{store: st, regions: regions, jobs: jobs, now: now, log: log, wake: make(chan struct{}, 1)}
+	return &Scheduler{store: st, regions: regions, jobs: jobs, now: now, log: log, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
 const (
@@ -85,9 +86,32 @@ func (s *Scheduler) Run(ctx context.Context) {
 	}
 }
 
+// CatchUp does what is due, beside Run and not at the same time, and returns
+// what is still due then, 50 rows of a Region at most. The error says why.
+func (s *Scheduler) CatchUp(ctx context.Context) (left []record.Due, err error) {
+	_, err = s.once(ctx)
+	ctx = context.WithoutCancel(ctx) // what is left is told when the time is over, too
+	for _, region := range s.regions() {
+		rows, _, _, readErr := s.store.Range(ctx, record.DuePrefix(region), record.DueEnd(region, s.now()), page)
+		err = errors.Join(err, readErr)
+		for _, kv := range rows {
+			if row, ok := record.ParseDue(kv.Key); ok && s.jobs[row.Job] != nil {
+				left = append(left, row)
+			}
+		}
+	}
+	return left, err
+}
+
 // once does what is due and returns when something will be due next; zero is
 // never. One Region's or one job's failure does not keep the others waiting.
 func (s *Scheduler) once(ctx context.Context) (next time.Time, err error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return time.Time{}, ctx.Err()
+	}
 	now := s.now()
 	var failed []error
 	for _, region := range s.regions() {

@@ -114,3 +114,54 @@ func TestRunTriesAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestCatchUp: what is due is done when it returns, and what is not comes back
+// with the reason, although the time is over.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	st := open(t, t.TempDir())
+	now := time.UnixMilli(1_700_000_000_000)
+	rows := []record.Due{
+		{Region: region, At: now, Job: record.JobDelete, Account: account, KeyID: deleted},
+		{Region: "eu-north-1", At: now.Add(-time.Hour), Job: record.JobDelete, Account: account, KeyID: kept},
+		{Region: region, At: now.Add(time.Hour), Job: record.JobDelete, Account: account, KeyID: kept},
+		{Region: region, At: now, Job: "nobody's", Account: account, KeyID: kept},
+	}
+	for _, row := range rows {
+		put(t, st, []store.Op{{Key: row.Path()}})
+	}
+	works := false
+	job := func(ctx context.Context, due []record.Due) error {
+		if !works {
+			return errors.New("not now")
+		}
+		for _, row := range due {
+			if _, _, err := st.Txn(ctx, nil, []store.Op{{Key: row.Path(), Delete: true}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	regions := func() []string { return []string{region, "eu-north-1"} }
+	s := NewScheduler(st, regions, map[string]Job{record.JobDelete: job}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"a job that fails": t.Context(), "no time": ended} {
+		left, err := s.CatchUp(ctx)
+		if err == nil || !slices.Equal(left, rows[:2]) {
+			t.Errorf("%s: left %v, error %v", name, left, err)
+		}
+	}
+	works = true
+	if left, err := s.CatchUp(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("left %v, error %v", left, err)
+	}
+	now = now.Add(2 * time.Hour)
+	if _, err := s.CatchUp(t.Context()); err != nil {
+		t.Error(err)
+	}
+	all, _, _, err := st.Range(t.Context(), record.DuePrefix(region), record.PrefixEnd(record.DuePrefix(region)), page)
+	if err != nil || len(all) != 1 {
+		t.Errorf("%d rows in the store, want the one that is nobody's; error %v", len(all), err)
+	}
+}

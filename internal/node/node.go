@@ -48,8 +48,9 @@ type Config struct {
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means
-	// time.Now. Who sets it forward calls Wake. Signatures, and with them the day
-	// keys, go by the system's clock always.
+	// time.Now. Who sets it forward calls Wake. A Node's own Now is it and what
+	// MoveClock moved it ahead. Signatures, and with them the day keys, go by the
+	// system's clock always.
 	Now func() time.Time
 	Log *slog.Logger
 
@@ -66,23 +67,27 @@ type Node struct {
 	// Identity holds the accounts and access keys.
 	Identity *identity.Directory
 
-	store  *sqlite.Store
-	trail  *audit.Trail
-	outbox *audit.Outbox
-	module *client.Client
-	keys   *keydir.Dir
-	due    *jobs.Scheduler
-	ended  chan error // why the module does not run any more, for good
-	stop   []func()   // ends what Open started, last first
+	store    *sqlite.Store
+	trail    *audit.Trail
+	outbox   *audit.Outbox
+	module   *client.Client
+	keys     *keydir.Dir
+	clock    clock
+	due      *jobs.Scheduler
+	rotation *jobs.Rotation
+	ended    chan error // why the module does not run any more, for good
+	stop     []func()   // ends what Open started, last first
 }
 
 // Open opens the data folder, starts the module and waits until it is unsealed.
 // If it fails it has closed everything.
 func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n = &Node{Config: c}
+	n.clock.base = n.Now
 	if n.Now == nil {
-		n.Now = time.Now
+		n.clock.base = time.Now
 	}
+	n.Now = n.clock.now
 	if n.Partition == "" {
 		n.Partition = defaultPartition
 	}
@@ -103,9 +108,7 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	}
 	n.assemble()
 	n.start(n.due.Run)
-	n.start(func(ctx context.Context) {
-		(&jobs.Rotation{Domains: n.Domains, Ready: n.module.Ready, Every: c.RotateEvery, Now: n.Now, Log: c.Log}).Run(ctx)
-	})
+	n.start(n.rotation.Run)
 	return n, nil
 }
 

@@ -43,6 +43,9 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
 		RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
 	}, n.Dev || n.Init)
+	if err == nil {
+		n.clock.ahead.Store(int64(n.Domains.Ahead()))
+	}
 	return err
 }
 
@@ -106,7 +109,10 @@ func (n *Node) startModule(ctx context.Context) error {
 	refused := make(chan error, 1)
 	n.ended = make(chan error, 1)
 	load := func(ctx context.Context) error {
-		err := n.Domains.Load(ctx)
+		err := n.tellClock(ctx)
+		if err == nil {
+			err = n.Domains.Load(ctx)
+		}
 		if err != nil && !errors.Is(err, client.ErrUnavailable) {
 			select {
 			case refused <- err:
@@ -169,4 +175,5 @@ func (n *Node) assemble() {
 	})
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
+	n.rotation = jobs.NewRotation(jobs.RotationConfig{Domains: n.Domains, Ready: n.module.Ready, Every: n.RotateEvery, Now: n.Now, Log: n.Log})
 }

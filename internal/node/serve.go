@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -20,15 +21,32 @@ type Listener struct {
 	Config edge.Config
 }
 
+// Serve answers requests on all listeners until the context ends; see Serve.
+func (n *Node) Serve(ctx context.Context, listeners ...Listener) error {
+	return Serve(ctx, Served{Handler: n.Pipeline, Gone: n.ended, Now: n.Now, Log: n.Log}, listeners...)
+}
+
+// Gone tells, once, why the crypto module does not run any more, for good.
+func (n *Node) Gone() <-chan error { return n.ended }
+
+// Served is what listeners serve: a node, or the nodes that follow each other
+// under trent dev.
+type Served struct {
+	Handler edge.Handler
+	Gone    <-chan error // as Node.Gone
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
 // Serve answers requests on all listeners until the context ends, and then
 // lets the running ones end. If one listener fails, or the crypto module is
 // gone for good, it ends them all: whoever watches this process must know.
-func (n *Node) Serve(ctx context.Context, listeners ...Listener) error {
+func Serve(ctx context.Context, s Served, listeners ...Listener) error {
 	servers := make([]edge.Server, len(listeners))
 	served := make(chan error, len(listeners))
 	for i, l := range listeners {
-		l.Config.Now, l.Config.Log = n.Now, n.Log
-		servers[i] = edge.New(n.Pipeline, l.Config)
+		l.Config.Now, l.Config.Log = s.Now, s.Log
+		servers[i] = edge.New(s.Handler, l.Config)
 		go func() {
 			served <- serve(servers[i], l)
 		}()
@@ -39,12 +57,12 @@ func (n *Node) Serve(ctx context.Context, listeners ...Listener) error {
 	case err := <-served:
 		running--
 		errs = append(errs, err)
-	case err := <-n.ended:
+	case err := <-s.Gone:
 		errs = append(errs, fmt.Errorf("crypto module: %w", err))
-		n.Log.Error("the crypto module is gone for good", "error", err)
+		s.Log.Error("the crypto module is gone for good", "error", err)
 	case <-ctx.Done():
 	}
-	n.shutdown(context.WithoutCancel(ctx), servers)
+	s.shutdown(context.WithoutCancel(ctx), servers)
 	for _, l := range listeners {
 		l.Socket.Close() // of a server that had not begun to accept
 	}
@@ -64,16 +82,16 @@ func serve(s edge.Server, l Listener) error {
 
 // shutdown closes every listener at once and waits until running requests have
 // ended, or the time for that.
-func (n *Node) shutdown(ctx context.Context, servers []edge.Server) {
+func (s *Served) shutdown(ctx context.Context, servers []edge.Server) {
 	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
 	ended := make(chan error, len(servers))
-	for _, s := range servers {
-		go func() { ended <- s.Shutdown(ctx) }()
+	for _, server := range servers {
+		go func() { ended <- server.Shutdown(ctx) }()
 	}
 	for range servers {
 		if err := <-ended; err != nil {
-			n.Log.Warn("requests were cut off", "error", err)
+			s.Log.Warn("requests were cut off", "error", err)
 		}
 	}
 }

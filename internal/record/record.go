@@ -144,6 +144,8 @@ type Store struct {
 	Dev       bool   `cbor:"3,keyasint"`
 	CreatedMs int64  `cbor:"4,keyasint"`
 	Node      []byte `cbor:"5,keyasint"` // 16 random bytes: this node's id in the audit trail
+	// AheadSeconds is how far the time of trent dev was moved ahead of the system's.
+	AheadSeconds int64 `cbor:"6,keyasint,omitempty"`
 }
 
 // Outbox is an event that its transaction has committed: the audit record, JSON.
