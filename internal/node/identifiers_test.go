@@ -1,0 +1,326 @@
+package node_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"trent/internal/api"
+	"trent/internal/notyet"
+)
+
+// A form is a way to name a key or an alias, rightly or wrongly.
+type form uint8
+
+// The forms: right ones, then wrong Region, wrong account, malformed, absent.
+const (
+	keyID form = iota
+	keyARN
+	aliasName
+	aliasARN
+	regionKey   // a key ARN of another Region, where the key is
+	regionAlias // an alias ARN
+	accountKey  // the ARN of another account's key
+	accountNone // … that does not exist
+	accountAlias
+	malWords     // no identifier at all
+	malDashes    // a UUID without dashes
+	malARN       // another service's
+	malKeyARN    // a key ARN whose key id is none
+	absentKey    // a key id that does not exist
+	absentKeyARN // its ARN
+	absentAlias
+	absentAliasARN
+	numForms
+)
+
+// An outcome is what a call with an identifier comes to; 0 is none.
+type outcome uint8
+
+const (
+	found        outcome = iota + 1 // the call succeeds, on the key that was named
+	noIdentifier                    // Invalid keyId '…'
+	otherRegion                     // Invalid arn us-west-2
+	denied                          // … is not authorized to perform …
+	noKey                           // Key '…' does not exist
+	noAlias                         // Alias … is not found.
+	noPrefix                        // Alias must start with the prefix "alias/" …
+	noCharacters                    // Member must satisfy regular expression pattern …
+	taken                           // An alias with the name … already exists
+	ignored                         // the operation takes no identifier, and succeeds
+)
+
+// Columns are what the forms come to for one kind of parameter.
+type columns [numForms]outcome
+
+var (
+	anyIdentifier = columns{
+		keyID: found, keyARN: found, aliasName: found, aliasARN: found,
+		regionKey: otherRegion, regionAlias: otherRegion, accountKey: denied, accountNone: denied, accountAlias: denied,
+		malWords: noIdentifier, malDashes: noIdentifier, malARN: noIdentifier, malKeyARN: noIdentifier,
+		absentKey: noKey, absentKeyARN: noKey, absentAlias: noAlias, absentAliasARN: noAlias,
+	}
+	keyOnly = columns{
+		keyID: found, keyARN: found, aliasName: noIdentifier, aliasARN: noIdentifier,
+		regionKey: otherRegion, regionAlias: noIdentifier, accountKey: denied, accountNone: denied, accountAlias: noIdentifier,
+		malWords: noIdentifier, malDashes: noIdentifier, malARN: noIdentifier, malKeyARN: noIdentifier,
+		absentKey: noKey, absentKeyARN: noKey, absentAlias: noIdentifier, absentAliasARN: noIdentifier,
+	}
+	// The name of an alias that exists, in the caller's account and Region: no
+	// ARN can name it.
+	existingAlias = columns{
+		keyID: noPrefix, keyARN: noPrefix, aliasName: found, aliasARN: noPrefix,
+		regionKey: noPrefix, regionAlias: noPrefix, accountKey: noPrefix, accountNone: noPrefix, accountAlias: noPrefix,
+		malWords: noCharacters, malDashes: noPrefix, malARN: noPrefix, malKeyARN: noCharacters,
+		absentKey: noPrefix, absentKeyARN: noPrefix, absentAlias: noAlias, absentAliasARN: noPrefix,
+	}
+	newAlias = func() columns {
+		c := existingAlias
+		c[aliasName], c[absentAlias] = taken, found
+		return c
+	}()
+	noParameter = func() (c columns) {
+		for f := range c {
+			c[f] = ignored
+		}
+		return c
+	}()
+)
+
+// A namingRow is one parameter of one operation that names a key or an alias;
+// an operation without one has a row with the name "KeyId", which it must not
+// mind.
+type namingRow struct {
+	op, member string
+	columns    columns
+	// more is the rest of a request that would succeed.
+	more func(w *namedWorld, s *subject) object
+}
+
+// A subject is a key with an alias, made for one call.
+type subject struct{ id, arn, alias, blob string }
+
+func rest(o object) func(*namedWorld, *subject) object {
+	return func(*namedWorld, *subject) object { return o }
+}
+
+var nothing = rest(object{})
+
+var naming = []namingRow{
+	{"CancelKeyDeletion", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
+		w.c.must(w.t, "ScheduleKeyDeletion", object{"KeyId": s.id})
+		return object{}
+	}},
+	{"CreateAlias", "AliasName", newAlias, func(_ *namedWorld, s *subject) object { return object{"TargetKeyId": s.id} }},
+	{"CreateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": s.alias + "/more"} }},
+	{"CreateKey", "KeyId", noParameter, nothing},
+	{"Decrypt", "KeyId", anyIdentifier, func(_ *namedWorld, s *subject) object { return object{"CiphertextBlob": s.blob} }},
+	{"DeleteAlias", "AliasName", existingAlias, nothing},
+	{"DescribeKey", "KeyId", anyIdentifier, nothing},
+	{"DisableKey", "KeyId", keyOnly, nothing},
+	{"EnableKey", "KeyId", keyOnly, nothing},
+	{"Encrypt", "KeyId", anyIdentifier, rest(object{"Plaintext": []byte("x")})},
+	{"GenerateDataKey", "KeyId", anyIdentifier, rest(object{"KeySpec": "AES_256"})},
+	{"GenerateDataKeyWithoutPlaintext", "KeyId", anyIdentifier, rest(object{"KeySpec": "AES_256"})},
+	{"GenerateRandom", "KeyId", noParameter, rest(object{"NumberOfBytes": 16})},
+	{"GetKeyPolicy", "KeyId", keyOnly, nothing},
+	{"ListAliases", "KeyId", keyOnly, nothing},
+	{"ListKeyPolicies", "KeyId", keyOnly, nothing},
+	{"ListKeys", "KeyId", noParameter, nothing},
+	{"ListResourceTags", "KeyId", keyOnly, nothing},
+	{"PutKeyPolicy", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
+		return object{"Policy": w.c.must(w.t, "GetKeyPolicy", object{"KeyId": s.id}).str("Policy")}
+	}},
+	{"ReEncrypt", "SourceKeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		return object{"CiphertextBlob": s.blob, "DestinationKeyId": w.other.id}
+	}},
+	{"ReEncrypt", "DestinationKeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		return object{"CiphertextBlob": w.other.blob}
+	}},
+	{"ScheduleKeyDeletion", "KeyId", keyOnly, nothing},
+	{"TagResource", "KeyId", keyOnly, rest(object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})},
+	{"UntagResource", "KeyId", keyOnly, rest(object{"TagKeys": []string{"a"}})},
+	{"UpdateAlias", "AliasName", existingAlias, func(w *namedWorld, s *subject) object { return object{"TargetKeyId": w.other.id} }},
+	{"UpdateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": w.other.alias} }},
+	{"UpdateKeyDescription", "KeyId", keyOnly, rest(object{"Description": "d"})},
+}
+
+// TestIdentifiers calls every working operation with every form of identifier
+// and compares status, code and text with AWS's. The table is total: each
+// parameter that names a key or an alias has a row, each row a cell for each
+// form.
+func TestIdentifiers(t *testing.T) {
+	t.Parallel()
+	rowsAreTotal(t)
+	f := newFixture(t)
+	w := newNamedWorld(t, f)
+	resources := map[string]string{} // of the calls that succeed, by request id
+	for _, row := range naming {
+		if op := row.operation(); op == 0 || !notyet.Works(op) {
+			continue
+		}
+		for f, want := range row.columns {
+			s := w.subject()
+			in := maps.Clone(row.more(w, s))
+			identifier := w.identifier(form(f), s)
+			in[row.member] = identifier
+			got := w.c.call(row.op, in)
+			w.check(&row, want, identifier, got)
+			if want == found && row.op != "ListAliases" { // which reads aliases, and names no key
+				resources[got.requestID] = s.arn
+			}
+		}
+	}
+	f.close(t)
+	for _, r := range f.records(t) {
+		id, _ := r["requestID"].(string)
+		if arn := resources[id]; arn != "" && !strings.Contains(fmt.Sprint(r["resources"]), arn) {
+			t.Errorf("%s: the record names %v, want %s", r["eventName"], r["resources"], arn)
+		}
+		delete(resources, id)
+	}
+	if len(resources) > 0 {
+		t.Errorf("%d calls have no record", len(resources))
+	}
+}
+
+func (r *namingRow) operation() api.Op {
+	for _, op := range api.Ops() {
+		if op.String() == r.op {
+			return op
+		}
+	}
+	return 0
+}
+
+// rowsAreTotal checks the table against the API.
+func rowsAreTotal(t *testing.T) {
+	t.Helper()
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, op := range api.Ops() {
+		if !notyet.Works(op) {
+			continue
+		}
+		members := slices.DeleteFunc(slices.Clone(op.Members()), func(m string) bool {
+			return m == "XksKeyId" || m != "AliasName" && !strings.HasSuffix(m, "KeyId")
+		})
+		for _, m := range members {
+			want[op.String()+" "+m] = true
+		}
+		if len(members) == 0 {
+			want[op.String()+" KeyId"] = true
+		}
+	}
+	for _, row := range naming {
+		name := row.op + " " + row.member
+		if got[name] {
+			t.Errorf("%s stands twice in the table", name)
+		}
+		got[name] = true
+		if slices.Contains(row.columns[:], 0) {
+			t.Errorf("%s: a form has no cell", name)
+		}
+		if op := row.operation(); op == 0 || notyet.Works(op) && !want[name] {
+			t.Errorf("%s: there is no such parameter", name)
+		}
+	}
+	for name := range want {
+		if !got[name] {
+			t.Errorf("%s has no row", name)
+		}
+	}
+}
+
+// A namedWorld has keys and aliases to be named.
+type namedWorld struct {
+	t                    *testing.T
+	c                    caller
+	other                *subject // another key of the caller's
+	elsewhere, strangers *subject // keys of another Region and another account
+	subjects             int
+}
+
+func newNamedWorld(t *testing.T, f *fixture) *namedWorld {
+	w := &namedWorld{t: t, c: f.caller("111122223333")}
+	w.other = w.subject()
+	elsewhere := w.c
+	elsewhere.region = "us-west-2"
+	w.elsewhere = w.subjectOf(elsewhere)
+	w.strangers = w.subjectOf(f.caller("444455556666"))
+	return w
+}
+
+func (w *namedWorld) subject() *subject { return w.subjectOf(w.c) }
+
+func (w *namedWorld) subjectOf(c caller) *subject {
+	w.t.Helper()
+	w.subjects++
+	id := c.createKey(w.t)
+	s := &subject{id: id, arn: "arn:aws:kms:" + c.region + ":" + c.accessKey + ":key/" + id, alias: fmt.Sprintf("alias/subject-%d", w.subjects)}
+	c.must(w.t, "CreateAlias", object{"AliasName": s.alias, "TargetKeyId": id})
+	s.blob = c.encrypt(w.t, id)
+	return s
+}
+
+// aliasARN is the ARN of the subject's alias.
+func (s *subject) aliasARN() string { return strings.TrimSuffix(s.arn, "key/"+s.id) + s.alias }
+
+const (
+	prefixHere = "arn:aws:kms:eu-west-1:111122223333:"
+	noSuchKey  = "11111111-2222-4333-8444-555555555555"
+)
+
+// identifier names the subject, or what there is not in its place.
+func (w *namedWorld) identifier(f form, s *subject) string {
+	return [numForms]string{
+		keyID: s.id, keyARN: s.arn, aliasName: s.alias, aliasARN: s.aliasARN(),
+		regionKey: w.elsewhere.arn, regionAlias: w.elsewhere.aliasARN(),
+		accountKey: w.strangers.arn, accountNone: "arn:aws:kms:eu-west-1:444455556666:key/" + noSuchKey, accountAlias: w.strangers.aliasARN(),
+		malWords: "my key", malDashes: strings.ReplaceAll(s.id, "-", ""), malARN: "arn:aws:s3:::bucket", malKeyARN: prefixHere + "key/my key",
+		absentKey: noSuchKey, absentKeyARN: prefixHere + "key/" + noSuchKey,
+		absentAlias: s.alias + "/none", absentAliasARN: prefixHere + "alias/none",
+	}[f]
+}
+
+// check compares an answer with what the table says.
+func (w *namedWorld) check(row *namingRow, want outcome, identifier string, got answer) {
+	w.t.Helper()
+	ofARN := identifier // as an ARN
+	if !strings.HasPrefix(identifier, "arn:") {
+		ofARN = prefixHere + identifier
+	}
+	action := row.op
+	if row.op == "ReEncrypt" {
+		action += map[string]string{"SourceKeyId": "From", "DestinationKeyId": "To"}[row.member]
+	}
+	status, code, message := 400, "NotFoundException", ""
+	switch want {
+	case found, ignored:
+		status, code = 200, ""
+	case noIdentifier:
+		message = "Invalid keyId '" + identifier + "'"
+	case otherRegion:
+		message = "Invalid arn us-west-2"
+	case denied:
+		code = "AccessDeniedException"
+		message = "User: arn:aws:iam::111122223333:root is not authorized to perform: kms:" + action + " on resource: " + identifier +
+			" because no resource-based policy allows the kms:" + action + " action"
+	case noKey:
+		message = "Key '" + prefixHere + "key/" + noSuchKey + "' does not exist"
+	case noAlias:
+		message = "Alias " + ofARN + " is not found."
+	case noPrefix:
+		code, message = "ValidationException",
+			`Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html`
+	case noCharacters:
+		code, message = "ValidationException", "1 validation error detected: Value '"+identifier+
+			"' at 'aliasName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$"
+	case taken:
+		code, message = "AlreadyExistsException", "An alias with the name "+ofARN+" already exists"
+	}
+	if got.status != status || got.code != code || got.message != message {
+		w.t.Errorf("%s with %s %q: %d %s: %s\nwant %d %s: %s", row.op, row.member, identifier, got.status, got.code, got.message, status, code, message)
+	}
+}
