@@ -171,6 +171,15 @@ func (s *Server) Stop() int {
 	return s.code
 }
 
+// Ended waits until the server ends by itself and returns its exit code.
+func (s *Server) Ended() int {
+	s.t.Helper()
+	if !s.wait() {
+		s.t.Fatalf("the server does not end by itself within %v", stopTimeout)
+	}
+	return s.code
+}
+
 func (s *Server) wait() bool {
 	select {
 	case <-s.gone:

@@ -2,9 +2,11 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -27,6 +29,44 @@ func TestRestartsAreBounded(t *testing.T) {
 	}
 	if _, ok := r.next(now.Add(restartWindow)); ok {
 		t.Error("two after ten minutes")
+	}
+}
+
+// TestKilledAgainAndAgain: a module that dies as often as it is started is
+// started again for ever if that is seldom, and else five times in ten minutes.
+func TestKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	program := script(t, "exit 1")
+	for _, row := range []struct {
+		every  time.Duration
+		starts int // that must succeed
+		refuse bool
+	}{
+		{every: 0, starts: 6, refuse: true},
+		{every: 100 * time.Second, starts: 6, refuse: true},
+		{every: 121 * time.Second, starts: 60, refuse: false},
+		{every: 150 * time.Second, starts: 60, refuse: false},
+	} {
+		t.Run(row.every.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := NewChild(program, nil, quietLog())
+				defer c.Close()
+				for n := range row.starts {
+					if _, err := c.Connect(t.Context(), false); err != nil {
+						t.Fatalf("start %d: %v", n+1, err)
+					}
+					<-c.process.ended
+					time.Sleep(row.every)
+				}
+				if !row.refuse {
+					return
+				}
+				if _, err := c.Connect(t.Context(), false); !errors.Is(err, ErrTooManyRestarts) {
+					t.Errorf("the sixth start again: %v", err)
+				}
+			})
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,7 +19,7 @@ var (
 	// start it again, by starting the service again.
 	ErrMute = errors.New("crypto module was mute and is not started again")
 	// ErrTooManyRestarts: the module failed too often.
-	ErrTooManyRestarts = errors.New("crypto module failed too often and stays down")
+	ErrTooManyRestarts = fmt.Errorf("crypto module failed and was started again %d times within %v; it stays down", maxRestarts, restartWindow)
 	// ErrPermanent: the module would fail again in the same way.
 	ErrPermanent = errors.New("crypto module cannot start")
 )

@@ -155,18 +155,3 @@ func TestSocketRefusesAFolderThatOthersCanWrite(t *testing.T) {
 		t.Errorf("connected: %v %v", conn, err)
 	}
 }
-
-// TestGivesUp has a program that always fails: started once, and five times
-// again.
-func TestGivesUp(t *testing.T) {
-	t.Parallel()
-	child := supervisor.NewChild("/bin/false", nil, quiet)
-	for n := range 6 {
-		if _, err := child.Connect(t.Context(), false); err != nil {
-			t.Fatalf("start %d: %v", n, err)
-		}
-	}
-	if _, err := child.Connect(t.Context(), false); !errors.Is(err, supervisor.ErrTooManyRestarts) {
-		t.Errorf("after five restarts: %v", err)
-	}
-}
