@@ -102,9 +102,9 @@ type Unseal struct {
 
 // Log is about the service's log.
 type Log struct {
-	// Level: debug, info, warn or error. Default: info.
+	// Level is one of debug, info, warn and error. Default: info.
 	Level string `yaml:"level"`
-	// Format: json or text. Default: json.
+	// Format is json or text. Default: json.
 	Format string `yaml:"format"`
 	// Requests logs a line for each request, never with a secret. Default: false.
 	Requests bool `yaml:"requests"`

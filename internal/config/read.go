@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -52,7 +51,7 @@ func Parse(path string, text []byte) (*Config, error) {
 		p.add("", "trent config example prints one", "is empty")
 		return nil, p.found
 	case err != nil:
-		p.syntax(err)
+		p.syntax(err, &tree{})
 		return nil, p.found
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
@@ -60,88 +59,17 @@ func Parse(path string, text []byte) (*Config, error) {
 		return nil, p.found
 	}
 	c.lines = map[string]int{}
-	index(&root, "", c.lines)
+	t := tree{lines: c.lines}
+	t.index(&root, "")
 	strict := yaml.NewDecoder(bytes.NewReader(text))
 	strict.KnownFields(true)
 	if err := strict.Decode(c); err != nil && !errors.Is(err, io.EOF) { // EOF: comments alone
-		p.syntax(err)
+		p.syntax(err, &t)
 		return nil, p.found
 	}
 	c.complete()
 	c.validate(p)
 	return c, p.found.err()
-}
-
-// index notes the line of each key below a node.
-func index(n *yaml.Node, path string, lines map[string]int) {
-	switch n.Kind {
-	case yaml.DocumentNode:
-		for _, child := range n.Content {
-			index(child, path, lines)
-		}
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key := join(path, n.Content[i].Value)
-			lines[key] = n.Content[i].Line
-			index(n.Content[i+1], key, lines)
-		}
-	case yaml.SequenceNode:
-		for i, child := range n.Content {
-			item := fmt.Sprintf("%s[%d]", path, i)
-			lines[item] = child.Line
-			index(child, item, lines)
-		}
-	}
-}
-
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-// syntax turns the decoder's messages, which have the form "line 3: field x not
-// found in type config.TLS", into errors that name the file's own things.
-func (p *problems) syntax(err error) {
-	messages := []string{err.Error()}
-	if typed, ok := errors.AsType[*yaml.TypeError](err); ok {
-		messages = typed.Errors
-	}
-	at := regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-	unknown := regexp.MustCompile(`^field (.*) not found in type `)
-	twice := regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)$`)
-	typed := regexp.MustCompile("^(cannot unmarshal .*) into (.*)$")
-	for _, message := range messages {
-		parts := at.FindStringSubmatch(message)
-		line, _ := strconv.Atoi(parts[1]) // 0: it names none
-		e := &Error{File: p.config.File, Line: line, Problem: parts[2]}
-		if m := unknown.FindStringSubmatch(e.Problem); m != nil {
-			e.Path, e.Problem, e.Hint = m[1], "unknown key", "docs/configuration.md and trent config example have all of them"
-		} else if m := twice.FindStringSubmatch(e.Problem); m != nil {
-			e.Path, e.Problem = m[1], "stands twice, for the first time in line "+m[2]
-		} else if m := typed.FindStringSubmatch(e.Problem); m != nil {
-			e.Problem = m[1] + ": want " + kind(m[2])
-		}
-		p.found = append(p.found, e)
-	}
-}
-
-// kind is what a Go type is called in the file.
-func kind(goType string) string {
-	switch goType {
-	case "bool":
-		return "true or false"
-	case "string":
-		return "text"
-	case "time.Duration":
-		return "a duration such as 24h"
-	case "[]string", "[]config.Listener":
-		return "a list"
-	case "int", "int64":
-		return "a number"
-	}
-	return "keys and values"
 }
 
 // Mode is the permission bits of a file, written as chmod takes them: 0660.
@@ -151,7 +79,7 @@ type Mode fs.FileMode
 func (m *Mode) UnmarshalYAML(n *yaml.Node) error {
 	bits, err := strconv.ParseUint(n.Value, 8, 32)
 	if err != nil || bits == 0 || bits > 0o777 {
-		return fmt.Errorf("line %d: mode %q: want octal digits such as 0660", n.Line, n.Value)
+		return fmt.Errorf("line %d: mode \"%s\": want octal digits such as 0660", n.Line, n.Value)
 	}
 	*m = Mode(bits)
 	return nil

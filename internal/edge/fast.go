@@ -59,7 +59,9 @@ func (p printer) Printf(format string, args ...any) { p.log.Debug(fmt.Sprintf(fo
 
 func (s *fast) Serve(l net.Listener) error {
 	if s.config.TLS != nil {
-		l = tls.NewListener(l, s.config.TLS)
+		c := s.config.TLS.Clone()
+		c.NextProtos = []string{"http/1.1"}
+		l = tls.NewListener(l, c)
 	}
 	return s.http.Serve(l)
 }

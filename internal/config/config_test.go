@@ -1,0 +1,206 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"trent/internal/config"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/configuration.md")
+
+// least is a configuration with nothing that can be left out.
+const least = `data: data
+regions: [eu-west-1]
+listeners:
+  - name: local
+    address: 127.0.0.1:8080
+module:
+  socket: /run/trent-hsm/socket
+unseal:
+  key_file: /var/lib/trent-hsm/key
+`
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("/etc/trent/trent.yaml", []byte(least))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data != "/etc/trent/data" || c.Partition != "aws" || c.Audit.Durability != "strict" || c.DomainRotation != 24*time.Hour ||
+		c.Log.Level != "info" || c.Log.Format != "json" || c.Log.Requests || c.Metrics.Address != "" ||
+		c.Admin.Socket != "/etc/trent/data/admin.sock" || c.Listeners[0].Mode != 0o600 || c.Unseal.SameUser {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestSettings: each setting arrives where it belongs.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("/etc/trent/trent.yaml", []byte(`
+data: /srv/trent
+partition: aws-us-gov
+regions: [us-gov-west-1, us-gov-east-1]
+listeners:
+  - {name: a, address: "[::]:443", tls: {certificate: tls/c.pem, key: /k.pem}, http2: true}
+  - {name: b, socket: kms.sock, mode: 0666}
+  - {name: c, address: ":80", plaintext: true}
+audit: {durability: relaxed}
+module: {child: {program: /usr/bin/trent-hsm, key_file: key}}
+unseal: {same_user: true}
+domain_rotation: 90m
+log: {level: debug, format: text, requests: true}
+metrics: {address: ":9464"}
+admin: {socket: /run/trent/admin.sock}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := c.Listeners[0], c.Listeners[1]
+	if c.Data != "/srv/trent" || c.Partition != "aws-us-gov" || len(c.Regions) != 2 || !a.HTTP2 || a.TLS.Certificate != "/etc/trent/tls/c.pem" ||
+		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
+		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
+		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: true}) ||
+		c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// problem is what an error names.
+type problem struct {
+	line          int
+	path, problem string // the problem's beginning
+}
+
+// TestRefused: what is wrong, with the line and the key that it is wrong at.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	const tlsListener = "listeners:\n  - name: local\n    address: 127.0.0.1:8080\n"
+	for name, c := range map[string]struct {
+		old, new string // a change of least
+		want     problem
+	}{
+		"unknown key":              {"data: data", "data: data\ndate: data", problem{2, "date", "unknown key"}},
+		"unknown key below":        {"    address: 127.0.0.1:8080", "    adress: 127.0.0.1:8080", problem{5, "listeners[0].adress", "unknown key"}},
+		"key of another case":      {"data: data", "Data: data", problem{1, "Data", "unknown key"}},
+		"duplicate key":            {"regions: [eu-west-1]", "data: other\nregions: [eu-west-1]", problem{2, "data", "stands twice, for the first time in line 1"}},
+		"duplicate key below":      {"    address: 127.0.0.1:8080", "    name: other", problem{5, "listeners[0].name", "stands twice, for the first time in line 4"}},
+		"wrong type":               {"data: data", "data: [data]", problem{1, "data", "cannot unmarshal !!seq: want text"}},
+		"no boolean":               {"data: data", "data: data\nlog: {requests: maybe}", problem{2, "log.requests", "cannot unmarshal !!str `maybe`: want true or false"}},
+		"no list":                  {"[eu-west-1]", "eu-west-1", problem{2, "regions", "cannot unmarshal !!str `eu-west-1`: want a list"}},
+		"no duration":              {"data: data", "data: data\ndomain_rotation: daily", problem{2, "domain_rotation", "cannot unmarshal !!str `daily`: want a duration such as 24h"}},
+		"duration without a unit":  {"data: data", "data: data\ndomain_rotation: 24", problem{2, "domain_rotation", "cannot unmarshal !!int `24`: want a duration such as 24h"}},
+		"no rotation":              {"data: data", "data: data\ndomain_rotation: 0s", problem{2, "domain_rotation", "0s is less than"}},
+		"not YAML":                 {"data: data", "data: 'data", problem{10, "", "found unexpected"}},
+		"two documents":            {"data: data", "data: data\n---\na: b", problem{0, "", "has more than one document"}},
+		"no data":                  {"data: data\n", "", problem{0, "data", "is missing"}},
+		"partition":                {"data: data", "data: data\npartition: amazon", problem{2, "partition", `"amazon" is no partition`}},
+		"no Regions":               {"regions: [eu-west-1]", "regions: []", problem{2, "regions", "is missing"}},
+		"no Region's form":         {"[eu-west-1]", "[eu-west-1, global]", problem{2, "regions[1]", `"global" has not the form`}},
+		"Region twice":             {"[eu-west-1]", "[eu-west-1, eu-west-1]", problem{2, "regions[1]", "eu-west-1 stands twice"}},
+		"no listeners":             {tlsListener, "listeners: []\n", problem{3, "listeners", "is missing"}},
+		"no name":                  {"- name: local\n    address", "- address", problem{4, "listeners[0].name", "is missing"}},
+		"name":                     {"name: local", "name: Öffentlich", problem{4, "listeners[0].name", "\"Öffentlich\": want a-z"}},
+		"name twice":               {tlsListener, tlsListener + "  - {name: local, socket: s}\n", problem{6, "listeners[1].name", "local stands twice"}},
+		"address twice":            {tlsListener, tlsListener + "  - {name: b, address: 127.0.0.1:8080}\n", problem{6, "listeners[1]", "127.0.0.1:8080 stands twice"}},
+		"no place":                 {"    address: 127.0.0.1:8080\n", "", problem{4, "listeners[0]", "wants one of"}},
+		"two places":               {"    address: 127.0.0.1:8080", "    address: 127.0.0.1:8080\n    socket: s", problem{4, "listeners[0]", "wants one of"}},
+		"no port":                  {"127.0.0.1:8080", "127.0.0.1", problem{5, "listeners[0].address", `"127.0.0.1" is no address`}},
+		"plain beyond loopback":    {"127.0.0.1:8080", "0.0.0.0:8080", problem{4, "listeners[0].tls", "is missing: 0.0.0.0:8080 can be reached"}},
+		"plain on every address":   {"127.0.0.1:8080", ":8080", problem{4, "listeners[0].tls", "is missing"}},
+		"plain on a name":          {"127.0.0.1:8080", "localhost.example:80", problem{4, "listeners[0].tls", "is missing"}},
+		"plain and TLS":            {"127.0.0.1:8080", "0.0.0.0:80\n    plaintext: true\n    tls: {certificate: c, key: k}", problem{6, "listeners[0].plaintext", "contradicts tls"}},
+		"plain socket":             {"address: 127.0.0.1:8080", "socket: s\n    plaintext: true", problem{6, "listeners[0].plaintext", "a Unix socket needs no"}},
+		"mode of an address":       {"127.0.0.1:8080", "127.0.0.1:80\n    mode: 0600", problem{6, "listeners[0].mode", "is for a socket only"}},
+		"no mode":                  {"address: 127.0.0.1:8080", "socket: s\n    mode: rw", problem{6, "listeners[0].mode", `mode "rw": want octal digits`}},
+		"mode with more bits":      {"address: 127.0.0.1:8080", "socket: s\n    mode: 04755", problem{6, "listeners[0].mode", `mode "04755": want octal digits`}},
+		"long socket":              {"address: 127.0.0.1:8080", "socket: /" + strings.Repeat("s", 107), problem{5, "listeners[0].socket", "/s"}},
+		"no certificate":           {"127.0.0.1:8080", "127.0.0.1:80\n    tls: {key: k}", problem{6, "listeners[0].tls.certificate", "is missing"}},
+		"no key":                   {"127.0.0.1:8080", "127.0.0.1:80\n    tls: {certificate: c}", problem{6, "listeners[0].tls.key", "is missing"}},
+		"durability":               {"data: data", "data: data\naudit: {durability: nowait}", problem{2, "audit.durability", `"nowait": want strict or relaxed`}},
+		"level":                    {"data: data", "data: data\nlog: {level: verbose}", problem{2, "log.level", `"verbose": want`}},
+		"format":                   {"data: data", "data: data\nlog: {format: xml}", problem{2, "log.format", `"xml": want json or text`}},
+		"metrics":                  {"data: data", "data: data\nmetrics: {address: localhost}", problem{2, "metrics.address", `"localhost" is no address`}},
+		"no module":                {"module:\n  socket: /run/trent-hsm/socket\n", "", problem{0, "module", "wants one of"}},
+		"two modules":              {"module:", "module:\n  child: {key_file: k}", problem{6, "module", "has both"}},
+		"child without key file":   {"  socket: /run/trent-hsm/socket\nunseal:\n  key_file: /var/lib/trent-hsm/key", "  child: {}\nunseal: {same_user: true}", problem{7, "module.child.key_file", "is missing"}},
+		"child of another user":    {"  socket: /run/trent-hsm/socket\nunseal:\n  key_file: /var/lib/trent-hsm/key", "  child: {key_file: k}", problem{0, "unseal.same_user", "must be true with module.child"}},
+		"child with two key files": {"  socket: /run/trent-hsm/socket\nunseal:", "  child: {key_file: k}\nunseal:\n  same_user: true", problem{10, "unseal.key_file", "is for a module at a socket"}},
+		"no key file":              {"unseal:\n  key_file: /var/lib/trent-hsm/key\n", "", problem{0, "unseal.key_file", "is missing"}},
+	} {
+		text := strings.Replace(least, c.old, c.new, 1)
+		if text == least {
+			t.Errorf("%s changes nothing", name)
+		}
+		_, err := config.Parse("/etc/trent/trent.yaml", []byte(text))
+		found, ok := errors.AsType[config.Errors](err)
+		if !ok || len(found) != 1 {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		e := found[0]
+		if e.File != "/etc/trent/trent.yaml" || e.Line != c.want.line || e.Path != c.want.path || !strings.HasPrefix(e.Problem, c.want.problem) {
+			t.Errorf("%s: line %d, %s: %s", name, e.Line, e.Path, e.Problem)
+		}
+	}
+}
+
+// TestAllErrorsAtOnce: whoever writes a file wants to know everything.
+func TestAllErrorsAtOnce(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"": 1, "# nothing\n": 1, "{}": 4, "a: 1\nb: 2\n": 2, "log: {level: x, format: y}": 6} {
+		_, err := config.Parse("/f", []byte(text))
+		if found, _ := errors.AsType[config.Errors](err); len(found) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := config.Parse("/f", make([]byte, 1<<20+1)); err == nil {
+		t.Error("a file of more than a megabyte is accepted")
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "trent.yaml")
+	if _, err := config.Read(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if err := os.WriteFile(path, []byte(least), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Read(path)
+	if err != nil || c.File != path || c.Data != filepath.Join(filepath.Dir(path), "data") {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// FuzzParse: any text is a configuration that is complete, or Errors that name
+// the file.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(least))
+	f.Add([]byte(config.Example))
+	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := config.Parse("/f", text)
+		if err == nil {
+			if c.Data == "" || len(c.Regions) == 0 || len(c.Listeners) == 0 || c.DomainRotation < time.Hour || (c.Module.Child == nil) == (c.Module.Socket == "") {
+				t.Fatalf("%+v", c)
+			}
+			return
+		}
+		found, ok := errors.AsType[config.Errors](err)
+		if !ok || len(found) == 0 {
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, e := range found {
+			if e.File != "/f" || e.Problem == "" || !strings.HasPrefix(e.Error(), "/f") {
+				t.Fatalf("%+v", e)
+			}
+		}
+	})
+}
