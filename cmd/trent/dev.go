@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"trent/internal/admin"
 	"trent/internal/audit"
 	"trent/internal/edge"
 	"trent/internal/hsm/client"
@@ -50,9 +49,9 @@ func devCommand() *cobra.Command {
 
 // devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
-	listen, data, audit, hsm, hsmBinary, pprof, logLevel string
-	allowRemote, http2                                   bool
-	rotation                                             time.Duration
+	listen, data, audit, hsm, hsmBinary, adminSocket, logLevel string
+	allowRemote, http2                                         bool
+	rotation                                                   time.Duration
 
 	mode  audit.Mode
 	level slog.Level
@@ -68,7 +67,7 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.rotation, "domain-rotation", 24*time.Hour, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")
-	fs.StringVar(&f.pprof, "pprof", "", "serve profiles on this loopback `address`")
+	fs.StringVar(&f.adminSocket, "admin-socket", "", "Unix `socket` for operators (default: admin.sock in the data folder)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -88,14 +87,14 @@ func (f *devFlags) check() error {
 	if !f.allowRemote && !loopback(f.listen) {
 		return fmt.Errorf("--listen %s can be reached from other machines, and trent dev has well-known credentials; add --allow-remote if you mean it", f.listen)
 	}
-	if f.pprof != "" && !loopback(f.pprof) {
-		return errors.New("--pprof must be a loopback address")
-	}
 	if f.data == "" {
 		return errors.New("--data needs a folder")
 	}
 	data, err := filepath.Abs(f.data)
 	f.data = data
+	if f.adminSocket == "" {
+		f.adminSocket = filepath.Join(data, admin.SocketName)
+	}
 	return err
 }
 
@@ -119,15 +118,10 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.pprof != "" {
-		stop, err := serveProfiles(f.pprof, log)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	}
+	entrance := node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote}}
 	n, err := node.Open(ctx, node.Config{
 		Data: f.data, Dev: true, Audit: f.mode, RotateEvery: f.rotation, Log: log,
+		AdminSocket: f.adminSocket, SameUser: f.sameUser(), Listeners: []node.Listener{entrance},
 		Module: func(fresh bool) (client.Source, error) { return f.module(fresh, log) },
 	})
 	if err != nil {
@@ -136,30 +130,11 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	// Scripts read this line: docs and tests rely on its form.
 	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
-	err = n.Serve(ctx, node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote}})
+	err = n.Serve(ctx, entrance)
 	if closeErr := n.Close(); err == nil {
 		err = closeErr
 	}
 	return err
-}
-
-// serveProfiles serves net/http/pprof on a loopback address.
-func serveProfiles(addr string, log *slog.Logger) (stop func(), err error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		if err := server.Serve(l); err != http.ErrServerClosed {
-			log.Error("profiles", "error", err)
-		}
-	}()
-	return func() { server.Close() }, nil
 }
 
 // module is the crypto module that the flags name: one that runs already, or a
@@ -188,6 +163,16 @@ func (f *devFlags) module(fresh bool, log *slog.Logger) (client.Source, error) {
 		child.First("--create-key-file")
 	}
 	return child, nil
+}
+
+// sameUser says that a child could not keep its key file from the service;
+// whose a module on a socket is nobody has told.
+func (f *devFlags) sameUser() *bool {
+	if f.hsm != "" {
+		return nil
+	}
+	same := true
+	return &same
 }
 
 // makeFolder makes a folder and those above it that are missing, and writes

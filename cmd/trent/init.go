@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trent/internal/arn"
 	"trent/internal/bootstrap"
 	"trent/internal/config"
 	"trent/internal/identity"
@@ -53,7 +54,7 @@ func initCommand() *cobra.Command {
 		Use: "init", Short: "Make the data folder, the first account and its root access key",
 		Long: initLong, Example: initExample, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.account != "" && !identity.IsAccountID(f.account) {
+			if f.account != "" && !arn.ValidAccount(f.account) {
 				return usageError(c, fmt.Errorf("--account %q: want 12 digits", f.account))
 			}
 			if f.output != "text" && f.output != "json" {

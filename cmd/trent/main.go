@@ -13,14 +13,17 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"trent/internal/admin"
 	"trent/internal/harden"
 )
 
 // Exit statuses.
 const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	exitOK       = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitNoServer = 3 // nobody listens on the admin socket
+	exitRefused  = 4 // the server refused: the request or the user is not right
 )
 
 // errUsage marks errors of the command line.
@@ -53,8 +56,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	fmt.Fprintln(stderr, "trent:", err)
-	if errors.Is(err, errUsage) {
+	return exitStatus(err)
+}
+
+// exitStatus is the status that tells an error to scripts.
+func exitStatus(err error) int {
+	refusal, ok := errors.AsType[*admin.Error](err)
+	switch {
+	case errors.Is(err, errUsage):
 		return exitUsage
+	case errors.Is(err, admin.ErrNoServer):
+		return exitNoServer
+	case errors.Is(err, admin.ErrNotAdmitted), ok && refusal.Refused():
+		return exitRefused
 	}
 	return exitError
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"trent/internal/node"
 )
 
 // rootCommand is the tree of all commands.
@@ -23,12 +25,12 @@ Exit status: 0 success, 1 failure, 2 wrong usage.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true, // run prints them, once
 		SilenceUsage:  true,
-		Version:       version(),
+		Version:       node.Version(),
 	}
 	root.SetVersionTemplate("trent {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), versionCommand())
+	root.AddCommand(statusCommand(), devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), versionCommand())
 	return root
 }
 

@@ -61,7 +61,9 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, log *slog
 		return err
 	}
 	m := &module{conf: conf, log: log}
-	n, err := node.Open(ctx, nodeConfig(conf, m, log))
+	settings := nodeConfig(conf, m, log)
+	settings.AdminSocket, settings.SameUser, settings.Listeners = conf.Admin.Socket, &conf.Unseal.SameUser, entrances.listeners
+	n, err := node.Open(ctx, settings)
 	defer m.close() // after the node, which is connected to it
 	if err != nil {
 		entrances.close()

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"trent/internal/arn"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -47,20 +48,10 @@ func accountOf(id string, r *record.Account) Account {
 	return Account{ID: id, Name: r.Name, Created: time.UnixMilli(r.CreatedMs).UTC(), Disabled: r.Disabled, Dev: r.Dev}
 }
 
-// IsAccountID reports whether id has the form of an account id: 12 digits.
-func IsAccountID(id string) bool {
-	for i := range len(id) {
-		if id[i] < '0' || id[i] > '9' {
-			return false
-		}
-	}
-	return len(id) == 12
-}
-
 // CreateAccount makes an account. An empty id stands for a random one; the
 // name may be empty. Errors: ErrAccountID, ErrAccountName, ErrAccountExists.
 func (d *Directory) CreateAccount(ctx context.Context, by Operator, id, name string) (Account, error) {
-	if id != "" && !IsAccountID(id) {
+	if id != "" && !arn.ValidAccount(id) {
 		return Account{}, ErrAccountID
 	}
 	if !printable(name) || utf8.RuneCountInString(name) > maxAccountName {
@@ -202,7 +193,7 @@ func (d *Directory) change(ctx context.Context, id string, try func(*record.Seal
 
 // account reads an account's record, or returns ErrNoAccount.
 func (d *Directory) account(ctx context.Context, records *record.Sealer, id string) (*storedAccount, error) {
-	if !IsAccountID(id) {
+	if !arn.ValidAccount(id) {
 		return nil, ErrNoAccount
 	}
 	a := storedAccount{path: record.AccountPath(id)}

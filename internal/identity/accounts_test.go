@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/arn"
 	"trent/internal/domains"
 	"trent/internal/identity"
 	"trent/internal/record"
@@ -105,7 +106,7 @@ func TestCreateAccount(t *testing.T) {
 		}
 	}
 	random, err := f.CreateAccount(t.Context(), operator, "", "random")
-	if err != nil || !identity.IsAccountID(random.ID) {
+	if err != nil || !arn.ValidAccount(random.ID) {
 		t.Fatalf("%+v, %v", random, err)
 	}
 	var all []string

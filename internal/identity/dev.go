@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 
+	"trent/internal/arn"
 	"trent/internal/record"
 	"trent/internal/secret"
 	"trent/internal/store"
@@ -22,7 +23,7 @@ func devAccount(id string) (account string, ok bool) {
 	if id == DevAccessKeyID {
 		return DevAccount, true
 	}
-	return id, IsAccountID(id)
+	return id, arn.ValidAccount(id)
 }
 
 func (d *Directory) wellKnown(id string) bool {

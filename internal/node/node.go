@@ -1,13 +1,14 @@
 // Package node puts the parts of one service together: store, audit trail,
 // crypto module, pipeline and jobs, in the order in which they depend on each
 // other, and takes them apart in the reverse one. It holds no logic of its
-// own. Only cmd/trent and the tests that need a whole service import it.
+// own, but tells operators about the whole: it is the admin socket's Node. Only cmd/trent and the tests that need a whole service import it.
 package node
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/audit"
@@ -45,6 +46,15 @@ type Config struct {
 	// that the data folder holds no domain yet, so that a module key file may
 	// be made: what a lost one sealed is never replaced silently.
 	Module func(fresh bool) (client.Source, error)
+	// AdminSocket is the path of the operators' socket; "" means none. AdminUsers
+	// are the users, beside root and the service's own, who are let in.
+	AdminSocket string
+	AdminUsers  []uint32
+	// SameUser and Listeners are for operators to know: whether the service could
+	// open the module's key file itself (nil: nobody knows), and what Serve is to
+	// be given.
+	SameUser  *bool
+	Listeners []Listener
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means
@@ -77,12 +87,18 @@ type Node struct {
 	rotation *jobs.Rotation
 	ended    chan error // why the module does not run any more, for good
 	stop     []func()   // ends what Open started, last first
+
+	source     client.Source // of connections to the module
+	closeAdmin func() error  // nil if there is no admin socket
+	events     audit.IDs
+	began      time.Time
+	opened     atomic.Bool // Open has succeeded: whatever operators ask for is there
 }
 
 // Open opens the data folder, starts the module and waits until it is unsealed.
 // If it fails it has closed everything.
 func Open(ctx context.Context, c Config) (n *Node, err error) {
-	n = &Node{Config: c}
+	n = &Node{Config: c, began: time.Now()}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now
@@ -100,6 +116,12 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openStore(ctx); err != nil {
 		return n, err
 	}
+	if err := n.findModule(ctx); err != nil {
+		return n, err
+	}
+	if err := n.openAdmin(); err != nil {
+		return n, err
+	}
 	if err := n.startModule(ctx); err != nil {
 		return n, err
 	}
@@ -109,6 +131,7 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.assemble()
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
+	n.opened.Store(true)
 	return n, nil
 }
 
@@ -125,11 +148,15 @@ func (n *Node) start(f func(ctx context.Context)) {
 
 // Close ends everything in the reverse order of its start.
 func (n *Node) Close() error {
+	var errs []error
+	if n.closeAdmin != nil {
+		errs = append(errs, n.closeAdmin())
+		n.closeAdmin = nil
+	}
 	for i := len(n.stop) - 1; i >= 0; i-- {
 		n.stop[i]()
 	}
 	n.stop = nil
-	var errs []error
 	if n.trail != nil {
 		errs = append(errs, n.trail.Close())
 	}

@@ -95,17 +95,19 @@ func (n *Node) openTrail(ctx context.Context) (err error) {
 	return nil
 }
 
-// startModule starts or reaches the crypto module and waits until the domains
-// are loaded.
-func (n *Node) startModule(ctx context.Context) error {
+// findModule makes the source of connections to the crypto module.
+func (n *Node) findModule(ctx context.Context) error {
 	regions, err := n.Domains.Stored(ctx)
 	if err != nil {
 		return err
 	}
-	source, err := n.Module(len(regions) == 0)
-	if err != nil {
-		return err
-	}
+	n.source, err = n.Config.Module(len(regions) == 0)
+	return err
+}
+
+// startModule starts or reaches the crypto module and waits until the domains
+// are loaded.
+func (n *Node) startModule(ctx context.Context) error {
 	refused := make(chan error, 1)
 	n.ended = make(chan error, 1)
 	load := func(ctx context.Context) error {
@@ -121,7 +123,7 @@ func (n *Node) startModule(ctx context.Context) error {
 		}
 		return err
 	}
-	n.start(func(ctx context.Context) { n.ended <- n.module.Run(ctx, source, load) })
+	n.start(func(ctx context.Context) { n.ended <- n.module.Run(ctx, n.source, load) })
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !n.module.Ready() {

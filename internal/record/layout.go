@@ -21,6 +21,9 @@ func KeyPath(region, account, keyID string) []byte { return path(region, KindKey
 // KeyPrefix covers the key records of an account, in order of key id.
 func KeyPrefix(region, account string) []byte { return path(region, KindKey, account, "") }
 
+// AllKeyPrefix covers the key records of a Region, in order of account and key id.
+func AllKeyPrefix(region string) []byte { return path(region, KindKey, "") }
+
 // PolicyPath is the store key of a key's policy record.
 func PolicyPath(region, account, keyID string) []byte {
 	return path(region, KindPolicy, account, keyID)

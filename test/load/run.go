@@ -23,7 +23,7 @@ type plan struct {
 	conns      []int
 	operations []string
 	modes      []string // of the audit trail
-	pprof      string
+	admin      string
 }
 
 func run(args []string) error {
@@ -34,12 +34,12 @@ func run(args []string) error {
 	conns := fs.String("conns", "1,16,64", "numbers of connections")
 	ops := fs.String("ops", strings.Join(operations, ","), "operations")
 	modes := fs.String("modes", "relaxed,strict", "audit modes")
-	pprof := fs.String("pprof", "", "address on which the first mode's server offers its profiles")
+	admin := fs.String("admin-socket", "", "admin socket of the first mode's server, which offers its profiles there")
 	output := fs.String("json", "", "write everything that was measured to this file")
 	fs.Parse(args)
 	p := plan{
 		load: load{warmup: 300 * time.Millisecond, duration: time.Duration(*seconds * float64(time.Second)), poolSize: 64},
-		bin:  *bin, rounds: *rounds, operations: strings.Split(*ops, ","), modes: strings.Split(*modes, ","), pprof: *pprof,
+		bin:  *bin, rounds: *rounds, operations: strings.Split(*ops, ","), modes: strings.Split(*modes, ","), admin: *admin,
 	}
 	for text := range strings.SplitSeq(*conns, ",") {
 		n, err := strconv.Atoi(text)
@@ -84,8 +84,8 @@ func (p *plan) run(ctx context.Context) (*report, error) {
 	requests := map[*server]map[string]request{}
 	for i, mode := range p.modes {
 		flags := []string{"--audit", mode}
-		if i == 0 && p.pprof != "" {
-			flags = append(flags, "--pprof", p.pprof)
+		if i == 0 && p.admin != "" {
+			flags = append(flags, "--admin-socket", p.admin)
 		}
 		s, err := startTrent(mode, p.bin, filepath.Join(folder, mode), flags...)
 		if err != nil {

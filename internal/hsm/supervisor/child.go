@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,17 +35,20 @@ type Child struct {
 	args     []string
 	first    []string // further arguments until a module has answered
 	log      *slog.Logger
-	restarts restarts
 	started  bool
-	answered atomic.Bool // by a module; set by whoever reads the connection
-	process  *process    // the last one started; nil before, and after a failed start
+	answered atomic.Bool   // by a module; set by whoever reads the connection
+	hurry    chan struct{} // capacity 1: an operator does not want to wait for the delay
+
+	mu       sync.Mutex
+	restarts restarts
+	process  *process // the last one started; nil before, and after a failed start
 }
 
 // NewChild makes a source that runs the program at path with args and "--fd
 // 3". The program gets an empty environment; what it writes to standard error
 // goes to log.
 func NewChild(path string, args []string, log *slog.Logger) *Child {
-	return &Child{path: path, args: args, log: log}
+	return &Child{path: path, args: args, log: log, hurry: make(chan struct{}, 1)}
 }
 
 // First adds arguments for the first start: to make a key file. A module that
@@ -59,31 +63,20 @@ func (c *Child) First(args ...string) *Child {
 // Connect starts the module, after the one before it has ended. From the
 // second time on it waits longer each time, and after five restarts within ten
 // minutes gives up with ErrTooManyRestarts. Its other final errors are ErrMute
-// and ErrPermanent. It is called by one goroutine.
+// and ErrPermanent. A module that Restart has ended is started again whatever
+// it was, and is not counted. It is called by one goroutine.
 func (c *Child) Connect(ctx context.Context, mute bool) (io.ReadWriteCloser, error) {
-	if c.process != nil {
-		status := c.process.end()
-		c.process = nil
-		c.log.Error("crypto module ended", "status", status.String())
-		if exit.Permanent(status.ExitCode()) {
-			return nil, fmt.Errorf("%w: %v", ErrPermanent, status)
-		}
-	}
-	if mute {
-		return nil, ErrMute
+	again, err := c.last(mute)
+	if err != nil {
+		return nil, err
 	}
 	for {
-		if c.started {
-			delay, ok := c.restarts.next(time.Now())
-			if !ok {
-				return nil, ErrTooManyRestarts
-			}
-			if err := sleep(ctx, delay); err != nil {
+		if c.started && !again {
+			if err := c.delay(ctx); err != nil {
 				return nil, err
 			}
-			c.log.Warn("starting the crypto module again", "after", delay)
 		}
-		c.started = true
+		c.started, again = true, false
 		conn, err := c.start()
 		if err == nil {
 			return conn, nil
@@ -92,21 +85,102 @@ func (c *Child) Connect(ctx context.Context, mute bool) (io.ReadWriteCloser, err
 	}
 }
 
+// last ends the process before, if there was one, and says whether it must not
+// be followed by another, or was ended by an operator.
+func (c *Child) last(mute bool) (again bool, err error) {
+	c.mu.Lock()
+	p := c.process
+	c.process = nil
+	again = p != nil && p.again
+	if again {
+		c.restarts = restarts{}
+	}
+	c.mu.Unlock()
+	if p != nil {
+		status := p.end()
+		if again {
+			c.log.Info("crypto module ended, as an operator asked", "status", status.String())
+			return true, nil
+		}
+		c.log.Error("crypto module ended", "status", status.String())
+		if exit.Permanent(status.ExitCode()) {
+			return false, fmt.Errorf("%w: %v", ErrPermanent, status)
+		}
+	}
+	if mute {
+		return false, ErrMute
+	}
+	return false, nil
+}
+
+// delay waits before a restart, unless there were too many.
+func (c *Child) delay(ctx context.Context) error {
+	c.mu.Lock()
+	delay, ok := c.restarts.next(time.Now())
+	c.mu.Unlock()
+	if !ok {
+		return ErrTooManyRestarts
+	}
+	select {
+	case <-c.hurry: // from an earlier delay
+	default:
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	case <-c.hurry:
+	}
+	c.log.Warn("starting the crypto module again", "after", delay)
+	return nil
+}
+
+// Restart ends the module, so that Connect is called and starts another at
+// once, be it mute or not. If none runs, the next one does not wait. It is an
+// operator's act. It does not wait for anything.
+func (c *Child) Restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil {
+		select {
+		case c.hurry <- struct{}{}:
+		default:
+		}
+		return
+	}
+	c.process.again = true
+	c.process.conn.Close() // the module ends, and the reader of the connection finds out
+}
+
 // Close ends the module, if it runs. Connect must not be under way.
 func (c *Child) Close() {
-	if c.process != nil {
-		c.process.end()
-		c.process = nil
+	c.mu.Lock()
+	p := c.process
+	c.process = nil
+	c.mu.Unlock()
+	if p != nil {
+		p.end()
 	}
 }
 
-// Pid is the module's process id; 0 if none runs. It is for tests and trent
-// status.
+// Pid is the module's process id; 0 if none runs.
 func (c *Child) Pid() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.process == nil {
 		return 0
 	}
 	return c.process.pid
+}
+
+// Restarts returns how often the module was started again of late, and how
+// often that may be within the same time, ten minutes.
+func (c *Child) Restarts() (n, max int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.restarts.recent(time.Now()), maxRestarts
 }
 
 // start starts the program and returns our end of the pair.
@@ -139,7 +213,9 @@ func (c *Child) start() (io.ReadWriteCloser, error) {
 		conn.Close()
 		return nil, err
 	}
+	c.mu.Lock()
 	c.process = p
+	c.mu.Unlock()
 	c.log.Info("crypto module started", "path", c.path, "pid", p.pid)
 	if c.first == nil {
 		return conn, nil
@@ -168,6 +244,7 @@ type process struct {
 	conn  net.Conn
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it was waited for
+	again bool          // an operator has ended it; guarded by the Child's mutex
 }
 
 // run starts cmd from a thread that lives as long as the process: the kernel

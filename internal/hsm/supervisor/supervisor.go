@@ -3,7 +3,7 @@
 // (Child), or one that an operator runs (Socket). Both are Sources of
 // internal/hsm/client.
 //
-// It must never start a module again that was mute, nor read what crosses the
+// It must never by itself start a module again that was mute, nor read what crosses the
 // connection. Only the wiring of cmd/trent and tests may import it.
 package supervisor
 
@@ -16,7 +16,7 @@ import (
 // The errors with which a Child gives up for good.
 var (
 	// ErrMute: the module failed one of its checks. Only an operator may
-	// start it again, by starting the service again.
+	// start it again, by Restart or by starting the service again.
 	ErrMute = errors.New("crypto module was mute and is not started again")
 	// ErrTooManyRestarts: the module failed too often.
 	ErrTooManyRestarts = fmt.Errorf("crypto module failed and was started again %d times within %v; it stays down", maxRestarts, restartWindow)
@@ -35,20 +35,26 @@ const (
 // restarts decides about restarts from the times of those before.
 type restarts struct{ times []time.Time }
 
+// recent forgets what is longer ago than the window, and returns how many are
+// left.
+func (r *restarts) recent(now time.Time) int {
+	kept := r.times[:0]
+	for _, t := range r.times {
+		if now.Sub(t) < restartWindow {
+			kept = append(kept, t)
+		}
+	}
+	r.times = kept
+	return len(kept)
+}
+
 // next returns the delay before one more restart, which it counts. ok is false
 // if there were too many within the window.
 func (r *restarts) next(now time.Time) (delay time.Duration, ok bool) {
-	recent := r.times[:0]
-	for _, t := range r.times {
-		if now.Sub(t) < restartWindow {
-			recent = append(recent, t)
-		}
-	}
-	r.times = recent
-	if len(r.times) >= maxRestarts {
+	n := r.recent(now)
+	if n >= maxRestarts {
 		return 0, false
 	}
-	delay = min(firstDelay<<len(r.times), maxDelay)
 	r.times = append(r.times, now)
-	return delay, true
+	return min(firstDelay<<n, maxDelay), true
 }

@@ -41,6 +41,9 @@ const (
 // Info describes the module; Domains are those it has loaded.
 type Info = proto.Info
 
+// DomainInfo describes one domain that the module has loaded.
+type DomainInfo = proto.DomainInfo
+
 // Bind is what a token belongs to.
 type Bind = proto.Bind
 

@@ -1,0 +1,272 @@
+// Package admin owns the operator's interface: HTTP and JSON over a Unix
+// socket, with its server, its client and the types that both share. The
+// kernel says who is at the other end: only root, the service's own user and
+// the users that the configuration lists are let in.
+//
+// It must never be reachable over a network, never show a secret but the one
+// access key that an operator has just made, and never change anything by
+// itself: what it is asked for a Node does, with its audit record. cmd/trent and
+// internal/node may import it.
+//
+// Paths begin with the version, /v1/. Answers gain members within a version,
+// and lose none.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"trent/internal/identity"
+	"trent/internal/secret"
+)
+
+// Operator is who is at the other end of a connection.
+type Operator = identity.Operator
+
+// Node is what a server asks: internal/node implements it. Errors that an
+// operator can mend are of type *Error, and all others are the service's own
+// failures.
+type Node interface {
+	// Status describes the service; it answers whatever state the crypto module
+	// is in.
+	Status(ctx context.Context) (Status, error)
+
+	Accounts(ctx context.Context, q AccountQuery) (AccountPage, error)
+	Account(ctx context.Context, id string) (AccountDetail, error)
+	CreateAccount(ctx context.Context, by Operator, in CreateAccount) (Account, error)
+	// SetAccountDisabled disables or enables an account.
+	SetAccountDisabled(ctx context.Context, by Operator, id string, disabled bool) (Account, error)
+	NewRootKey(ctx context.Context, by Operator, account string, in CreateRootKey) (NewRootKey, error)
+	DeactivateRootKey(ctx context.Context, by Operator, account, accessKeyID string) (AccountDetail, error)
+
+	Keys(ctx context.Context, q KeyQuery) (KeyPage, error)
+	// Key finds a KMS key by its id, ARN, alias or alias ARN. An empty Region or
+	// account stands for all of them.
+	Key(ctx context.Context, q KeyName) (KeyDetail, error)
+
+	Module(ctx context.Context) (Module, error)
+	// RestartModule ends the crypto module, starts it again and waits until its
+	// domains are loaded.
+	RestartModule(ctx context.Context, by Operator) (Module, error)
+}
+
+// Modes of a data folder.
+const (
+	ModeDev        = "dev"
+	ModeProduction = "production"
+)
+
+// Status is GET /v1/status.
+type Status struct {
+	Version       string     `json:"version"` // of trent
+	PID           int        `json:"pid"`
+	Mode          string     `json:"mode"`  // dev or production
+	State         string     `json:"state"` // the service's for its callers: ready or unavailable
+	Started       time.Time  `json:"started"`
+	UptimeSeconds int64      `json:"uptimeSeconds"`
+	Node          string     `json:"node"` // this node's id in the audit trail, 32 hex digits
+	Data          string     `json:"data"` // data folder
+	Partition     string     `json:"partition"`
+	Module        Module     `json:"module"`
+	Audit         Audit      `json:"audit"`
+	Regions       []Region   `json:"regions"` // by name, "global" apart
+	Identity      Region     `json:"identity"`
+	Accounts      Count      `json:"accounts"`
+	Listeners     []Listener `json:"listeners"`
+}
+
+// Module is the crypto module: GET /v1/hsm.
+type Module struct {
+	State       string `json:"state"`       // ready, sealed, restarting, mute or down
+	Source      string `json:"source"`      // child: the service starts it; socket: somebody else does
+	PID         int    `json:"pid"`         // of a child, 0 if none runs
+	Restarts    int    `json:"restarts"`    // of a child in the last ten minutes, by the service itself
+	MaxRestarts int    `json:"maxRestarts"` // of a child in ten minutes
+	// SameUser: the service could open the module's key file itself, as its child
+	// has the same user. Null if the service does not know.
+	SameUser *bool `json:"sameUser"`
+	// The following are the module's own words, empty if it does not answer.
+	Version     string `json:"version"`
+	FIPS        bool   `json:"fips"`
+	FIPSModule  string `json:"fipsModule"` // version of Go's FIPS 140-3 module
+	Development bool   `json:"development"`
+	Error       string `json:"error,omitempty"` // why it does not answer
+}
+
+// Sources of the crypto module.
+const (
+	SourceChild  = "child"
+	SourceSocket = "socket"
+)
+
+// Audit is the state of the audit trail.
+type Audit struct {
+	Durability string `json:"durability"` // strict, relaxed or nowait
+	Epoch      uint64 `json:"epoch"`
+	Sequence   uint64 `json:"sequence"`        // of the last record
+	Hash       string `json:"hash"`            // of the last record, 64 hex digits
+	Outbox     Count  `json:"outbox"`          // events on their way from the store to the trail
+	Error      string `json:"error,omitempty"` // why no record can be written: every call fails
+}
+
+// Region is a Region that the service holds.
+type Region struct {
+	Name             string `json:"name"`
+	DomainID         string `json:"domainId,omitempty"`    // 32 hex digits; empty if the module does not answer
+	Epoch            uint64 `json:"epoch,omitempty"`       // of the domain token
+	Generation       uint32 `json:"generation,omitempty"`  // active domain key
+	Generations      uint32 `json:"generations,omitempty"` // domain keys that it holds
+	Keys             Count  `json:"keys"`
+	PendingDeletions Count  `json:"pendingDeletions"`
+}
+
+// Count is a number of things, which is not counted beyond a bound.
+type Count struct {
+	N    int  `json:"n"`
+	More bool `json:"more"` // there are at least N
+}
+
+// Listener is where requests come in.
+type Listener struct {
+	Name    string `json:"name"`
+	Network string `json:"network"` // tcp or unix
+	Address string `json:"address"`
+	TLS     bool   `json:"tls"`
+}
+
+// Account is an account.
+type Account struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	State   string    `json:"state"` // enabled or disabled
+	Dev     bool      `json:"dev"`   // made by a well-known credential of trent dev
+}
+
+// States of accounts, statuses of their root access keys.
+const (
+	AccountEnabled  = "enabled"
+	AccountDisabled = "disabled"
+	RootKeyActive   = "Active"
+	RootKeyInactive = "Inactive"
+)
+
+// AccountDetail is GET /v1/accounts/{id}.
+type AccountDetail struct {
+	Account
+	RootKeys []RootKey `json:"rootKeys"` // oldest first
+}
+
+// RootKey is an access key of an account's root.
+type RootKey struct {
+	AccessKeyID string    `json:"accessKeyId"`
+	Created     time.Time `json:"created"`
+	Status      string    `json:"status"` // Active or Inactive
+}
+
+// AccountQuery asks for accounts in order of their ids, behind After.
+type AccountQuery struct {
+	After string // empty: from the first
+	Limit int    // 1 to MaxPage, 0 for MaxPage
+}
+
+// AccountPage is GET /v1/accounts.
+type AccountPage struct {
+	Accounts []Account `json:"accounts"`
+	Next     string    `json:"next,omitempty"` // After of the next page, empty on the last one
+}
+
+// CreateAccount is the body of POST /v1/accounts, which answers an Account.
+type CreateAccount struct {
+	ID   string `json:"id,omitempty"` // 12 digits; empty: a random one
+	Name string `json:"name,omitempty"`
+}
+
+// CreateRootKey is the body of POST /v1/accounts/{id}/root-keys.
+type CreateRootKey struct {
+	KeepEarlier bool `json:"keepEarlier,omitempty"` // do not deactivate the ones before
+}
+
+// NewRootKey is its answer.
+type NewRootKey struct {
+	Account         string    `json:"account"`
+	AccessKeyID     string    `json:"accessKeyId"`
+	SecretAccessKey Secret    `json:"secretAccessKey"` // shown this once
+	Created         time.Time `json:"created"`
+	Deactivated     []string  `json:"deactivated"` // access key ids
+}
+
+// Secret is a secret that is on its way to the operator, whom alone it is made
+// for: as JSON it is not hidden.
+type Secret struct{ secret.Bytes }
+
+// MarshalJSON writes the secret as a string.
+func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(string(s.Expose())) }
+
+// UnmarshalJSON reads it.
+func (s *Secret) UnmarshalJSON(b []byte) error {
+	var text string
+	err := json.Unmarshal(b, &text)
+	s.Bytes = secret.Copy([]byte(text))
+	return err
+}
+
+// Bounds of a page.
+const (
+	MaxPage = 1000
+	// MaxScanned is how many keys a page of Keys looks at; one with a filter may
+	// so have few or none and all the same a next one.
+	MaxScanned = 10_000
+)
+
+// KeyQuery asks for keys in order of Region, account and key id, behind After.
+// Empty members ask for all.
+type KeyQuery struct {
+	Region, Account string
+	State           string // AWS's KeyState
+	After           string // Next of the page before
+	Limit           int    // 1 to MaxPage, 0 for MaxPage
+}
+
+// KeyPage is GET /v1/keys.
+type KeyPage struct {
+	Keys []Key  `json:"keys"`
+	Next string `json:"next,omitempty"`
+}
+
+// Key is a KMS key. States, specs, usages and origins are AWS's.
+type Key struct {
+	Region       string     `json:"region"`
+	Account      string     `json:"account"`
+	ID           string     `json:"id"`
+	ARN          string     `json:"arn"`
+	State        string     `json:"state"`
+	Spec         string     `json:"spec"`
+	Usage        string     `json:"usage"`
+	Origin       string     `json:"origin"`
+	MultiRegion  bool       `json:"multiRegion"`
+	Description  string     `json:"description"`
+	Created      time.Time  `json:"created"`
+	DeletionDate *time.Time `json:"deletionDate,omitempty"`
+}
+
+// KeyName names a key: GET /v1/keys/{id}.
+type KeyName struct{ ID, Region, Account string }
+
+// KeyDetail is its answer.
+type KeyDetail struct {
+	Key
+	Aliases   []string          `json:"aliases"` // with "alias/"
+	Tags      map[string]string `json:"tags"`
+	Policy    string            `json:"policy"` // the document, as it was given
+	Materials []Material        `json:"materials"`
+}
+
+// Material is a key's material; never the material itself.
+type Material struct {
+	ID         string     `json:"id"` // 64 hex digits
+	Current    bool       `json:"current"`
+	Created    *time.Time `json:"created,omitempty"`
+	Generation uint32     `json:"generation"` // of the domain key that wraps it
+}

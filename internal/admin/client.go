@@ -1,0 +1,198 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors of a client, beside *Error.
+var (
+	// ErrNoServer: nobody listens on the socket.
+	ErrNoServer = errors.New("no server is reachable")
+	// ErrNotAdmitted: the server does not let this user in.
+	ErrNotAdmitted = errors.New("this user is not let in")
+)
+
+// maxAnswerBytes bounds what a client keeps of an answer.
+const maxAnswerBytes = 16 << 20
+
+// Client asks the server behind a socket. Its errors are *Error, ErrNoServer,
+// ErrNotAdmitted, and those of the connection.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient makes a client of the socket at path. It connects when it is asked.
+func NewClient(path string) *Client {
+	c := &Client{socket: path}
+	c.http.Transport = &http.Transport{
+		DisableKeepAlives:  true,
+		DisableCompression: true,
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) },
+	}
+	return c
+}
+
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	path, folder, err := short(path)
+	if err != nil {
+		return nil, err
+	}
+	if folder != nil {
+		defer folder.Close()
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", path)
+}
+
+// Status asks for the service's status.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return get[Status](ctx, c, "status", nil)
+}
+
+// Accounts asks for a page of accounts.
+func (c *Client) Accounts(ctx context.Context, q AccountQuery) (AccountPage, error) {
+	return get[AccountPage](ctx, c, "accounts", pairs("after", q.After, "limit", number(q.Limit)))
+}
+
+// Account asks for one account.
+func (c *Client) Account(ctx context.Context, id string) (AccountDetail, error) {
+	return get[AccountDetail](ctx, c, "accounts/"+url.PathEscape(id), nil)
+}
+
+// CreateAccount makes an account.
+func (c *Client) CreateAccount(ctx context.Context, in CreateAccount) (Account, error) {
+	return post[Account](ctx, c, "accounts", in)
+}
+
+// SetAccountDisabled disables or enables an account.
+func (c *Client) SetAccountDisabled(ctx context.Context, id string, disabled bool) (Account, error) {
+	verb := "/enable"
+	if disabled {
+		verb = "/disable"
+	}
+	return post[Account](ctx, c, "accounts/"+url.PathEscape(id)+verb, nil)
+}
+
+// NewRootKey makes a root access key. The caller wipes its secret.
+func (c *Client) NewRootKey(ctx context.Context, account string, in CreateRootKey) (NewRootKey, error) {
+	return post[NewRootKey](ctx, c, "accounts/"+url.PathEscape(account)+"/root-keys", in)
+}
+
+// DeactivateRootKey deactivates one root access key.
+func (c *Client) DeactivateRootKey(ctx context.Context, account, accessKeyID string) (AccountDetail, error) {
+	return post[AccountDetail](ctx, c, "accounts/"+url.PathEscape(account)+"/root-keys/"+url.PathEscape(accessKeyID)+"/deactivate", nil)
+}
+
+// Keys asks for a page of keys.
+func (c *Client) Keys(ctx context.Context, q KeyQuery) (KeyPage, error) {
+	return get[KeyPage](ctx, c, "keys", pairs("region", q.Region, "account", q.Account, "state", q.State, "after", q.After, "limit", number(q.Limit)))
+}
+
+// Key asks for one key.
+func (c *Client) Key(ctx context.Context, q KeyName) (KeyDetail, error) {
+	return get[KeyDetail](ctx, c, "keys/"+url.PathEscape(q.ID), pairs("region", q.Region, "account", q.Account))
+}
+
+// Module asks about the crypto module.
+func (c *Client) Module(ctx context.Context) (Module, error) { return get[Module](ctx, c, "hsm", nil) }
+
+// RestartModule restarts the crypto module and waits until it is ready.
+func (c *Client) RestartModule(ctx context.Context) (Module, error) {
+	return post[Module](ctx, c, "hsm/restart", nil)
+}
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// pairs makes a query of names and values; a pair without a value is left out.
+func pairs(pairs ...string) url.Values {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q
+}
+
+func get[Out any](ctx context.Context, c *Client, path string, q url.Values) (out Out, err error) {
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return out, c.do(ctx, http.MethodGet, path, nil, &out)
+}
+
+func post[Out any](ctx context.Context, c *Client, path string, in any) (out Out, err error) {
+	var body []byte
+	if in != nil {
+		if body, err = json.Marshal(in); err != nil {
+			return out, err
+		}
+	}
+	return out, c.do(ctx, http.MethodPost, path, body, &out)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, "http://trent/v1/"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswerBytes))
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	defer clear(b) // it may hold a new secret
+	if answer.StatusCode == http.StatusOK {
+		if err := json.Unmarshal(b, out); err != nil {
+			return fmt.Errorf("the server's answer cannot be read: %w", err)
+		}
+		return nil
+	}
+	var refusal errorAnswer
+	if err := json.Unmarshal(b, &refusal); err != nil || refusal.Error == nil {
+		return fmt.Errorf("the server's answer cannot be read: status %d", answer.StatusCode)
+	}
+	return refusal.Error
+}
+
+// explain turns an error of the connection into one that says what to do.
+func (c *Client) explain(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: there is no socket %s", ErrNoServer, c.socket)
+	case errors.Is(err, unix.ECONNREFUSED):
+		return fmt.Errorf("%w: nobody listens on %s", ErrNoServer, c.socket)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w: user %d may not open %s", ErrNotAdmitted, os.Geteuid(), c.socket)
+	case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
+		// A server that stops between two words closes the connection too, which
+		// the next try tells.
+		return fmt.Errorf("%w: the server behind %s closed the connection of user %d; admin.users in its configuration lists who is let in", ErrNotAdmitted, c.socket, os.Geteuid())
+	default:
+		return fmt.Errorf("%s: %w", c.socket, err)
+	}
+}
