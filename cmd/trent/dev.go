@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -17,10 +14,6 @@ import (
 
 	"trent/internal/admin"
 	"trent/internal/audit"
-	"trent/internal/edge"
-	"trent/internal/hsm/client"
-	"trent/internal/hsm/supervisor"
-	"trent/internal/node"
 )
 
 const devLong = `trent dev starts a server for development, with the crypto module as its
@@ -106,92 +99,4 @@ func loopback(addr string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// run serves until the context ends.
-func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level}))
-	if f.allowRemote && !loopback(f.listen) {
-		log.Warn("trent dev accepts well-known credentials from other machines", "listen", f.listen)
-	}
-	listener, err := net.Listen("tcp", f.listen)
-	if err != nil {
-		return err
-	}
-	entrance := node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote}}
-	n, err := node.Open(ctx, node.Config{
-		Data: f.data, Dev: true, Audit: f.mode, RotateEvery: f.rotation, Log: log,
-		AdminSocket: f.adminSocket, SameUser: f.sameUser(), Listeners: []node.Listener{entrance},
-		Module: func(fresh bool) (client.Source, error) { return f.module(fresh, log) },
-	})
-	if err != nil {
-		listener.Close()
-		return err
-	}
-	// Scripts read this line: docs and tests rely on its form.
-	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
-	err = n.Serve(ctx, entrance)
-	if closeErr := n.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-// module is the crypto module that the flags name: one that runs already, or a
-// child with its key file in the data folder.
-func (f *devFlags) module(fresh bool, log *slog.Logger) (client.Source, error) {
-	if f.hsm != "" {
-		return supervisor.NewSocket(f.hsm, log), nil
-	}
-	program := f.hsmBinary
-	if program == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		program = filepath.Join(filepath.Dir(self), "trent-hsm")
-	}
-	if _, err := os.Stat(program); err != nil {
-		return nil, fmt.Errorf("the crypto module's program: %w", err)
-	}
-	keyFile := filepath.Join(f.data, "module", "key")
-	child := supervisor.NewChild(program, []string{"--key-file", keyFile, "--dev"}, log)
-	if fresh {
-		if err := makeFolder(filepath.Dir(keyFile), syncFolder); err != nil {
-			return nil, err
-		}
-		child.First("--create-key-file")
-	}
-	return child, nil
-}
-
-// sameUser says that a child could not keep its key file from the service;
-// whose a module on a socket is nobody has told.
-func (f *devFlags) sameUser() *bool {
-	if f.hsm != "" {
-		return nil
-	}
-	same := true
-	return &same
-}
-
-// makeFolder makes a folder and those above it that are missing, and writes
-// their names to disk: what is on disk in a folder that is not is lost. sync is
-// syncFolder but in tests.
-func makeFolder(dir string, sync func(dir string) error) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	// The data folder may be as new: its name stands two above dir.
-	data := filepath.Dir(dir)
-	return errors.Join(sync(data), sync(filepath.Dir(data)))
-}
-
-// syncFolder writes the entries of a folder to disk.
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -50,6 +50,7 @@ type Call struct {
 	UserAgent string
 	TLS       *audit.TLSDetails // nil without TLS
 	DryRun    bool
+	KeyID     string // that CreateKey gives the new key: of a seed of trent dev only
 
 	Request api.Request // nil until it is decoded
 	Keys    [2]*key.Key

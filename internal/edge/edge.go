@@ -60,15 +60,15 @@ func (c *Config) admits(host string, header map[string][]string) error {
 	if !c.LocalOnly {
 		return nil
 	}
-	if len(header["Origin"]) > 0 || !isLocal(host) {
+	if len(header["Origin"]) > 0 || !IsLocal(host) {
 		return apierr.New(apierr.MalformedHTTPRequest,
 			"trent dev serves this machine's programs: use a loopback address or localhost, no browser, or start it with --allow-remote.")
 	}
 	return nil
 }
 
-// isLocal reports whether a Host header names this machine.
-func isLocal(host string) bool {
+// IsLocal reports whether a Host header names this machine.
+func IsLocal(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h

@@ -89,6 +89,7 @@ func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answe
 	c.Reset()
 	c.Op, c.Row, c.RequestID, c.EventID, c.Time = r.Op, optable.Of(r.Op), p.ids.New(), p.ids.New(), r.Received
 	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
+	c.KeyID = r.KeyID
 	out, err := p.run(ctx, c, r)
 	if c.Request != nil {
 		c.Request.Wipe()

@@ -62,6 +62,8 @@ func (n *Node) setAhead(ctx context.Context, now time.Time) error {
 	ahead := now.Sub(n.clock.base())
 	if whole := ahead.Truncate(time.Second); whole < ahead {
 		ahead = whole + time.Second
+	} else {
+		ahead = whole
 	}
 	if have := time.Duration(n.clock.ahead.Load()); ahead < have || ahead > maxAhead {
 		return ErrClock

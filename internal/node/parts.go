@@ -123,7 +123,9 @@ func (n *Node) startModule(ctx context.Context) error {
 		}
 		return err
 	}
-	n.start(func(ctx context.Context) { n.ended <- n.module.Run(ctx, n.source, load) })
+	n.start(func(ctx context.Context) {
+		n.ended <- fmt.Errorf("crypto module: %w", n.module.Run(ctx, n.source, load))
+	})
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !n.module.Ready() {
@@ -134,7 +136,7 @@ func (n *Node) startModule(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-n.ended:
-			return fmt.Errorf("crypto module: %w", err)
+			return err
 		case err := <-refused: // a missing domain token, another module's key file: waiting does not help
 			return fmt.Errorf("load the domains: %w", err)
 		case <-tick.C:

@@ -58,8 +58,8 @@ func Serve(ctx context.Context, s Served, listeners ...Listener) error {
 		running--
 		errs = append(errs, err)
 	case err := <-s.Gone:
-		errs = append(errs, fmt.Errorf("crypto module: %w", err))
-		s.Log.Error("the crypto module is gone for good", "error", err)
+		errs = append(errs, err)
+		s.Log.Error("the service is gone for good", "error", err)
 	case <-ctx.Done():
 	}
 	s.shutdown(context.WithoutCancel(ctx), servers)

@@ -19,7 +19,8 @@ import (
 // ContentType is the protocol's media type.
 const ContentType = "application/x-amz-json-1.1"
 
-const targetPrefix = "TrentService."
+// TargetPrefix stands before an operation's name in X-Amz-Target.
+const TargetPrefix = "TrentService."
 
 // Request is an HTTP request with its body read.
 type Request struct {
@@ -34,6 +35,9 @@ type Request struct {
 	Listener string
 	TLS      *audit.TLSDetails
 	Received time.Time
+	// KeyID is what CreateKey gives the new key in place of a random id. Only a
+	// seed of trent dev sets it; nothing that comes over the network can.
+	KeyID string
 }
 
 // First returns the first value of a header, given in canonical form.
@@ -63,7 +67,7 @@ func Target(method, path string, header map[string][]string) (api.Op, error) {
 
 // Operation is the operation that an X-Amz-Target names.
 func Operation(target string) (op api.Op, ok bool) {
-	name, ok := strings.CutPrefix(target, targetPrefix)
+	name, ok := strings.CutPrefix(target, TargetPrefix)
 	if !ok {
 		return 0, false
 	}

@@ -20,7 +20,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	if err != nil {
 		return nil, err
 	}
-	id, err := arn.NewKeyID(o.Rand)
+	id, err := o.newID(c)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +45,14 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		return nil, err
 	}
 	return out, nil
+}
+
+// newID is the new key's id: random, but for a seed of trent dev.
+func (o *Ops) newID(c *call.Call) (string, error) {
+	if c.KeyID != "" {
+		return c.KeyID, nil
+	}
+	return arn.NewKeyID(o.Rand)
 }
 
 // newKey returns what stores a new key: its record, its policy, its material,

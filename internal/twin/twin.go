@@ -1,0 +1,197 @@
+// Package twin makes trent dev what applications test against: a service that
+// behaves as production does, and whose clock, faults and beginning are the
+// test's to choose. It owns the node behind trent dev's listeners, puts a new one
+// in its place (reset), and answers /_trent/… with the fences that docs/dev.md
+// names.
+//
+// It must never be part of trent serve, and weakens no check of a KMS request:
+// those go to the node's pipeline as everywhere. Only cmd/trent imports it.
+package twin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"trent/internal/apierr"
+	"trent/internal/front"
+	"trent/internal/node"
+	"trent/internal/wire"
+)
+
+// Process is the crypto module's, behind the Module of a node's Config.
+type Process interface {
+	// Close ends the module of a node that has been closed.
+	Close()
+}
+
+// Config is what a Twin is made of.
+type Config struct {
+	// Node is what each node is opened with.
+	Node node.Config
+	// Module is nil if the crypto module was started separately: then there is
+	// no reset.
+	Module Process
+}
+
+// A Twin is the service behind trent dev's listeners.
+type Twin struct {
+	Config
+	// control lets one request to /_trent/… at a time change anything.
+	control sync.Mutex
+	// node is what requests go to. They hold serving for reading; who puts
+	// another node there waits until they have ended, and they wait for it.
+	serving sync.RWMutex
+	node    *node.Node // nil after a reset that failed
+	now     atomic.Pointer[func() time.Time]
+	gone    chan error // capacity 1: why there is no service any more
+}
+
+// errGone is the answer when there is no node.
+var errGone = errors.New("trent dev is ending")
+
+// Open opens the data folder.
+func Open(ctx context.Context, c Config) (*Twin, error) {
+	t := &Twin{Config: c, gone: make(chan error, 1)}
+	if _, err := os.Stat(t.resetMark()); err == nil { // a reset that was cut off
+		if err := t.wipe(); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.open(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// open opens a node and puts it in its place. The caller holds serving, or is
+// alone.
+func (t *Twin) open(ctx context.Context) error {
+	n, err := node.Open(ctx, t.Node)
+	if err != nil {
+		t.closeModule()
+		return err
+	}
+	t.node = n
+	t.now.Store(&n.Now)
+	go func() { // ends with the node, whose module ends with it
+		if err := <-n.Gone(); !errors.Is(err, context.Canceled) {
+			t.fail(err)
+		}
+	}()
+	return nil
+}
+
+// fail ends Serve.
+func (t *Twin) fail(err error) {
+	select {
+	case t.gone <- err:
+	default: // it ends already
+	}
+}
+
+func (t *Twin) closeModule() {
+	if t.Module != nil {
+		t.Module.Close()
+	}
+}
+
+// close ends the node, if there is one. The caller holds serving.
+func (t *Twin) close() error {
+	if t.node == nil {
+		return nil
+	}
+	err := t.node.Close()
+	t.closeModule()
+	t.node = nil
+	return err
+}
+
+// Close ends the service.
+func (t *Twin) Close() error {
+	t.serving.Lock()
+	defer t.serving.Unlock()
+	return t.close()
+}
+
+// Now is the time that the service shows.
+func (t *Twin) Now() time.Time { return (*t.now.Load())() }
+
+// Listen answers requests on all listeners until the context ends, those to
+// /_trent/… with them.
+func (t *Twin) Listen(ctx context.Context, listeners ...node.Listener) error {
+	for i := range listeners {
+		asides := &listeners[i].Config.Asides
+		*asides = append(*asides, t.aside)
+	}
+	return node.Serve(ctx, node.Served{Handler: t, Gone: t.gone, Now: t.Now, Log: t.Node.Log}, listeners...)
+}
+
+// Serve answers a KMS request.
+func (t *Twin) Serve(ctx context.Context, r *wire.Request, dst []byte) front.Answer {
+	t.serving.RLock()
+	defer t.serving.RUnlock()
+	if t.node == nil {
+		e := apierr.New(apierr.ServiceUnavailable, "%v", errGone)
+		return front.Answer{Status: wire.Status(e.Code), Body: wire.AppendError(dst, e), Close: true}
+	}
+	r.Received = t.node.Now() // it may have waited, and the clock is another
+	return t.node.Pipeline.Serve(ctx, r, dst)
+}
+
+// resetTimeout bounds a reset, which starts a crypto module.
+const resetTimeout = 30 * time.Second
+
+// errForeignModule says that a reset is not possible.
+var errForeignModule = errors.New("the crypto module was started separately (--hsm) and keeps its domains; start both again on a new folder")
+
+// reset puts a new node on an empty folder in the old one's place. Requests that
+// are under way end before, others wait. If it fails there is no service any more.
+func (t *Twin) reset(ctx context.Context) error {
+	if t.Module == nil {
+		return errForeignModule
+	}
+	ctx, cancel := context.WithTimeout(ctx, resetTimeout)
+	defer cancel()
+	t.serving.Lock()
+	defer t.serving.Unlock()
+	t.Node.Log.Info("reset: everything is as on a new folder")
+	if err := t.begin(ctx); err != nil {
+		t.fail(fmt.Errorf("reset: %w", err))
+		return err
+	}
+	return nil
+}
+
+func (t *Twin) begin(ctx context.Context) error {
+	if err := t.close(); err != nil {
+		return err
+	}
+	mark, err := os.Create(t.resetMark())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(mark.Sync(), mark.Close(), t.wipe()); err != nil {
+		return err
+	}
+	return t.open(ctx)
+}
+
+// resetMark is the file that stands in the data folder during a reset. Who
+// opens a folder that has it empties the folder first: half of it may be gone.
+func (t *Twin) resetMark() string { return filepath.Join(t.Node.Data, "resetting") }
+
+// wipe removes what a service keeps in its data folder, and last the mark.
+func (t *Twin) wipe() error {
+	for _, name := range [...]string{"store", "audit", "module"} {
+		if err := os.RemoveAll(filepath.Join(t.Node.Data, name)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(t.resetMark())
+}
