@@ -73,6 +73,16 @@ func (s *Sealer) Open(key, value []byte, t Type, v any) (version uint64, err err
 	return decode(value, t, v)
 }
 
+// MAC returns the MAC of bytes that are no record of the store, under the same
+// key. label says what they are; each use has one of its own.
+func (s *Sealer) MAC(label string, b []byte) (mac [macLen]byte) {
+	h := hmac.New(sha256.New, s.key.Expose())
+	frame(h, []byte(label))
+	frame(h, b)
+	h.Sum(mac[:0])
+	return mac
+}
+
 // Encode returns the envelope of a record that is read before the record MAC
 // key exists: a service key's, whose token the module authenticates, or the
 // store's. Its MAC is zero.
