@@ -15,6 +15,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
 	"trent/internal/identity"
@@ -49,6 +50,10 @@ type Node interface {
 	// RestartModule ends the crypto module, starts it again and waits until its
 	// domains are loaded.
 	RestartModule(ctx context.Context, by Operator) (Module, error)
+
+	// Backup writes a backup; an error after the first byte leaves it incomplete,
+	// which its reader sees.
+	Backup(ctx context.Context, by Operator, w io.Writer) error
 }
 
 // Modes of a data folder.

@@ -172,9 +172,13 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, out a
 	}
 	var refusal errorAnswer
 	if err := json.Unmarshal(b, &refusal); err != nil || refusal.Error == nil {
-		return fmt.Errorf("the server's answer cannot be read: status %d", answer.StatusCode)
+		return unreadable(answer.StatusCode)
 	}
 	return refusal.Error
+}
+
+func unreadable(status int) error {
+	return fmt.Errorf("the server's answer cannot be read: status %d", status)
 }
 
 // explain turns an error of the connection into one that says what to do.

@@ -100,6 +100,7 @@ func (s *Server) routes() http.Handler {
 	s.keyRoutes(mux)
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
+	mux.HandleFunc("POST /v1/backup", s.backup)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, Errorf(NotFound, "no such path or method: %s %s", r.Method, r.URL.Path))
 	})

@@ -122,7 +122,8 @@ func (b *Outbox) mark(region string) {
 // Drain moves every row of the given Regions, which must be all that can have
 // rows, "global" included. It is called once after NewOutbox and before
 // anything is appended to the trail; what an earlier run had appended and not
-// deleted it deletes without a second record.
+// deleted it deletes without a second record. Later calls bring the trail to
+// where the store is: what was committed before one stands in the trail after it.
 func (b *Outbox) Drain(ctx context.Context, regions []string) error {
 	b.moving.Lock()
 	defer b.moving.Unlock()

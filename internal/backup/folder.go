@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // unfinished is what the name of a data folder ends in until it is restored.
@@ -82,8 +84,8 @@ func (f *Folder) Finish() error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(f.Path, f.target); err != nil { // over an empty folder, and over nothing else
-		return err
+	if err := unix.Rename(f.Path, f.target); err != nil { // over an empty folder, which os.Rename would not, and over nothing else
+		return &os.LinkError{Op: "rename", Old: f.Path, New: f.target, Err: err}
 	}
 	return syncPath(filepath.Dir(f.target))
 }

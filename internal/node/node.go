@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,6 +91,7 @@ type Node struct {
 
 	source     client.Source // of connections to the module
 	closeAdmin func() error  // nil if there is no admin socket
+	backingUp  sync.Mutex
 	events     audit.IDs
 	began      time.Time
 	opened     atomic.Bool // Open has succeeded: whatever operators ask for is there
@@ -98,15 +100,7 @@ type Node struct {
 // Open opens the data folder, starts the module and waits until it is unsealed.
 // If it fails it has closed everything.
 func Open(ctx context.Context, c Config) (n *Node, err error) {
-	n = &Node{Config: c, began: time.Now()}
-	n.clock.base = n.Now
-	if n.Now == nil {
-		n.clock.base = time.Now
-	}
-	n.Now = n.clock.now
-	if n.Partition == "" {
-		n.Partition = defaultPartition
-	}
+	n = newNode(c)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())
@@ -133,6 +127,20 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.start(n.rotation.Run)
 	n.opened.Store(true)
 	return n, nil
+}
+
+// newNode is a node of which nothing runs.
+func newNode(c Config) *Node {
+	n := &Node{Config: c, began: time.Now()}
+	n.clock.base = n.Now
+	if n.Now == nil {
+		n.clock.base = time.Now
+	}
+	n.Now = n.clock.now
+	if n.Partition == "" {
+		n.Partition = defaultPartition
+	}
+	return n
 }
 
 // start runs f in the background until Close.

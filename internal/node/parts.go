@@ -30,11 +30,17 @@ import (
 	"trent/internal/store/sqlite"
 )
 
+// storeFolder is the store's in a data folder.
+const storeFolder = "store"
+
+// trailFolder is the audit trail's.
+func (n *Node) trailFolder() string { return filepath.Join(n.Data, "audit") }
+
 func (n *Node) openStore(ctx context.Context) (err error) {
 	if err := ownFolder(n.Data); err != nil {
 		return err
 	}
-	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, "store"), sqlite.Options{Logger: n.Log})
+	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, storeFolder), sqlite.Options{Logger: n.Log})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", n.Data, err)
 	}
@@ -75,7 +81,7 @@ func ownFolder(path string) error {
 // openTrail opens the audit trail and moves what a crash left in the outbox,
 // before anything else is recorded.
 func (n *Node) openTrail(ctx context.Context) (err error) {
-	n.trail, err = audit.Open(ctx, filepath.Join(n.Data, "audit"), audit.Options{Node: n.Domains.Node(), Mode: n.Audit, Logger: n.Log})
+	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: n.Domains.Node(), Mode: n.Audit, Logger: n.Log})
 	if err != nil {
 		return fmt.Errorf("open the audit trail: %w", err)
 	}
