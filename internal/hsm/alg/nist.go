@@ -1,17 +1,20 @@
 package alg
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/asn1"
+	"math/big"
+	"slices"
 
 	"trent/internal/keyspec"
 )
 
 // nistScheme is ECDSA and ECDH on a NIST curve, in crypto/ecdsa and
-// crypto/ecdh. The stored form is the scalar, as long as the curve's order.
+// crypto/ecdh. The stored form is that of splitEC.
 type nistScheme struct {
 	curve elliptic.Curve
 	ecdh  ecdh.Curve
@@ -34,20 +37,33 @@ func (s nistScheme) Generate() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.Bytes()
+	scalar, err := k.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(scalar)
+	point, err := k.PublicKey.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(scalar, point), nil
 }
 
-// point returns the public point of a stored key, uncompressed.
-func (s nistScheme) point(private []byte) ([]byte, error) {
-	k, err := s.ecdh.NewPrivateKey(private)
+// check splits a stored key and checks that the point is the scalar's.
+func (s nistScheme) check(private []byte) (scalar, point []byte, err error) {
+	scalar, point, err = splitEC(private, s.curve.Params().BitSize)
 	if err != nil {
-		return nil, ErrKey
+		return nil, nil, err
 	}
-	return k.PublicKey().Bytes(), nil
+	k, err := s.ecdh.NewPrivateKey(scalar)
+	if err != nil || !bytes.Equal(k.PublicKey().Bytes(), point) {
+		return nil, nil, ErrKey
+	}
+	return scalar, point, nil
 }
 
 func (s nistScheme) Public(private []byte) ([]byte, error) {
-	point, err := s.point(private)
+	_, point, err := s.check(private)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +71,11 @@ func (s nistScheme) Public(private []byte) ([]byte, error) {
 }
 
 func (s nistScheme) PKCS8(private []byte) ([]byte, error) {
-	point, err := s.point(private)
+	scalar, point, err := s.check(private)
 	if err != nil {
 		return nil, err
 	}
-	return marshalEC(s.oid, private, point)
+	return marshalEC(s.oid, scalar, point)
 }
 
 func (s nistScheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message []byte) ([]byte, error) {
@@ -67,11 +83,18 @@ func (s nistScheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message 
 	if err != nil {
 		return nil, err
 	}
-	k, err := ecdsa.ParseRawPrivateKey(s.curve, private)
+	scalar, point, err := splitEC(private, s.curve.Params().BitSize)
 	if err != nil {
-		return nil, ErrKey
+		return nil, err
 	}
-	return ecdsa.SignASN1(rand.Reader, k, sum)
+	// Not ParseRawPrivateKey: it computes the point, a third to a half of the work.
+	k := &ecdsa.PrivateKey{PublicKey: coordinates(s.curve, point), D: new(big.Int).SetBytes(scalar)}
+	defer clear(k.D.Bits())
+	signature, err := ecdsa.SignASN1(rand.Reader, k, sum)
+	if err != nil {
+		return nil, ErrKey // the scalar is out of range, or the point not on the curve
+	}
+	return signature, nil
 }
 
 func (s nistScheme) Verify(spki []byte, a *keyspec.Alg, t MessageType, message, signature []byte) error {
@@ -102,7 +125,11 @@ func (s nistScheme) Agree(private, peerSPKI []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrPublicKey
 	}
-	k, err := s.ecdh.NewPrivateKey(private)
+	scalar, _, err := splitEC(private, s.curve.Params().BitSize)
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.ecdh.NewPrivateKey(scalar)
 	if err != nil {
 		return nil, ErrKey
 	}

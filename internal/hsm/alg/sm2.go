@@ -1,10 +1,13 @@
 package alg
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/asn1"
 	"math/big"
+	"slices"
 
 	"github.com/emmansun/gmsm/ecdh"
 	"github.com/emmansun/gmsm/sm2"
@@ -14,14 +17,14 @@ import (
 
 // sm2Scheme is SM2 (GB/T 32918) in emmansun/gmsm: SM2DSA with SM3 and the
 // default distinguishing id, SM2PKE in the ASN.1 form C1C3C2, and ECDH, whose
-// secret is the x-coordinate as for the NIST curves. The stored form is the
-// scalar.
+// secret is the x-coordinate as for the NIST curves. The stored form is that
+// of splitEC.
 type sm2Scheme struct{}
 
 var oidSM2 = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301}
 
 const (
-	sm2Bytes = 32
+	sm2Bits = 256
 	// sm2ID is the distinguishing id that AWS documents for SM2DSA.
 	sm2ID = "1234567812345678"
 )
@@ -31,30 +34,43 @@ func (sm2Scheme) Generate() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.Bytes(), nil
+	scalar := k.Bytes()
+	defer clear(scalar)
+	return slices.Concat(scalar, k.PublicKey().Bytes()), nil
 }
 
-func (sm2Scheme) point(private []byte) ([]byte, error) {
-	k, err := ecdh.P256().NewPrivateKey(private)
+// agreement splits a stored key and checks its scalar, from 1 to the order less
+// 2: the library takes the order less 1 too, and then never ends a signature.
+func (sm2Scheme) agreement(private []byte) (k *ecdh.PrivateKey, point []byte, err error) {
+	scalar, point, err := splitEC(private, sm2Bits)
 	if err != nil {
-		return nil, ErrKey
+		return nil, nil, err
 	}
-	return k.PublicKey().Bytes(), nil
+	last := sm2.P256().Params().N.Bytes()
+	last[len(last)-1]-- // the order is odd
+	if k, err = ecdh.P256().NewPrivateKey(scalar); err != nil || subtle.ConstantTimeCompare(scalar, last) == 1 {
+		return nil, nil, ErrKey
+	}
+	return k, point, nil
 }
 
-// coordinates makes an ecdsa.PublicKey of an uncompressed point, which
-// ecdh.NewPublicKey has checked to be on the curve.
-func sm2Coordinates(point []byte) ecdsa.PublicKey {
-	return ecdsa.PublicKey{Curve: sm2.P256(), X: new(big.Int).SetBytes(point[1 : 1+sm2Bytes]), Y: new(big.Int).SetBytes(point[1+sm2Bytes:])}
+// check is agreement, and checks that the point is the scalar's.
+func (s sm2Scheme) check(private []byte) (scalar, point []byte, err error) {
+	k, point, err := s.agreement(private)
+	if err != nil || !bytes.Equal(k.PublicKey().Bytes(), point) {
+		return nil, nil, ErrKey
+	}
+	return private[:sm2Bits/8], point, nil
 }
 
+// parse makes the key that signs and decrypts. The caller wipes D.
 func (s sm2Scheme) parse(private []byte) (*sm2.PrivateKey, error) {
-	point, err := s.point(private)
+	_, point, err := s.agreement(private)
 	if err != nil {
 		return nil, err
 	}
 	k := new(sm2.PrivateKey)
-	k.PublicKey, k.D = sm2Coordinates(point), new(big.Int).SetBytes(private)
+	k.PublicKey, k.D = coordinates(sm2.P256(), point), new(big.Int).SetBytes(private[:sm2Bits/8])
 	return k, nil
 }
 
@@ -63,19 +79,16 @@ func (sm2Scheme) public(spki []byte) (*ecdsa.PublicKey, *ecdh.PublicKey, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(point) != 1+2*sm2Bytes || point[0] != 4 {
-		return nil, nil, ErrPublicKey
-	}
 	k, err := ecdh.P256().NewPublicKey(point)
 	if err != nil {
 		return nil, nil, ErrPublicKey
 	}
-	c := sm2Coordinates(point)
+	c := coordinates(sm2.P256(), point)
 	return &c, k, nil
 }
 
 func (s sm2Scheme) Public(private []byte) ([]byte, error) {
-	point, err := s.point(private)
+	_, point, err := s.check(private)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +96,11 @@ func (s sm2Scheme) Public(private []byte) ([]byte, error) {
 }
 
 func (s sm2Scheme) PKCS8(private []byte) ([]byte, error) {
-	point, err := s.point(private)
+	scalar, point, err := s.check(private)
 	if err != nil {
 		return nil, err
 	}
-	return marshalEC(oidSM2, private, point)
+	return marshalEC(oidSM2, scalar, point)
 }
 
 func (s sm2Scheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message []byte) ([]byte, error) {
@@ -95,6 +108,7 @@ func (s sm2Scheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message [
 	if err != nil {
 		return nil, err
 	}
+	defer clear(k.D.Bits())
 	switch {
 	case t == Raw:
 		return k.SignWithSM2(rand.Reader, []byte(sm2ID), message)
@@ -140,6 +154,7 @@ func (s sm2Scheme) Decrypt(private []byte, _ *keyspec.Alg, ciphertext []byte) ([
 	if err != nil {
 		return nil, err
 	}
+	defer clear(k.D.Bits())
 	plaintext, err := k.Decrypt(nil, ciphertext, sm2.ASN1DecrypterOpts)
 	if err != nil {
 		return nil, ErrCiphertext
@@ -152,9 +167,9 @@ func (s sm2Scheme) Agree(private, peerSPKI []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := ecdh.P256().NewPrivateKey(private)
+	k, _, err := s.agreement(private)
 	if err != nil {
-		return nil, ErrKey
+		return nil, err
 	}
 	secret, err := k.ECDH(peer)
 	if err != nil {

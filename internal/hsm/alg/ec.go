@@ -1,0 +1,26 @@
+package alg
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"math/big"
+)
+
+// splitEC splits the stored form of a key on a NIST curve or SM2's: the scalar,
+// as long as the field, and the public point, uncompressed. The point spares
+// computing it with each signature; whether it is the scalar's is checked where
+// a public key is made of it.
+func splitEC(private []byte, bits int) (scalar, point []byte, err error) {
+	n := (bits + 7) / 8
+	if len(private) != n+1+2*n || private[n] != 4 {
+		return nil, nil, ErrKey
+	}
+	return private[:n], private[n:], nil
+}
+
+// coordinates makes a public key of an uncompressed point. Whoever uses it
+// checks that it is on the curve.
+func coordinates(c elliptic.Curve, point []byte) ecdsa.PublicKey {
+	n := len(point) / 2
+	return ecdsa.PublicKey{Curve: c, X: new(big.Int).SetBytes(point[1 : 1+n]), Y: new(big.Int).SetBytes(point[1+n:])}
+}
