@@ -35,7 +35,7 @@ func (s macScheme) Generate() ([]byte, error) {
 func (macScheme) Public([]byte) ([]byte, error) { return nil, nil }
 
 func (s macScheme) MAC(private, message []byte) ([]byte, error) {
-	if len(private) == 0 {
+	if len(private) != s.bits/8 {
 		return nil, ErrKey
 	}
 	m := hmac.New(s.hash, private)

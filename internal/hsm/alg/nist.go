@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/asn1"
-	"math/big"
 	"slices"
 
 	"trent/internal/keyspec"
@@ -87,9 +86,8 @@ func (s nistScheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message 
 	if err != nil {
 		return nil, err
 	}
-	// Not ParseRawPrivateKey: it computes the point, a third to a half of the work.
-	k := &ecdsa.PrivateKey{PublicKey: coordinates(s.curve, point), D: new(big.Int).SetBytes(scalar)}
-	defer clear(k.D.Bits())
+	k := privateEC(s.curve, scalar, point)
+	defer wipeEC(k)
 	signature, err := ecdsa.SignASN1(rand.Reader, k, sum)
 	if err != nil {
 		return nil, ErrKey // the scalar is out of range, or the point not on the curve

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"hash"
+	"math"
 	"math/big"
 	"strings"
 
@@ -18,9 +19,6 @@ import (
 // form is PKCS #1's RSAPrivateKey, of two primes, with its CRT members: they
 // spare their computation.
 type rsaScheme struct{ bits int }
-
-// exponent of the keys that are made here, as AWS's.
-const exponent = 65537
 
 type pkcs1Private struct {
 	Version      int
@@ -53,9 +51,17 @@ func (s rsaScheme) parse(private []byte) (*rsa.PrivateKey, error) {
 	if err != nil || len(rest) > 0 || p.Version != 0 || p.N.BitLen() != s.bits {
 		return nil, ErrKey
 	}
+	for _, n := range []*big.Int{p.N, p.D, p.P, p.Q, p.Dp, p.Dq, p.Qinv} {
+		if n.Sign() <= 0 {
+			return nil, ErrKey // crypto/rsa takes absolute values
+		}
+	}
 	k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: p.N, E: p.E}, D: p.D, Primes: []*big.Int{p.P, p.Q}}
 	k.Precomputed.Dp, k.Precomputed.Dq, k.Precomputed.Qinv = p.Dp, p.Dq, p.Qinv
-	k.Precompute() // checks the key; if it fails, so does every use
+	k.Precompute() // checks the key too, and keeps no error
+	if k.Validate() != nil {
+		return nil, ErrKey
+	}
 	return k, nil
 }
 
@@ -78,8 +84,11 @@ func (s rsaScheme) public(spki []byte) (*rsa.PublicKey, error) {
 	}
 	var p pkcs1Public
 	rest, err := asn1.Unmarshal(key, &p)
-	if err != nil || len(rest) > 0 || p.N.Sign() <= 0 || p.N.BitLen() != s.bits {
+	if err != nil || len(rest) > 0 || p.N.Sign() <= 0 || p.N.BitLen() != s.bits || p.N.Bit(0) == 0 {
 		return nil, ErrPublicKey
+	}
+	if p.E < 3 || p.E > math.MaxInt32 || p.E%2 == 0 {
+		return nil, ErrPublicKey // crypto/rsa refuses them later
 	}
 	return &rsa.PublicKey{N: p.N, E: p.E}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/asn1"
-	"math/big"
+	"errors"
 	"slices"
 
 	"github.com/emmansun/gmsm/ecdh"
@@ -27,6 +27,8 @@ const (
 	sm2Bits = 256
 	// sm2ID is the distinguishing id that AWS documents for SM2DSA.
 	sm2ID = "1234567812345678"
+
+	derSequence = 0x30
 )
 
 func (sm2Scheme) Generate() ([]byte, error) {
@@ -63,15 +65,13 @@ func (s sm2Scheme) check(private []byte) (scalar, point []byte, err error) {
 	return private[:sm2Bits/8], point, nil
 }
 
-// parse makes the key that signs and decrypts. The caller wipes D.
+// parse makes the key that signs and decrypts. The caller wipes it with wipeEC.
 func (s sm2Scheme) parse(private []byte) (*sm2.PrivateKey, error) {
 	_, point, err := s.agreement(private)
 	if err != nil {
 		return nil, err
 	}
-	k := new(sm2.PrivateKey)
-	k.PublicKey, k.D = coordinates(sm2.P256(), point), new(big.Int).SetBytes(private[:sm2Bits/8])
-	return k, nil
+	return &sm2.PrivateKey{PrivateKey: *privateEC(sm2.P256(), private[:sm2Bits/8], point)}, nil
 }
 
 func (sm2Scheme) public(spki []byte) (*ecdsa.PublicKey, *ecdh.PublicKey, error) {
@@ -83,7 +83,7 @@ func (sm2Scheme) public(spki []byte) (*ecdsa.PublicKey, *ecdh.PublicKey, error) 
 	if err != nil {
 		return nil, nil, ErrPublicKey
 	}
-	c := coordinates(sm2.P256(), point)
+	c := publicEC(sm2.P256(), point)
 	return &c, k, nil
 }
 
@@ -108,7 +108,7 @@ func (s sm2Scheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message [
 	if err != nil {
 		return nil, err
 	}
-	defer clear(k.D.Bits())
+	defer wipeEC(&k.PrivateKey)
 	switch {
 	case t == Raw:
 		return k.SignWithSM2(rand.Reader, []byte(sm2ID), message)
@@ -146,7 +146,42 @@ func (s sm2Scheme) Encrypt(spki []byte, a *keyspec.Alg, plaintext []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	return sm2.EncryptASN1(rand.Reader, k, plaintext)
+	for range sm2Attempts {
+		ciphertext, err := sm2.EncryptASN1(new(oneNonce), k, plaintext)
+		if errors.Is(err, errSecondNonce) || err == nil && allZero(ciphertext[len(ciphertext)-len(plaintext):]) {
+			continue
+		}
+		return ciphertext, err
+	}
+	return nil, errSecondNonce
+}
+
+// oneNonce gives random bytes once. The library needs a second nonce where the
+// key stream is all zeros, for one plaintext of a single byte in 256, and then
+// encrypts to another key; nor does it decrypt where the last part of the
+// ciphertext is all zeros. Encrypt begins again instead.
+type oneNonce struct{ given bool }
+
+var errSecondNonce = errors.New("alg: no key stream found")
+
+// sm2Attempts bounds how often: each fails once in 128 at worst.
+const sm2Attempts = 32
+
+func (r *oneNonce) Read(p []byte) (int, error) {
+	if r.given {
+		return 0, errSecondNonce
+	}
+	r.given = true
+	return rand.Read(p)
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s sm2Scheme) Decrypt(private []byte, _ *keyspec.Alg, ciphertext []byte) ([]byte, error) {
@@ -154,7 +189,10 @@ func (s sm2Scheme) Decrypt(private []byte, _ *keyspec.Alg, ciphertext []byte) ([
 	if err != nil {
 		return nil, err
 	}
-	defer clear(k.D.Bits())
+	defer wipeEC(&k.PrivateKey)
+	if len(ciphertext) == 0 || ciphertext[0] != derSequence {
+		return nil, ErrCiphertext // the library knows other forms too
+	}
 	plaintext, err := k.Decrypt(nil, ciphertext, sm2.ASN1DecrypterOpts)
 	if err != nil {
 		return nil, ErrCiphertext
