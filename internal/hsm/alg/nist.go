@@ -1,11 +1,11 @@
 package alg
 
 import (
-	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/asn1"
 	"slices"
 
@@ -55,7 +55,7 @@ func (s nistScheme) check(private []byte) (scalar, point []byte, err error) {
 		return nil, nil, err
 	}
 	k, err := s.ecdh.NewPrivateKey(scalar)
-	if err != nil || !bytes.Equal(k.PublicKey().Bytes(), point) {
+	if err != nil || subtle.ConstantTimeCompare(k.PublicKey().Bytes(), point) != 1 {
 		return nil, nil, ErrKey
 	}
 	return scalar, point, nil

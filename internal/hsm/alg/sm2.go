@@ -1,7 +1,6 @@
 package alg
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/subtle"
@@ -59,7 +58,7 @@ func (sm2Scheme) agreement(private []byte) (k *ecdh.PrivateKey, point []byte, er
 // check is agreement, and checks that the point is the scalar's.
 func (s sm2Scheme) check(private []byte) (scalar, point []byte, err error) {
 	k, point, err := s.agreement(private)
-	if err != nil || !bytes.Equal(k.PublicKey().Bytes(), point) {
+	if err != nil || subtle.ConstantTimeCompare(k.PublicKey().Bytes(), point) != 1 {
 		return nil, nil, ErrKey
 	}
 	return private[:sm2Bits/8], point, nil
