@@ -731,6 +731,8 @@ func (r *PutKeyPolicyRequest) AppendAudit(dst []byte) []byte {
 	}
 	if r.Has(PutKeyPolicyBypassPolicyLockoutSafetyCheck) {
 		dst = append(awsjson.AppendBool(append(dst, `"bypassPolicyLockoutSafetyCheck":`...), r.BypassPolicyLockoutSafetyCheck), ',')
+	} else {
+		dst = append(dst, `"bypassPolicyLockoutSafetyCheck":false,`...)
 	}
 	return closeAudit(dst, start)
 }

@@ -3,7 +3,7 @@
 package api
 
 // modelSHA256 is the hash of the api/model.json that these files were made from.
-const modelSHA256 = "ac544a19651ad35b38a3d2e006662c98b1ca9b18fa9f8f1c5020e9ff763d0feb"
+const modelSHA256 = "22daab6b96bfde44d9427860e2c0f03ae6b6a5c24b6d560583fe756356a68c19"
 
 // NumOps is the number of operations: an Op is 1 to NumOps.
 const NumOps = 56

@@ -123,6 +123,11 @@ func (s *Scanner) peek() byte {
 	return s.data[s.pos]
 }
 
+// Peek is the first byte of the next value, by which its kind is known: a
+// brace, a bracket, a quote, a letter, a digit or '-'. It is 0 at the end and after
+// an error.
+func (s *Scanner) Peek() byte { return s.peek() }
+
 // take consumes c after white space, or fails.
 func (s *Scanner) take(c byte, reason string) bool {
 	if s.peek() != c {

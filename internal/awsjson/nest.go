@@ -32,6 +32,10 @@ func (s *Scanner) Member(o *Object) bool {
 	return false
 }
 
+// Entry is Member for documents in which null is a value like others, or none
+// at all: it does not skip a member that is null.
+func (s *Scanner) Entry(o *Object) bool { return s.next(o) }
+
 // next moves to the value of the next member, null or not.
 func (s *Scanner) next(o *Object) bool {
 	if !o.open {

@@ -104,6 +104,9 @@ func (s *Scanner) Int32() int32 {
 	return int32(n)
 }
 
+// Number reads a number of any form and returns it as it is written.
+func (s *Scanner) Number() string { return string(s.number()) }
+
 // Time reads a timestamp: a number of seconds since 1970, possibly with a
 // fraction or an exponent, rounded to milliseconds. The result is in UTC.
 func (s *Scanner) Time() time.Time {

@@ -37,7 +37,8 @@ type fixture struct {
 	child  *supervisor.Child
 	rotate time.Duration
 	audit  audit.Mode
-	ahead  atomic.Int64 // of the clock, in nanoseconds
+	change func(*node.Config) // of its Config, at each opening; may be nil
+	ahead  atomic.Int64       // of the clock, in nanoseconds
 }
 
 // now is the node's clock; signatures have the system's.
@@ -51,6 +52,15 @@ func newFixture(t testing.TB) *fixture {
 func newFixtureRotating(t testing.TB, every time.Duration) *fixture {
 	t.Helper()
 	f := &fixture{dir: t.TempDir(), args: servertest.Args(t), rotate: every, audit: audit.Relaxed}
+	f.open(t)
+	t.Cleanup(func() { f.close(t) })
+	return f
+}
+
+// newFixtureWith has a node whose Config is changed.
+func newFixtureWith(t testing.TB, args []string, change func(*node.Config)) *fixture {
+	t.Helper()
+	f := &fixture{dir: t.TempDir(), args: args, rotate: 24 * time.Hour, audit: audit.Relaxed, change: change}
 	f.open(t)
 	t.Cleanup(func() { f.close(t) })
 	return f
@@ -70,13 +80,17 @@ func (f *fixture) config(t testing.TB) node.Config {
 }
 
 func (f *fixture) configLogging(log *slog.Logger) node.Config {
-	return node.Config{
+	c := node.Config{
 		Data: f.dir, Dev: true, Audit: f.audit, RotateEvery: f.rotate, Now: f.now, Log: log,
 		Module: func(bool) (client.Source, error) {
 			f.child = supervisor.NewChild(os.Args[0], f.args, log)
 			return f.child, nil
 		},
 	}
+	if f.change != nil {
+		f.change(&c)
+	}
+	return c
 }
 
 func (f *fixture) close(t testing.TB) {

@@ -19,6 +19,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/quota"
 	"trent/internal/store/sqlite"
 )
 
@@ -56,6 +57,8 @@ type Config struct {
 	// be given.
 	SameUser  *bool
 	Listeners []Listener
+	// Limits are the resource quotas; zeros mean AWS's numbers.
+	Limits quota.Limits
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means
@@ -83,6 +86,7 @@ type Node struct {
 	outbox   *audit.Outbox
 	module   *client.Client
 	keys     *keydir.Dir
+	quota    *quota.Keys
 	clock    clock
 	due      *jobs.Scheduler
 	rotation *jobs.Rotation
@@ -101,6 +105,9 @@ type Node struct {
 // If it fails it has closed everything.
 func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n = newNode(c)
+	if n.Limits, err = n.Limits.Complete(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.Close())

@@ -22,9 +22,11 @@ import (
 	"trent/internal/keydir"
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
+	"trent/internal/ops/keypolicy"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
 	"trent/internal/ops/tags"
+	"trent/internal/quota"
 	"trent/internal/record"
 	"trent/internal/service"
 	"trent/internal/store/sqlite"
@@ -170,16 +172,18 @@ func (n *Node) assemble() {
 		Store: n.store, Module: hsmidentity.New(n.module), Partition: n.Partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return n.records(context.Background(), domains.Global) },
 	})
-	n.stop = append(n.stop, n.keys.Close, n.Identity.Close)
+	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
+	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.quota.Close)
 	module := use.New(n.module)
+	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, DefaultOnly: !n.Dev, Log: n.Log}
 	n.Pipeline = front.New(front.Config{
 		Partition: n.Partition, Ready: n.module.Ready, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
 		Operations: service.New(
-			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rand: rand.Reader},
-			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains},
+			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
+			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},
 			&cipher.Ops{Module: module},
-			&policies.Ops{Regions: n.Domains},
-			&tags.Ops{Store: n.store, Regions: n.Domains},
+			&policies.Ops{Store: n.store, Regions: n.Domains, Rules: rules},
+			&tags.Ops{Store: n.store, Regions: n.Domains, Limits: n.Limits},
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log,
 	})

@@ -61,7 +61,6 @@ var operations = [api.NumOps + 1]bool{
 	api.OpListGrants:                          true,
 	api.OpListKeyRotations:                    true,
 	api.OpListRetirableGrants:                 true,
-	api.OpPutKeyPolicy:                        true,
 	api.OpReplicateKey:                        true,
 	api.OpRetireGrant:                         true,
 	api.OpRevokeGrant:                         true,
@@ -75,7 +74,7 @@ var operations = [api.NumOps + 1]bool{
 
 // members that working operations refuse, whatever their value.
 var members = [api.NumOps + 1]api.Members{
-	api.OpCreateKey:                       api.CreateKeyPolicy | api.CreateKeyCustomKeyStoreId | api.CreateKeyXksKeyId,
+	api.OpCreateKey:                       api.CreateKeyCustomKeyStoreId | api.CreateKeyXksKeyId,
 	api.OpDecrypt:                         api.DecryptGrantTokens | api.DecryptRecipient,
 	api.OpDescribeKey:                     api.DescribeKeyGrantTokens,
 	api.OpEncrypt:                         api.EncryptGrantTokens,
@@ -99,10 +98,6 @@ func createKeyValues(r *api.CreateKeyRequest) error {
 		if m.value != "" && m.value != m.works {
 			return apierr.New(apierr.UnsupportedOperation, "Trent does not support %s %s yet.", m.name, m.value)
 		}
-	}
-	// False is what CreateKey does; some clients send it always.
-	if r.BypassPolicyLockoutSafetyCheck {
-		return apierr.New(apierr.UnsupportedOperation, "Trent does not support BypassPolicyLockoutSafetyCheck yet.")
 	}
 	if r.MultiRegion {
 		return apierr.New(apierr.UnsupportedOperation, "Trent does not support multi-Region keys yet.")

@@ -15,7 +15,8 @@ var working = map[api.Op]api.Members{
 	api.OpCancelKeyDeletion: api.CancelKeyDeletionKeyId,
 	api.OpCreateAlias:       api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
 	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyTags | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
-		api.CreateKeyOrigin | api.CreateKeyMultiRegion | api.CreateKeyBypassPolicyLockoutSafetyCheck, // the last six for one value
+		api.CreateKeyOrigin | api.CreateKeyMultiRegion | // these five for one value
+		api.CreateKeyPolicy | api.CreateKeyBypassPolicyLockoutSafetyCheck,
 	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
 		api.DecryptDryRun | api.DecryptDryRunModifiers,
 	api.OpDeleteAlias: api.DeleteAliasAliasName,
@@ -34,6 +35,7 @@ var working = map[api.Op]api.Members{
 	api.OpListKeyPolicies:  api.ListKeyPoliciesKeyId | api.ListKeyPoliciesLimit | api.ListKeyPoliciesMarker,
 	api.OpListKeys:         api.ListKeysLimit | api.ListKeysMarker,
 	api.OpListResourceTags: api.ListResourceTagsKeyId | api.ListResourceTagsLimit | api.ListResourceTagsMarker,
+	api.OpPutKeyPolicy:     api.PutKeyPolicyKeyId | api.PutKeyPolicyPolicyName | api.PutKeyPolicyPolicy | api.PutKeyPolicyBypassPolicyLockoutSafetyCheck,
 	api.OpReEncrypt: api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
 		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
 		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
@@ -88,9 +90,6 @@ func TestCreateKeyValues(t *testing.T) {
 		{`{"KeyUsage":"SIGN_VERIFY"}`, true},
 		{`{"Origin":"EXTERNAL"}`, true},
 		{`{"MultiRegion":true}`, true},
-		{`{"BypassPolicyLockoutSafetyCheck":false}`, false},
-		{`{"BypassPolicyLockoutSafetyCheck":true}`, true},
-		{`{"Policy":"{}"}`, true},
 		{`{"Tags":[]}`, false},
 	}
 	for _, test := range tests {

@@ -109,10 +109,6 @@ func (Ops) ListRetirableGrants(_ context.Context, c *call.Call, _ *api.ListRetir
 	return nil, missing(c)
 }
 
-func (Ops) PutKeyPolicy(_ context.Context, c *call.Call, _ *api.PutKeyPolicyRequest) error {
-	return missing(c)
-}
-
 func (Ops) ReplicateKey(_ context.Context, c *call.Call, _ *api.ReplicateKeyRequest) (*api.ReplicateKeyResponse, error) {
 	return nil, missing(c)
 }

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"trent/test/harness"
@@ -62,6 +63,29 @@ func policy(t *testing.T, c caller, key identifiers) {
 		t.Errorf("GetKeyPolicy gives %v", out)
 	}
 	refused(t, c, "GetKeyPolicy", object{"KeyId": key.id, "PolicyName": "other"}, "NotFoundException", "No such policy exists")
+	putPolicy(t, c, key, text(t, out, "Policy"))
+}
+
+// putPolicy gives the key other policies and its first one back, and makes a
+// key with one: each is read as it was given, byte for byte.
+func putPolicy(t *testing.T, c caller, key identifiers, first string) {
+	const root = "arn:aws:iam::" + harness.Account + ":root"
+	other := ` {"Statement":[{"Action":["kms:*"],"Resource" : "*","Effect":"Allow","Sid":"äöü","Principal":{"AWS":["` + root + `","arn:aws:iam::444455556666:role/r"]}}]}` + "\r\n\t"
+	has := func(id, want string) {
+		t.Helper()
+		if got := must(t, c, "GetKeyPolicy", object{"KeyId": id, "PolicyName": "default"})["Policy"]; got != want {
+			t.Errorf("GetKeyPolicy gives %q, want %q", got, want)
+		}
+	}
+	must(t, c, "PutKeyPolicy", object{"KeyId": key.arn, "PolicyName": "default", "Policy": other})
+	has(key.id, other)
+	refused(t, c, "PutKeyPolicy", object{"KeyId": key.id, "PolicyName": "default", "Policy": strings.ReplaceAll(other, root, "arn:aws:iam::444455556666:root")},
+		"MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
+	has(key.arn, other)
+	must(t, c, "PutKeyPolicy", object{"KeyId": key.id, "PolicyName": "default", "Policy": first})
+	has(key.id, first)
+	made := must(t, c, "CreateKey", object{"Policy": other})["KeyMetadata"].(object)
+	has(text(t, made, "KeyId"), other)
 }
 
 // moveAlias points the alias to another key and back. What was encrypted
@@ -130,6 +154,10 @@ func TestManagePendingKeys(t *testing.T) {
 
 	if got := s.Must(t, "GetKeyPolicy", object{"KeyId": key})["Policy"]; got != policy {
 		t.Errorf("the policy was %v and is %v", policy, got)
+	}
+	s.Must(t, "PutKeyPolicy", object{"KeyId": key, "Policy": policy.(string) + "\n"})
+	if got := s.Must(t, "GetKeyPolicy", object{"KeyId": key})["Policy"]; got != policy.(string)+"\n" {
+		t.Errorf("the policy that was put is %v", got)
 	}
 	s.Must(t, "ListKeyPolicies", object{"KeyId": key})
 	if got := s.Must(t, "ListResourceTags", object{"KeyId": key})["Tags"]; harness.Marshal(got) != `[{"TagKey":"a","TagValue":"b"}]` {

@@ -85,7 +85,9 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "TagResource", arns: arns, code: "TagException"}, object{"KeyId": id, "Tags": []object{{"TagKey": "aws:x", "TagValue": ""}}})
 	call(made{operation: "ListResourceTags", arns: arns, readOnly: true}, object{"KeyId": id})
 	call(made{operation: "UntagResource", arns: arns, answer: arn}, object{"KeyId": id, "TagKeys": []string{"ward"}})
-	call(made{operation: "GetKeyPolicy", arns: arns, readOnly: true}, object{"KeyId": id})
+	policy := call(made{operation: "GetKeyPolicy", arns: arns, readOnly: true}, object{"KeyId": id})["Policy"]
+	call(made{operation: "PutKeyPolicy", arns: arns}, object{"KeyId": id, "Policy": policy})
+	call(made{operation: "PutKeyPolicy", arns: arns, code: "MalformedPolicyDocumentException"}, object{"KeyId": id, "Policy": "{}"})
 	call(made{operation: "ListKeyPolicies", arns: arns, readOnly: true}, object{"KeyId": id})
 	call(made{operation: "DisableKey", arns: arns, answer: arn}, object{"KeyId": id})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DisabledException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})

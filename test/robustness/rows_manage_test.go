@@ -56,14 +56,48 @@ func (w *world) manage() []badInput {
 			message: oneError + "'1001' at 'limit'" + unlike("have value less than or equal to 1000")},
 		{name: "made-up marker", operation: "ListResourceTags", body: in(object{"KeyId": w.key, "Marker": "made-up"}), code: "InvalidMarkerException", message: "…"},
 	}
-	rows = append(rows, w.updateAlias()...)
+	rows = append(append(rows, w.updateAlias()...), w.policies()...)
 	for operation, more := range map[string]object{
-		"UpdateKeyDescription": {"Description": "changed"}, "GetKeyPolicy": {}, "ListKeyPolicies": {}, "ListResourceTags": {},
+		"UpdateKeyDescription": {"Description": "changed"}, "GetKeyPolicy": {}, "PutKeyPolicy": {"Policy": "{}"}, "ListKeyPolicies": {}, "ListResourceTags": {},
 		"TagResource": {"Tags": []object{tag("a", "b")}}, "UntagResource": {"TagKeys": []string{"tagged"}},
 	} {
 		rows = append(rows, w.namedBadly(operation, "KeyId", more, false)...)
 	}
 	return rows
+}
+
+// policies are key policies that are none, for the operations that take one.
+func (w *world) policies() (rows []badInput) {
+	const malformed = "MalformedPolicyDocumentException"
+	principal := func(p string) string {
+		return `{"Statement":{"Effect":"Allow","Principal":` + p + `,"Action":"kms:*","Resource":"*"}}`
+	}
+	good := principal(`{"AWS":"` + harness.Account + `"}`)
+	for _, row := range []struct{ name, document, code, message string }{
+		{"no JSON", "x", malformed, "This policy contains invalid Json: expected an object at offset 0"},
+		{"an element twice", `{"Statement":[],"Statement":[]}`, malformed, "This policy contains invalid Json: duplicate member at offset 16"},
+		{"no statement", "{}", malformed, "Missing required field Statement"},
+		{"an unknown element", `{"Comment":"x"}`, malformed, "Syntax error: a policy has no element Comment"},
+		{"no principal", principal("{}"), malformed, "Policy contains a statement with no principal."},
+		{"a deleted principal", principal(`{"AWS":"AIDACKCEVSQ6C2EXAMPLE"}`), malformed, "Policy contains a statement with one or more invalid principals."},
+		{"another service's action", strings.Replace(good, "kms:*", "s3:*", 1), malformed, "The following action names are invalid: s3:*"},
+		{"locked out", principal(`{"AWS":"444455556666"}`), malformed, "The new key policy will not allow you to update the key policy in the future."},
+		{"32,769 bytes", good + strings.Repeat(" ", 32_769-len(good)), "LimitExceededException", "The key policy has 32769 bytes, which exceeds the limit of 32768 bytes."},
+		{"131,073 characters", strings.Repeat(" ", 131_073), validation, "…"},
+		{"a character beyond Latin-1", "{}\u0100", validation,
+			oneError + "'{}\u0100' at 'policy'" + unlike("satisfy regular expression pattern: [\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")},
+		{"empty", "", validation, "…"},
+	} {
+		rows = append(rows,
+			badInput{name: row.name, operation: "CreateKey", body: harness.Marshal(object{"Policy": row.document}), code: row.code, message: row.message},
+			badInput{name: row.name, operation: "PutKeyPolicy", body: harness.Marshal(object{"KeyId": w.key, "Policy": row.document}), code: row.code, message: row.message})
+	}
+	return append(rows,
+		badInput{name: "no policy", operation: "PutKeyPolicy", body: harness.Marshal(object{"KeyId": w.key}), code: validation, message: oneError + "null at 'policy'" + notNull},
+		badInput{name: "another name", operation: "PutKeyPolicy", body: harness.Marshal(object{"KeyId": w.key, "PolicyName": "other", "Policy": good}), code: notFound,
+			message: "No such policy exists"},
+		badInput{name: "malformed, whatever is bypassed", operation: "PutKeyPolicy", code: malformed, message: "Missing required field Statement",
+			body: harness.Marshal(object{"KeyId": w.key, "Policy": "{}", "BypassPolicyLockoutSafetyCheck": true})})
 }
 
 // updateAlias are re-pointings that fail.

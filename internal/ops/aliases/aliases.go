@@ -10,6 +10,7 @@ import (
 	"trent/internal/domains"
 	"trent/internal/key"
 	"trent/internal/keydir"
+	"trent/internal/quota"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -19,22 +20,21 @@ type Ops struct {
 	Store   store.Store
 	Keys    *keydir.Dir
 	Regions domains.Finder
+	Limits  quota.Limits
 }
 
 const aliasPrefix = "alias/"
 
-// maxAliases is AWS's quota of aliases of a key.
-const maxAliases = 50
-
 // checkRoom returns an error if the key can have no further alias.
 func (o *Ops) checkRoom(ctx context.Context, k *key.Key) error {
+	limit := o.Limits.AliasesPerKey
 	prefix := record.AliasOfKeyPrefix(k.Region, k.Account, k.ID)
-	have, _, _, err := o.Store.Range(ctx, prefix, record.PrefixEnd(prefix), maxAliases)
+	have, _, _, err := o.Store.Range(ctx, prefix, record.PrefixEnd(prefix), limit)
 	if err != nil {
 		return err
 	}
-	if len(have) >= maxAliases {
-		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, maxAliases)
+	if len(have) >= limit {
+		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, limit)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"fmt"
 
 	"trent/internal/api"
 	"trent/internal/arn"
@@ -10,20 +9,33 @@ import (
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
 	"trent/internal/ops/tagset"
+	"trent/internal/policy"
 	"trent/internal/record"
 	"trent/internal/store"
 )
 
 // CreateKey makes a key and its first material.
 func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequest) (*api.CreateKeyResponse, error) {
-	tags, err := tagset.Add(nil, in.Tags)
+	tags, err := tagset.Add(nil, in.Tags, o.Limits.TagsPerKey)
 	if err != nil {
 		return nil, err
+	}
+	document := policy.Default(c.Partition, c.Caller.Account)
+	if in.Has(api.CreateKeyPolicy) {
+		document = in.Policy
+		if err := o.Rules.Check(ctx, c, document, in.BypassPolicyLockoutSafetyCheck); err != nil {
+			return nil, err
+		}
 	}
 	id, err := o.newID(c)
 	if err != nil {
 		return nil, err
 	}
+	release, err := o.Quota.Reserve(ctx, c.Region, c.Caller.Account, id)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	made, err := o.Module.CreateKey(ctx, c.Permit(), id, key.SymmetricDefault, key.EncryptDecrypt, false)
 	if err != nil {
 		return nil, err
@@ -33,7 +45,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		Origin: string(key.OriginAWSKMS), State: string(key.Enabled), Description: in.Description,
 		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
 	}
-	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, tags)
+	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, document, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +69,7 @@ func (o *Ops) newID(c *call.Call) (string, error) {
 
 // newKey returns what stores a new key: its record, its policy, its material,
 // the index from the material to the key, and its tags if it has some.
-func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, tags map[string]string) ([]store.Cmp, []store.Op, error) {
+func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, document string, tags map[string]string) ([]store.Cmp, []store.Op, error) {
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, nil, err
@@ -70,7 +82,7 @@ func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key
 	}
 	records := []stored{
 		{record.KeyPath(c.Region, account, id), record.TypeKey, r},
-		{record.PolicyPath(c.Region, account, id), record.TypePolicy, &record.Policy{Document: defaultPolicy(c.Partition, account)}},
+		{record.PolicyPath(c.Region, account, id), record.TypePolicy, &record.Policy{Document: document}},
 		{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
 		{record.IndexPath(c.Region, made.MaterialID[:]), record.TypeIndex, &record.Index{Account: account, KeyID: id}},
 	}
@@ -89,22 +101,4 @@ func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key
 	// The key id and the material id are random: if one exists, something is wrong.
 	cmps = append(cmps, store.Cmp{Key: ops[0].Key}, store.Cmp{Key: ops[3].Key})
 	return cmps, ops, nil
-}
-
-// defaultPolicy is the key policy that AWS gives a key made without one, down
-// to its spacing.
-func defaultPolicy(partition, account string) string {
-	return fmt.Sprintf(`{
-  "Version" : "2012-10-17",
-  "Id" : "key-default-1",
-  "Statement" : [ {
-    "Sid" : "Enable IAM User Permissions",
-    "Effect" : "Allow",
-    "Principal" : {
-      "AWS" : "arn:%s:iam::%s:root"
-    },
-    "Action" : "kms:*",
-    "Resource" : "*"
-  } ]
-}`, partition, account)
 }

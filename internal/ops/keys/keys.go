@@ -13,6 +13,8 @@ import (
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
 	"trent/internal/keydir"
+	"trent/internal/ops/keypolicy"
+	"trent/internal/quota"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -23,6 +25,9 @@ type Ops struct {
 	Keys    *keydir.Dir
 	Regions domains.Finder
 	Module  *use.Module
+	Rules   *keypolicy.Rules
+	Limits  quota.Limits
+	Quota   *quota.Keys
 	// Rand makes key ids.
 	Rand io.Reader
 }

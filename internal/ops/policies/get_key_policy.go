@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"trent/internal/api"
-	"trent/internal/apierr"
 	"trent/internal/call"
 )
 
 // GetKeyPolicy returns the key's policy, byte for byte as it was given.
 func (o *Ops) GetKeyPolicy(_ context.Context, c *call.Call, in *api.GetKeyPolicyRequest) (*api.GetKeyPolicyResponse, error) {
 	if in.Has(api.GetKeyPolicyPolicyName) && in.PolicyName != defaultName {
-		return nil, apierr.New(apierr.NotFound, "No such policy exists")
+		return nil, errNoSuchPolicy()
 	}
 	return &api.GetKeyPolicyResponse{Policy: c.Key().Policy, PolicyName: defaultName}, nil
 }

@@ -3,13 +3,21 @@
 package policies
 
 import (
+	"trent/internal/apierr"
 	"trent/internal/domains"
+	"trent/internal/ops/keypolicy"
+	"trent/internal/store"
 )
 
 // Ops has the operations as methods.
 type Ops struct {
+	Store   store.Store
 	Regions domains.Finder
+	Rules   *keypolicy.Rules
 }
 
 // defaultName is the name of a key's one policy.
 const defaultName = "default"
+
+// errNoSuchPolicy is AWS's error for any other name.
+func errNoSuchPolicy() error { return apierr.New(apierr.NotFound, "No such policy exists") }

@@ -19,7 +19,7 @@ func (o *Ops) TagResource(ctx context.Context, c *call.Call, in *api.TagResource
 	if err != nil {
 		return err
 	}
-	tags, err := tagset.Add(was.tags, in.Tags)
+	tags, err := tagset.Add(was.tags, in.Tags, o.Limits.TagsPerKey)
 	if err != nil || maps.Equal(tags, was.tags) {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/key"
+	"trent/internal/quota"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -19,6 +20,7 @@ import (
 type Ops struct {
 	Store   store.Store
 	Regions domains.Finder
+	Limits  quota.Limits
 }
 
 // stored are a key's tags as the store has them. Without a record tags is nil,

@@ -11,15 +11,12 @@ import (
 	"trent/internal/apierr"
 )
 
-// Max is AWS's quota of tags of a key.
-const Max = 50
-
 const reservedPrefix = "aws:" // in any case
 
 // Add returns the tags that a key with the tags have gets by add, of which a
 // tag with a known key replaces the value. It changes neither. The errors are
-// AWS's TagException: a key twice in add, a reserved one, or too many in all.
-func Add(have map[string]string, add []api.Tag) (map[string]string, error) {
+// AWS's TagException: a key twice in add, a reserved one, or more than limit in all.
+func Add(have map[string]string, add []api.Tag, limit int) (map[string]string, error) {
 	given := make(map[string]string, len(add))
 	for i := range add {
 		given[add[i].TagKey] = add[i].TagValue
@@ -35,7 +32,7 @@ func Add(have map[string]string, add []api.Tag) (map[string]string, error) {
 	all := make(map[string]string, len(have)+len(given))
 	maps.Copy(all, have)
 	maps.Copy(all, given)
-	if len(all) > Max {
+	if len(all) > limit {
 		return nil, apierr.New(apierr.TagError, "Too many tags")
 	}
 	return all, nil

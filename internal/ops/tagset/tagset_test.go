@@ -19,7 +19,7 @@ func numbered(n int) (tags []api.Tag) {
 
 func TestAdd(t *testing.T) {
 	t.Parallel()
-	fifty, err := tagset.Add(nil, numbered(50))
+	fifty, err := tagset.Add(nil, numbered(50), 50)
 	if err != nil || len(fifty) != 50 {
 		t.Fatalf("50 tags: %d, %v", len(fifty), err)
 	}
@@ -45,7 +45,7 @@ func TestAdd(t *testing.T) {
 	}
 	for _, test := range tests {
 		before := maps.Clone(test.have)
-		got, err := tagset.Add(test.have, test.add)
+		got, err := tagset.Add(test.have, test.add, 50)
 		text := ""
 		if err != nil {
 			text = err.Error()

@@ -27,20 +27,23 @@ import (
 )
 
 // Child is the argument before a key file's path with which a test binary
-// becomes a module. Supervisors append "--fd 3".
+// becomes a module of development. Supervisors append "--fd 3".
 const Child = "trent-hsm-child"
+
+// productionChild is Child for a module of production.
+const productionChild = "trent-hsm-production-child"
 
 // Main is called first in TestMain. In a process that was started to be a
 // module it serves and does not return.
 func Main() {
-	if len(os.Args) != 5 || os.Args[1] != Child {
+	if len(os.Args) != 5 || os.Args[1] != Child && os.Args[1] != productionChild {
 		return
 	}
 	fd, err := strconv.Atoi(os.Args[4])
 	if err != nil {
 		os.Exit(exit.Usage)
 	}
-	os.Exit(serve(os.Args[2], fd))
+	os.Exit(serve(os.Args[2], fd, os.Args[1] == Child))
 }
 
 // Args are the arguments that make the test binary a module with a key file of
@@ -50,7 +53,12 @@ func Args(tb testing.TB) []string {
 	return []string{Child, filepath.Join(tb.TempDir(), "key")}
 }
 
-func serve(keyFile string, fd int) int {
+// ProductionArgs are Args for a module of production.
+func ProductionArgs(tb testing.TB) []string {
+	return append([]string{productionChild}, Args(tb)[1:]...)
+}
+
+func serve(keyFile string, fd int, dev bool) int {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	socket, err := server.OpenSocket(fd)
 	if err != nil {
@@ -64,7 +72,7 @@ func serve(keyFile string, fd int) int {
 		log.Error("key file", "error", err)
 		return exit.Key
 	}
-	set, err := domain.NewSet(domain.Config{Dev: true, Providers: []unseal.Provider{file}})
+	set, err := domain.NewSet(domain.Config{Dev: dev, Providers: []unseal.Provider{file}})
 	if err != nil {
 		log.Error("domains", "error", err)
 		return exit.Failure

@@ -1,0 +1,158 @@
+package node_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"trent/internal/hsm/server/servertest"
+	"trent/internal/identity"
+	"trent/internal/node"
+	"trent/internal/quota"
+)
+
+// TestKeysAreCounted: however many make keys at once, as many come through as
+// the quota has places; a deletion makes one, and a restart forgets none.
+func TestKeysAreCounted(t *testing.T) {
+	t.Parallel()
+	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) { c.Limits = quota.Limits{Keys: 5} })
+	c := f.caller("111122223333")
+	ids := make(chan string, 16)
+	var refused atomic.Int64
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			switch got := c.call("CreateKey", "{}"); {
+			case got.code == "":
+				ids <- got.str("KeyMetadata", "KeyId")
+			case got.code == "LimitExceededException" && strings.HasPrefix(got.message, "Key quota for this account in this region is 5 but the current usage is "):
+				refused.Add(1)
+			default:
+				t.Errorf("CreateKey: %s %s", got.code, got.message)
+			}
+		})
+	}
+	all.Wait()
+	if len(ids) != 5 || refused.Load() != 11 {
+		t.Fatalf("%d keys, %d refusals", len(ids), refused.Load())
+	}
+	f.caller("444455556666").createKey(t) // other accounts and Regions have places of their own
+	abroad := c
+	abroad.region = "us-west-2"
+	abroad.createKey(t)
+
+	c.must(t, "ScheduleKeyDeletion", object{"KeyId": <-ids, "PendingWindowInDays": 7})
+	if got := c.call("CreateKey", "{}"); got.message != "Key quota for this account in this region is 5 but the current usage is 5." {
+		t.Errorf("with a key pending deletion: %q %q", got.code, got.message)
+	}
+	f.ahead.Add(int64(7*day + time.Hour))
+	f.Wake()
+	waitFor(t, "the deletion makes a place", func() bool { return c.call("CreateKey", "{}").code == "" })
+	f.close(t)
+	f.open(t)
+	if got := c.call("CreateKey", "{}"); got.code != "LimitExceededException" {
+		t.Errorf("after a restart: %q", got.code)
+	}
+}
+
+// TestLimits: the other quotas are the configured ones too.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) { c.Limits = quota.Limits{AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 300} })
+	c := f.caller("111122223333")
+	id := c.createKey(t)
+	c.must(t, "CreateAlias", object{"AliasName": "alias/a", "TargetKeyId": id})
+	c.must(t, "CreateAlias", object{"AliasName": "alias/b", "TargetKeyId": id})
+	tags := func(n int) (list []object) {
+		for i := range n {
+			list = append(list, object{"TagKey": fmt.Sprint(i), "TagValue": ""})
+		}
+		return list
+	}
+	c.must(t, "TagResource", object{"KeyId": id, "Tags": tags(3)})
+	for _, row := range []struct {
+		op   string
+		in   object
+		code string
+	}{
+		{"CreateAlias", object{"AliasName": "alias/c", "TargetKeyId": id}, "LimitExceededException"},
+		{"TagResource", object{"KeyId": id, "Tags": tags(4)}, "TagException"},
+		{"CreateKey", object{"Tags": tags(4)}, "TagException"},
+		{"CreateKey", object{"Policy": strings.Repeat(" ", 301)}, "LimitExceededException"},
+		{"PutKeyPolicy", object{"KeyId": id, "Policy": strings.Repeat(" ", 301)}, "LimitExceededException"},
+	} {
+		if got := c.call(row.op, row.in); got.code != row.code {
+			t.Errorf("%s: %q %q, want %s", row.op, got.code, got.message, row.code)
+		}
+	}
+}
+
+// TestPoliciesArePutWhole: of any number at once each is read at once or was
+// replaced by another, and the last one stays, over a restart too.
+func TestPoliciesArePutWhole(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	id := c.createKey(t)
+	document := func(n int) string {
+		return fmt.Sprintf(`{"Id":"%d","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"}}`, n)
+	}
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			c.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": document(i)})
+			if got := c.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy"); !strings.HasPrefix(got, `{"Id":"`) {
+				t.Errorf("after PutKeyPolicy: %s", got)
+			}
+		})
+	}
+	all.Wait()
+	c.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": document(100)})
+	f.close(t)
+	f.open(t)
+	if got := c.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy"); got != document(100) {
+		t.Errorf("the policy is %s", got)
+	}
+}
+
+// TestProductionTakesTheDefaultPolicy, in whatever form, and no other: until
+// policies are enforced it would be a promise that does not hold.
+func TestProductionTakesTheDefaultPolicy(t *testing.T) {
+	t.Parallel()
+	first := true
+	f := newFixtureWith(t, servertest.ProductionArgs(t), func(c *node.Config) {
+		c.Dev, c.Regions, c.Init = false, []string{"eu-west-1"}, first
+		first = false
+	})
+	by := identity.Operator{Name: "test"}
+	account, err := f.Identity.CreateAccount(t.Context(), by, "111122223333", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := f.Identity.NewRootKey(t.Context(), by, account.ID, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := caller{f, key.ID, string(key.Secret.Expose()), "eu-west-1"}
+	same := `{"Statement":{"Effect":"Allow","Principal":{"AWS":["111122223333"]},"Action":["kms:*"],"Resource":["*"]}}`
+	other := strings.Replace(same, `["111122223333"]`, `["111122223333","444455556666"]`, 1)
+	id := c.must(t, "CreateKey", object{"Policy": same}).str("KeyMetadata", "KeyId")
+	c.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": same + " ", "BypassPolicyLockoutSafetyCheck": true})
+	for op, in := range map[string]object{
+		"CreateKey":    {"Policy": other},
+		"PutKeyPolicy": {"KeyId": id, "Policy": other, "BypassPolicyLockoutSafetyCheck": true},
+	} {
+		if got := c.call(op, in); got.code != "UnsupportedOperationException" || !strings.HasPrefix(got.message, "Trent does not enforce key policies yet") {
+			t.Errorf("%s: %q %q", op, got.code, got.message)
+		}
+	}
+	if got := c.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy"); got != same+" " {
+		t.Errorf("the policy is %s", got)
+	}
+	if keys := c.must(t, "ListKeys", "{}").body["Keys"].([]any); len(keys) != 1 {
+		t.Errorf("%d keys", len(keys))
+	}
+}

@@ -1,0 +1,106 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Texts of MalformedPolicyDocumentException that AWS KMS is reported to give.
+const (
+	noPrincipal       = "Policy contains a statement with no principal."
+	invalidPrincipals = "Policy contains a statement with one or more invalid principals."
+	notPermittedKeys  = "These condition keys are not permitted in a key policy: aws:ResourceTag, kms:ResourceTag, kms:ResourceAliases"
+	overlyPermissive  = "OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches requests without the specified %s or with an unspecified %[1]s. To fix, remove ForAllValues."
+	missingField      = "Missing required field "
+)
+
+// CheckKeyPolicy returns an *Error if the document cannot be the key policy of
+// a key in the partition. It does not ask whether the principals exist.
+func CheckKeyPolicy(d *Document, partition string) error {
+	ids := map[string]bool{}
+	for i := range d.Statements {
+		s := &d.Statements[i]
+		if s.SID != "" && ids[s.SID] {
+			return &Error{"The Statement Ids in the policy are not unique"}
+		}
+		ids[s.SID] = true
+		if text := s.fault(partition); text != "" {
+			return &Error{text}
+		}
+	}
+	return nil
+}
+
+// fault is what is wrong with a statement of a key policy; "" if nothing is.
+func (s *Statement) fault(partition string) string {
+	principals := s.Principal
+	if s.NotPrincipal != nil {
+		principals = s.NotPrincipal
+		if s.Effect == Allow {
+			return "NotPrincipal cannot be used with the effect Allow"
+		}
+	}
+	switch {
+	case principals.empty():
+		return noPrincipal
+	case !principals.valid(partition):
+		return invalidPrincipals
+	case len(s.Action)+len(s.NotAction) == 0:
+		return missingField + "Action"
+	case len(s.Resource) == 0:
+		return missingField + "Resource"
+	}
+	for _, list := range [...][]string{s.Action, s.NotAction} {
+		for _, action := range list {
+			if !validAction(action) {
+				return "The following action names are invalid: " + quoted(action)
+			}
+		}
+	}
+	for _, resource := range s.Resource {
+		if resource != "*" {
+			return `Resource must be "*" in a key policy: ` + quoted(resource)
+		}
+	}
+	for i := range s.Condition {
+		if text := s.Condition[i].fault(); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// validAction reports whether an action can be one of AWS KMS: "*", or "kms:"
+// and letters, "*" and "?". Names of operations that do not exist (yet) are
+// valid, as policies outlive releases.
+func validAction(action string) bool {
+	if action == "*" {
+		return true
+	}
+	const vendor = "kms:"
+	if len(action) <= len(vendor) || !strings.EqualFold(action[:len(vendor)], vendor) {
+		return false
+	}
+	for _, c := range []byte(action[len(vendor):]) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '*' && c != '?' {
+			return false
+		}
+	}
+	return true
+}
+
+// fault is what is wrong with a condition in a key policy.
+func (c *Condition) fault() string {
+	key := strings.ToLower(c.Key)
+	if key == "kms:resourcealiases" || strings.HasPrefix(key, "aws:resourcetag/") || strings.HasPrefix(key, "kms:resourcetag/") {
+		return notPermittedKeys
+	}
+	if c.Set == ForAllValues {
+		for prefix, what := range map[string]string{"kms:encryptioncontext:": "encryption context", "aws:requesttag/": "tag"} {
+			if strings.HasPrefix(key, prefix) {
+				return fmt.Sprintf(overlyPermissive, what)
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,216 @@
+package policy_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"trent/internal/policy"
+)
+
+func parse(t *testing.T, text string) *policy.Document {
+	t.Helper()
+	d, err := policy.Parse(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return d
+}
+
+const (
+	everything = `"Action":"kms:*","Resource":"*"`
+	noPrincip  = "Policy contains a statement with no principal."
+	badPrincip = "Policy contains a statement with one or more invalid principals."
+)
+
+func TestCheckKeyPolicy(t *testing.T) {
+	t.Parallel()
+	toRoot := `"Principal":{"AWS":"` + root + `"},`
+	condition := func(c string) string { return statement(toRoot + everything + `,"Condition":{` + c + `}`) }
+	const notPermitted = "These condition keys are not permitted in a key policy: aws:ResourceTag, kms:ResourceTag, kms:ResourceAliases"
+	for _, test := range []struct{ document, want string }{
+		{policy.Default(partition, account), ""},
+		{statement(toRoot + everything), ""},
+		{statement(`"Principal":"*",` + everything), ""},
+		{statement(`"Principal":{"AWS":["*"],"Service":["kms.amazonaws.com"]},` + everything), ""},
+		{statement(toRoot + `"NotAction":["kms:Decrypt"],"Resource":["*"]`), ""},
+		{statement(toRoot + `"Action":["*","KMS:Describe*","kms:??t"],"Resource":"*"`), ""},
+		{condition(`"StringEquals":{"kms:EncryptionContext:ward":"7"}`), ""},
+		{condition(`"ForAnyValue:StringEquals":{"kms:EncryptionContext:ward":"7"}`), ""},
+		{condition(`"ForAllValues:StringEquals":{"kms:EncryptionContextKeys":"ward"}`), ""},
+		{`{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"` + account + `"},` + everything + `}}`, ""},
+
+		{statement(everything), noPrincip},
+		{statement(`"Principal":{},` + everything), noPrincip},
+		{statement(`"Principal":{"AWS":[]},` + everything), noPrincip},
+		{statement(`"NotPrincipal":{"AWS":"` + account + `"},` + everything), "NotPrincipal cannot be used with the effect Allow"},
+		{statement(toRoot + `"Resource":"*"`), "Missing required field Action"},
+		{statement(toRoot + `"Action":[],"Resource":"*"`), "Missing required field Action"},
+		{statement(toRoot + `"Action":"kms:*"`), "Missing required field Resource"},
+		{statement(toRoot + `"Action":"kms:*","Resource":[]`), "Missing required field Resource"},
+		{statement(toRoot + `"Action":"kms:*","NotResource":"*"`), "Missing required field Resource"},
+		{statement(toRoot + `"Action":"kms:*","Resource":"arn:aws:kms:eu-west-1:111122223333:key/x"`), `Resource must be "*" in a key policy: arn:aws:kms:eu-west-1:111122223333:key/x`},
+		{statement(toRoot + `"Action":"s3:GetObject","Resource":"*"`), "The following action names are invalid: s3:GetObject"},
+		{statement(toRoot + `"Action":["kms:*","Decrypt"],"Resource":"*"`), "The following action names are invalid: Decrypt"},
+		{statement(toRoot + `"NotAction":"kms:","Resource":"*"`), "The following action names are invalid: kms:"},
+		{statement(toRoot + `"Action":"k*:Decrypt","Resource":"*"`), "The following action names are invalid: k*:Decrypt"},
+		{condition(`"StringEquals":{"aws:ResourceTag/a":"b"}`), notPermitted},
+		{condition(`"ForAnyValue:StringEquals":{"kms:resourcealiases":"alias/a"}`), notPermitted},
+		{condition(`"ForAllValues:StringEquals":{"kms:EncryptionContext:ward":"7"}`),
+			"OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches requests without the specified encryption context or with an unspecified encryption context. To fix, remove ForAllValues."},
+		{condition(`"ForAllValues:StringLike":{"aws:RequestTag/ward":"7"}`),
+			"OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches requests without the specified tag or with an unspecified tag. To fix, remove ForAllValues."},
+		{strings.Replace(statement(`"Sid":"a",`+toRoot+everything), `]}`, `,{"Sid":"a","Effect":"Allow",`+toRoot+everything+`}]}`, 1), "The Statement Ids in the policy are not unique"},
+	} {
+		got := ""
+		if e, ok := errors.AsType[*policy.Error](policy.CheckKeyPolicy(parse(t, test.document), partition)); ok {
+			got = e.Text
+		}
+		if got != test.want {
+			t.Errorf("%s:\n got %q\nwant %q", test.document, got, test.want)
+		}
+	}
+}
+
+// TestPrincipals: the forms of those that can call KMS, and of those that cannot.
+func TestPrincipals(t *testing.T) {
+	t.Parallel()
+	for kind, names := range map[string]map[string]bool{
+		"AWS": {
+			"*": true, account: true, root: true,
+			"arn:aws:iam::111122223333:user/alice":                      true,
+			"arn:aws:iam::111122223333:user/staff/ward-7/alice@example": true,
+			"arn:aws:iam::111122223333:role/aws-service-role/x.y/R+,.=": true,
+			"arn:aws:sts::111122223333:assumed-role/role/session":       true,
+			"arn:aws:sts::111122223333:federated-user/alice":            true,
+			"": false, "11112222333": false, "1111222233334": false, "AIDACKCEVSQ6C2EXAMPLE": false, "alice": false,
+			"arn:aws-cn:iam::111122223333:root":               false,
+			"arn:aws:iam:eu-west-1:111122223333:root":         false,
+			"arn:aws:iam::111122223333:rooted":                false,
+			"arn:aws:iam::111122223333:root/x":                false,
+			"arn:aws:iam::*:root":                             false,
+			"arn:aws:iam::111122223333:user/*":                false,
+			"arn:aws:iam::111122223333:user/":                 false,
+			"arn:aws:iam::111122223333:role/a//b":             false,
+			"arn:aws:iam::111122223333:group/staff":           false,
+			"arn:aws:iam::111122223333:*":                     false,
+			"arn:aws:iam::111122223333":                       false,
+			"arn:aws:sts::111122223333:assumed-role/role":     false,
+			"arn:aws:sts::111122223333:assumed-role/r/s/t":    false,
+			"arn:aws:s3::111122223333:user/alice":             false,
+			"ARN:aws:iam::111122223333:root":                  false,
+			"arn:aws:iam::11112222333\u0663:root":             false,
+			"arn:aws:iam::111122223333:saml-provider/example": false,
+		},
+		"Service": {
+			"kms.amazonaws.com": true, "logs.eu-west-1.amazonaws.com": true, "*": false, "amazonaws.com": false, "kms..com": false, "a b.amazonaws.com": false, "": false,
+			strings.Repeat("a", 115) + ".amazonaws.com": false,
+		},
+		"Federated": {
+			"accounts.google.com": true, "arn:aws:iam::111122223333:saml-provider/example": true,
+			"arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE": true,
+			"arn:aws:iam::111122223333:role/r": false, "arn:aws:iam::1:saml-provider/e": false, "*": false, "localhost": false, "": false,
+		},
+		"CanonicalUser": {strings.Repeat("7", 64): false, "x": false},
+	} {
+		for name, valid := range names {
+			d := parse(t, statement(`"Principal":{"`+kind+`":"`+name+`"},`+everything))
+			err := policy.CheckKeyPolicy(d, partition)
+			if (err == nil) != valid {
+				t.Errorf("%s %q: %v", kind, name, err)
+			}
+			if e, ok := errors.AsType[*policy.Error](err); !valid && (!ok || e.Text != badPrincip) {
+				t.Errorf("%s %q: %v", kind, name, err)
+			}
+		}
+	}
+}
+
+// TestEquivalentToDefault: what does not matter, and what changes the effect.
+func TestEquivalentToDefault(t *testing.T) {
+	t.Parallel()
+	const to = `"Principal":{"AWS":"` + account + `"},`
+	and := func(more string) string {
+		return `{"Statement":[{"Effect":"Allow",` + to + everything + `},` + more + `]}`
+	}
+	for document, want := range map[string]bool{
+		policy.Default(partition, account):                                                                    true,
+		statement(to + everything):                                                                            true,
+		statement(`"Principal":{"AWS":"` + root + `"},` + everything):                                         true,
+		statement(`"Principal":{"AWS":["` + root + `","` + account + `"]},` + everything):                     true,
+		statement(`"Sid":"mine","Resource":["*"],"Action":["kms:*"],` + to[:len(to)-1]):                       true,
+		`{"Statement":{"Effect":"Allow",` + to + everything + `}}`:                                            true,
+		`{"Version":"2008-10-17","Id":"x","Statement":{"Effect":"Allow",` + to + everything + `}}`:            true,
+		statement(to + `"Action":"*","Resource":"*"`):                                                         true,
+		statement(to + `"Action":["kms:Encrypt","KMS:*"],"Resource":["*","*"]`):                               true,
+		statement(to + everything + `,"Condition":{}`):                                                        true,
+		and(`{"Effect":"Allow",` + to + everything + `}`):                                                     true,
+		and(`{"Effect":"Allow",` + to + `"Action":"kms:Encrypt","Resource":"*"}`):                             true,
+		and(`{"Effect":"Allow",` + to + everything + `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}}`): true,
+		and(`{"Effect":"Allow",` + to + `"NotAction":"kms:Encrypt","Resource":"*"}`):                          true,
+
+		policy.Default(partition, "444455556666"):                                                           false,
+		policy.Default("aws-cn", account):                                                                   false,
+		statement(`"Principal":"*",` + everything):                                                          false,
+		statement(`"Principal":{"AWS":"*"},` + everything):                                                  false,
+		statement(`"Principal":{"AWS":["` + account + `","444455556666"]},` + everything):                   false,
+		statement(`"Principal":{"AWS":"` + account + `","Service":"kms.amazonaws.com"},` + everything):      false,
+		statement(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},` + everything):               false,
+		statement(to + `"Action":"kms:Describe*","Resource":"*"`):                                           false,
+		statement(to + `"Action":["kms:Put*","kms:Get*"],"Resource":"*"`):                                   false,
+		statement(to + `"NotAction":"kms:Decrypt","Resource":"*"`):                                          false,
+		statement(to + `"Action":"kms:?*","Resource":"*"`):                                                  false, // it is; nobody writes it so
+		statement(to + everything + `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}`):                 false,
+		strings.Replace(statement(to+everything), "Allow", "Deny", 1):                                       false,
+		and(`{"Effect":"Deny",` + to + `"Action":"kms:Decrypt","Resource":"*"}`):                            false,
+		and(`{"Effect":"Deny","NotPrincipal":{"AWS":"` + account + `"},` + everything + `}`):                false,
+		and(`{"Effect":"Allow","Principal":{"AWS":"444455556666"},` + everything + `}`):                     false,
+		and(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/r"},` + everything + `}`): false,
+		and(`{"Effect":"Allow","Principal":{"Service":"kms.amazonaws.com"},` + everything + `}`):            false,
+	} {
+		d := parse(t, document)
+		if err := policy.CheckKeyPolicy(d, partition); err != nil && !strings.Contains(document, "aws-cn") {
+			t.Errorf("%s: %v", document, err)
+		}
+		if got := policy.EquivalentToDefault(d, partition, account); got != want {
+			t.Errorf("%s: got %v", document, got)
+		}
+	}
+}
+
+func TestLocksOut(t *testing.T) {
+	t.Parallel()
+	const alice, bob = "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/bob"
+	to := func(name string) string { return `"Principal":{"AWS":"` + name + `"},` }
+	and := func(deny string) string {
+		return `{"Statement":[{"Effect":"Allow",` + to(account) + everything + `},{"Effect":"Deny",` + deny + `}]}`
+	}
+	for document, want := range map[string]bool{
+		policy.Default(partition, account):                                           false,
+		statement(to(account) + everything):                                          false,
+		statement(to(alice) + everything):                                            false,
+		statement(`"Principal":"*",` + everything):                                   false,
+		statement(to(alice) + `"Action":"kms:Put*","Resource":"*"`):                  false,
+		statement(to(alice) + `"Action":"KMS:putkeypolicy","Resource":"*"`):          false,
+		statement(to(alice) + `"Action":"kms:*k?y*policy","Resource":"*"`):           false,
+		statement(to(alice) + `"NotAction":"kms:Decrypt","Resource":"*"`):            false,
+		statement(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`): false, // may hold
+		and(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`):       false, // may not
+		and(to(bob) + everything):                                                    false,
+		and(to(alice) + `"Action":"kms:Get*","Resource":"*"`):                        false,
+
+		statement(to(bob) + everything):                                        true,
+		statement(to("444455556666") + everything):                             true,
+		statement(`"Principal":{"Service":"kms.amazonaws.com"},` + everything): true,
+		statement(to(alice) + `"Action":"kms:Get*","Resource":"*"`):            true,
+		statement(to(alice) + `"Action":"kms:PutKeyPolic","Resource":"*"`):     true,
+		statement(to(alice) + `"NotAction":"kms:Put*","Resource":"*"`):         true,
+		and(to(alice) + everything):                                            true,
+		and(to(account) + `"Action":"*","Resource":"*"`):                       true,
+		and(`"Principal":"*",` + `"Action":"kms:PutKeyPolicy","Resource":"*"`): true,
+	} {
+		if got := policy.LocksOut(parse(t, document), partition, account, alice); got != want {
+			t.Errorf("%s: got %v", document, got)
+		}
+	}
+}
