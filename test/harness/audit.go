@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,62 +58,93 @@ func (r *AuditRecord) Keys() (arns []string) {
 	return arns
 }
 
-// ReadAudit reads the trail of a data folder and checks its framing: lengths,
-// checksums, the chain of hashes, and sequence numbers without gaps.
-func ReadAudit(data string) ([]AuditRecord, error) {
-	files, err := filepath.Glob(filepath.Join(data, "audit", "*", "*", "*.log"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(files) // one node; epochs and segments are zero-padded
-	var records []AuditRecord
-	var previous [sha256.Size]byte
-	for _, file := range files {
-		b, err := os.ReadFile(file)
+// ReadAudit reads the whole trail of a data folder, as AuditRecords does.
+func ReadAudit(data string) (records []AuditRecord, err error) {
+	for r, err := range AuditRecords(data) {
 		if err != nil {
 			return nil, err
 		}
-		if records, previous, err = readSegment(b, records, previous); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		if err := json.Unmarshal(r.JSON, &r.Members); err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Sequence, err)
 		}
+		records = append(records, r)
 	}
 	return records, nil
 }
 
-func readSegment(b []byte, records []AuditRecord, previous [sha256.Size]byte) ([]AuditRecord, [sha256.Size]byte, error) {
+// AuditRecords reads the trail of a data folder, record by record without
+// their members, and checks its framing: lengths, checksums, the chain of
+// hashes, and sequence numbers without gaps. An error is the last thing it
+// yields.
+func AuditRecords(data string) iter.Seq2[AuditRecord, error] {
+	return func(yield func(AuditRecord, error) bool) {
+		files, err := filepath.Glob(filepath.Join(data, "audit", "*", "*", "*.log"))
+		if err != nil {
+			yield(AuditRecord{}, err)
+			return
+		}
+		slices.Sort(files) // one node; epochs and segments are zero-padded
+		var c chain
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err == nil {
+				err = c.segment(b, yield)
+			}
+			if errors.Is(err, errEnough) {
+				return
+			}
+			if err != nil {
+				yield(AuditRecord{}, fmt.Errorf("%s: %w", file, err))
+				return
+			}
+		}
+	}
+}
+
+// errEnough ends a walk that its caller has ended.
+var errEnough = errors.New("enough")
+
+// chain is the place in a trail: its records so far, and the last one's hash.
+type chain struct {
+	records  uint64
+	previous [sha256.Size]byte
+}
+
+// segment yields the records of one file.
+func (c *chain) segment(b []byte, yield func(AuditRecord, error) bool) error {
 	if len(b) < segmentHeaderSize || !bytes.HasPrefix(b, []byte(segmentMagic)) {
-		return nil, previous, fmt.Errorf("the header is %x", b[:min(len(b), segmentHeaderSize)])
+		return fmt.Errorf("the header is %x", b[:min(len(b), segmentHeaderSize)])
 	}
 	for b = b[segmentHeaderSize:]; len(b) > 0; {
 		if len(b) < recordPrefixSize {
-			return nil, previous, fmt.Errorf("%d bytes after record %d", len(b), len(records))
+			return fmt.Errorf("%d bytes after record %d", len(b), c.records)
 		}
 		length, sum := int(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint32(b[4:])
 		if length < recordFixedSize || length > len(b)-recordPrefixSize {
-			return nil, previous, fmt.Errorf("record %d: length %d, %d bytes left", len(records)+1, length, len(b))
+			return fmt.Errorf("record %d: length %d, %d bytes left", c.records+1, length, len(b))
 		}
 		body := b[recordPrefixSize:][:length]
 		b = b[recordPrefixSize+length:]
 		if crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) != sum {
-			return nil, previous, fmt.Errorf("record %d: wrong checksum", len(records)+1)
+			return fmt.Errorf("record %d: wrong checksum", c.records+1)
 		}
-		if !bytes.Equal(body[:sha256.Size], previous[:]) {
-			return nil, previous, fmt.Errorf("record %d: the chain is broken", len(records)+1)
+		if !bytes.Equal(body[:sha256.Size], c.previous[:]) {
+			return fmt.Errorf("record %d: the chain is broken", c.records+1)
 		}
-		previous = sha256.Sum256(body)
+		c.previous = sha256.Sum256(body)
+		c.records++
 		r := AuditRecord{
 			Epoch:    binary.BigEndian.Uint32(body[recordFixedSize-12:]),
 			Sequence: binary.BigEndian.Uint64(body[recordFixedSize-8:]),
-			Hash:     previous,
+			Hash:     c.previous,
 			JSON:     body[recordFixedSize:],
 		}
-		if r.Sequence != uint64(len(records))+1 {
-			return nil, previous, fmt.Errorf("record %d has the sequence number %d", len(records)+1, r.Sequence)
+		if r.Sequence != c.records {
+			return fmt.Errorf("record %d has the sequence number %d", c.records, r.Sequence)
 		}
-		if err := json.Unmarshal(r.JSON, &r.Members); err != nil {
-			return nil, previous, fmt.Errorf("record %d: %w", len(records)+1, err)
+		if !yield(r, nil) {
+			return errEnough
 		}
-		records = append(records, r)
 	}
-	return records, previous, nil
+	return nil
 }
