@@ -40,6 +40,9 @@ func devCommand() *cobra.Command {
 	return c
 }
 
+// defaultRotation is how often trent dev rotates domain keys.
+const defaultRotation = 24 * time.Hour
+
 // devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
 	listen, data, audit, hsm, hsmBinary, adminSocket, logLevel string
@@ -57,7 +60,7 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.audit, "audit", "nowait", "when an answer may leave: nowait (its audit record is queued),\nrelaxed (written: survives a crash of trent), strict (on disk)")
 	fs.StringVar(&f.hsm, "hsm", "", "Unix `socket` of a trent-hsm that was started separately")
 	fs.StringVar(&f.hsmBinary, "hsm-binary", "", "trent-hsm `program` to start (default: beside trent)")
-	fs.DurationVar(&f.rotation, "domain-rotation", 24*time.Hour, "`interval` of domain key rotations")
+	fs.DurationVar(&f.rotation, "domain-rotation", defaultRotation, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")
 	fs.StringVar(&f.adminSocket, "admin-socket", "", "Unix `socket` for operators (default: admin.sock in the data folder)")

@@ -52,10 +52,13 @@ func (f *devFlags) twin(entrance node.Listener, log *slog.Logger) twin.Config {
 		c.Node.Module = func(bool) (client.Source, error) { return supervisor.NewSocket(f.hsm, log), nil }
 		return c
 	}
-	m := &devModule{program: f.hsmBinary, keyFile: filepath.Join(f.data, "module", "key"), log: log}
+	m := &devModule{program: f.hsmBinary, keyFile: devKeyFile(f.data), log: log}
 	c.Node.Module, c.Module = m.source, m
 	return c
 }
+
+// devKeyFile is the crypto module's key file in a data folder of trent dev.
+func devKeyFile(data string) string { return filepath.Join(data, "module", "key") }
 
 // devModule is a crypto module that is a child, with its key file in the data
 // folder. After Close its source makes another.

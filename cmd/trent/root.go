@@ -30,7 +30,7 @@ Exit status: 0 success, 1 failure, 2 wrong usage.`,
 	root.SetVersionTemplate("trent {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(statusCommand(), devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), versionCommand())
+	root.AddCommand(statusCommand(), devCommand(), serveCommand(), initCommand(), regionCommand(), backupCommand(), restoreCommand(), configCommand(), versionCommand())
 	return root
 }
 

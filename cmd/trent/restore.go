@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"trent/internal/audit"
+	"trent/internal/backup"
+	"trent/internal/config"
+	"trent/internal/node"
+)
+
+const restoreLong = `trent restore makes a data folder of a backup. The folder must be missing or
+empty. Until everything has been checked it stands beside its place, under a name
+that ends in ".restoring"; what is left there is of a restore that was cut off, and
+can be removed.
+
+The crypto module opens what the backup holds before the restore is declared
+done, so the key file must be the one of the server that was backed up, and a
+backup that somebody else made is refused. In production it stands where the
+configuration says; run the command as the service's user. With --dev, which
+makes a folder of trent dev, --key-file is copied into it.
+
+The audit trail begins anew. Its first record names the last record of the old
+trail that the backup covers.`
+
+const restoreExample = `  trent restore --config /etc/trent/trent.yaml /backup/trent-2026-11-22.backup
+  trent restore --dev --data ./copy --key-file ./trent-data/module/key dev.backup`
+
+// restoreFlags are the flags of trent restore.
+type restoreFlags struct {
+	config, data, keyFile, hsmBinary, output string
+	dev                                      bool
+}
+
+func restoreCommand() *cobra.Command {
+	var f restoreFlags
+	c := &cobra.Command{
+		Use: "restore FILE", Short: "Make a data folder of a backup", Long: restoreLong, Example: restoreExample, Args: oneArgument,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return usageError(c, err)
+			}
+			r, err := f.restoration(c)
+			if err != nil {
+				return err
+			}
+			return r.run(c, args[0], f.output)
+		},
+	}
+	fs := c.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&f.config, "config", "", "configuration `file` (docs/configuration.md)")
+	fs.BoolVar(&f.dev, "dev", false, "make a data folder of trent dev")
+	fs.StringVar(&f.data, "data", "", "with --dev: data `folder` to make")
+	fs.StringVar(&f.keyFile, "key-file", "", "with --dev: the crypto module's key `file` of the folder that was backed up")
+	fs.StringVar(&f.hsmBinary, "hsm-binary", "", "with --dev: trent-hsm `program` to start (default: beside trent)")
+	outputFlag(c, &f.output)
+	return c
+}
+
+func (f *restoreFlags) check() error {
+	switch {
+	case f.output != outputTable && f.output != outputJSON:
+		return fmt.Errorf("--output %q: want table or json", f.output)
+	case f.dev && f.config != "":
+		return errors.New("--config and --dev exclude each other")
+	case f.dev && (f.data == "" || f.keyFile == ""):
+		return errors.New("--dev needs --data and --key-file")
+	case !f.dev && f.config == "":
+		return errors.New("--config is missing")
+	case !f.dev && (f.data != "" || f.keyFile != "" || f.hsmBinary != ""):
+		return errors.New("--data, --key-file and --hsm-binary go with --dev; the configuration says them in production")
+	}
+	return nil
+}
+
+// restoration is a restore to be done.
+type restoration struct {
+	conf *config.Config // nil with --dev
+	node node.Config    // Data is the folder that there is going to be
+	// prepare puts into the new folder what the crypto module needs.
+	prepare func(folder string) error
+	close   func() // ends the crypto module
+}
+
+func (f *restoreFlags) restoration(c *cobra.Command) (*restoration, error) {
+	if !f.dev {
+		conf, err := readConfig(c, f.config)
+		if err != nil {
+			return nil, err
+		}
+		log := newLog(conf, c.ErrOrStderr())
+		m := &module{conf: conf, log: log}
+		return &restoration{conf: conf, node: nodeConfig(conf, m, log), close: m.close, prepare: func(string) error { return nil }}, nil
+	}
+	data, err := filepath.Abs(f.data)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	m := &devModule{program: f.hsmBinary, log: log}
+	return &restoration{
+		node:  node.Config{Data: data, Dev: true, Audit: audit.Strict, RotateEvery: defaultRotation, Log: log, Module: m.source},
+		close: m.Close,
+		prepare: func(folder string) error {
+			m.keyFile = devKeyFile(folder)
+			return copyKeyFile(m.keyFile, f.keyFile)
+		},
+	}, nil
+}
+
+// run restores, and leaves nothing behind if it fails.
+func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	folder, err := backup.BeginFolder(r.node.Data)
+	if err != nil {
+		return err
+	}
+	m, err := r.fill(c.Context(), folder.Path, &progress{r: file, w: c.ErrOrStderr(), what: "restore"})
+	if err == nil {
+		err = folder.Finish()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", path, err), folder.Abandon())
+	}
+	if found := m.Contents.RegionNames(); r.conf != nil && !sameNames(found, r.conf.Regions) {
+		fmt.Fprintf(c.ErrOrStderr(), "trent restore: the backup has the Regions %v, and %s lists %v: make them equal before trent serve\n", found, r.conf.File, r.conf.Regions)
+	}
+	return show(c.OutOrStdout(), output, describeBackup(path, m), func(t *table, b backupInfo) {
+		t.row("restored to", r.node.Data)
+		backupTable(t, b)
+	})
+}
+
+func (r *restoration) fill(ctx context.Context, folder string, in io.Reader) (*backup.Manifest, error) {
+	if err := r.prepare(folder); err != nil {
+		return nil, err
+	}
+	c := r.node
+	c.Data, c.AdminSocket = folder, ""
+	defer r.close() // after the node, which is connected to it
+	return node.Restore(ctx, c, operator(), in)
+}
+
+func sameNames(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// copyKeyFile copies a crypto module's key file, for its owner only.
+func copyKeyFile(to, from string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("the crypto module's key file: %w", err)
+	}
+	defer clear(b)
+	if err := makeFolder(filepath.Dir(to), syncFolder); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
