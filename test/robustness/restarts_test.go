@@ -53,7 +53,7 @@ func TestSixthRestartIsRefused(t *testing.T) {
 	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "trent: ") || !strings.HasSuffix(last, why) {
 		t.Errorf("its last line is %q", last)
 	}
-	if !strings.Contains(strings.Join(lines, "\n"), `level=ERROR msg="the crypto module is gone for good"`) {
+	if !strings.Contains(strings.Join(lines, "\n"), `gone for good" error="crypto module: `+why) {
 		t.Errorf("its log does not say so")
 	}
 	s.Restart()
