@@ -107,6 +107,13 @@ func (t *table) row(columns ...any) {
 	fmt.Fprintln(t.w, strings.TrimRight(strings.Join(text, "\t"), "\t"))
 }
 
+// text writes text of several lines as it is, but for what a terminal obeys.
+func (t *table) text(s string) {
+	for line := range strings.Lines(s) {
+		fmt.Fprintln(t.w, clean(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "  ")))
+	}
+}
+
 // cell is one column's text; nothing is a dash.
 func cell(v any) string {
 	switch v := v.(type) {

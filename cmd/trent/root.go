@@ -16,7 +16,8 @@ func rootCommand() *cobra.Command {
 		Short: "A key management service that speaks the AWS KMS API",
 		Long: `Trent is a key management service that speaks the AWS KMS API.
 
-Exit status: 0 success, 1 failure, 2 wrong usage.`,
+Exit status: 0 success, 1 failure, 2 wrong usage; of commands that ask a
+running server also 3, no server is reachable, and 4, it refused (docs/cli.md).`,
 		Example: `  trent dev
   trent dev --listen 127.0.0.1:5000 --data ./kms
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=eu-west-1 \
@@ -29,8 +30,10 @@ Exit status: 0 success, 1 failure, 2 wrong usage.`,
 	}
 	root.SetVersionTemplate("trent {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(statusCommand(), devCommand(), serveCommand(), initCommand(), regionCommand(), backupCommand(), restoreCommand(), configCommand(), versionCommand())
+	root.AddCommand(
+		devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), backupCommand(), restoreCommand(),
+		statusCommand(), accountCommand(), keyCommand(), hsmCommand(), versionCommand(),
+	)
 	return root
 }
 

@@ -73,3 +73,8 @@ func (v Verdict) err(k *Key) error {
 		return apierr.New(apierr.KMSInvalidState, "%s is updating.", k.ARN)
 	}
 }
+
+// AllStates lists the key states, in the order of AWS's guide.
+func AllStates() []State {
+	return []State{Creating, Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable, Updating}
+}

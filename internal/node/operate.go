@@ -115,19 +115,22 @@ func (n *Node) countAll(ctx context.Context, s *admin.Status, held map[string]hs
 	return err
 }
 
-// maxCounted bounds what a status counts of one thing.
-const maxCounted = 1000
+// What a status counts at most: of rows that it reads, and of others.
+const (
+	maxRead    = 1000
+	maxCounted = 1_000_000
+)
 
 // count counts the store's keys with a prefix.
 func (n *Node) count(ctx context.Context, prefix []byte) (admin.Count, error) {
-	rows, more, _, err := n.store.Range(ctx, prefix, record.PrefixEnd(prefix), maxCounted)
-	return admin.Count{N: len(rows), More: more}, err
+	count, err := n.store.Count(ctx, prefix, record.PrefixEnd(prefix), maxCounted)
+	return admin.Count{N: count, More: count == maxCounted}, err
 }
 
 // pendingDeletions counts the due rows of deletions.
 func (n *Node) pendingDeletions(ctx context.Context, region string) (c admin.Count, err error) {
 	prefix := record.DuePrefix(region)
-	rows, more, _, err := n.store.Range(ctx, prefix, record.PrefixEnd(prefix), maxCounted)
+	rows, more, _, err := n.store.Range(ctx, prefix, record.PrefixEnd(prefix), maxRead)
 	c.More = more
 	for _, row := range rows {
 		if due, ok := record.ParseDue(row.Key); ok && due.Job == record.JobDelete {

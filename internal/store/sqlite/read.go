@@ -16,7 +16,7 @@ import (
 // reader is a connection that only reads.
 type reader struct {
 	conn
-	begin, commit, rev, get, from, fromTo *stmt
+	begin, commit, rev, get, from, fromTo, count, countTo *stmt
 }
 
 func (s *Store) openReader() (*reader, error) {
@@ -39,6 +39,9 @@ func (s *Store) openReader() (*reader, error) {
 		&r.get:    "SELECT m.rev, kv.v, kv.cre, kv.mod FROM meta m LEFT JOIN kv ON kv.k = ?1 WHERE m.id = 1",
 		&r.from:   "SELECT k, v, cre, mod FROM kv WHERE k >= ?1 ORDER BY k LIMIT ?2",
 		&r.fromTo: "SELECT k, v, cre, mod FROM kv WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3",
+		// The index on k is all that these read.
+		&r.count:   "SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 LIMIT ?2)",
+		&r.countTo: "SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 AND k < ?2 LIMIT ?3)",
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.close())
@@ -48,7 +51,7 @@ func (s *Store) openReader() (*reader, error) {
 
 func (r *reader) close() error {
 	var errs []error
-	for _, st := range []*stmt{r.begin, r.commit, r.rev, r.get, r.from, r.fromTo} {
+	for _, st := range []*stmt{r.begin, r.commit, r.rev, r.get, r.from, r.fromTo, r.count, r.countTo} {
 		if st != nil {
 			errs = append(errs, st.close())
 		}
@@ -139,6 +142,29 @@ func (s *Store) Range(ctx context.Context, from, to []byte, limit int) (kvs []st
 		return nil, false, 0, err
 	}
 	return kvs, more, rev, nil
+}
+
+// Count implements store.Counter.
+func (s *Store) Count(ctx context.Context, from, to []byte, limit int) (n int, err error) {
+	if limit <= 0 {
+		return 0, fmt.Errorf("store: limit %d is not positive", limit)
+	}
+	if from == nil {
+		from = []byte{}
+	}
+	err = s.read(ctx, func(r *reader) error {
+		st, args := r.count, []driver.Value{from, int64(limit)}
+		if len(to) > 0 {
+			st, args = r.countTo, []driver.Value{from, to, int64(limit)}
+		}
+		var row [1]driver.Value
+		if found, err := st.row(row[:], args...); err != nil || !found {
+			return errors.Join(errors.New("nothing is counted"), err)
+		}
+		n = int(integer(row[0]))
+		return nil
+	})
+	return n, err
 }
 
 // snapshot runs f in a read transaction: all that f reads is of one revision,

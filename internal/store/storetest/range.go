@@ -32,6 +32,11 @@ func rangeBounds(t *testing.T, e Engine) {
 						want = append(want, k)
 					}
 				}
+				if c, ok := s.(store.Counter); ok {
+					if n, err := c.Count(t.Context(), []byte(from), []byte(to), limit); err != nil || n != min(len(want), limit) {
+						t.Fatalf("[%q, %q) limit %d: counted %d, %v", from, to, limit, n, err)
+					}
+				}
 				more := len(want) > limit
 				want = want[:min(limit, len(want))]
 				kvs, gotMore, rev, err := s.Range(t.Context(), []byte(from), []byte(to), limit)
@@ -54,6 +59,11 @@ func rangeBounds(t *testing.T, e Engine) {
 	for _, limit := range []int{0, -1} {
 		if _, _, _, err := s.Range(t.Context(), nil, nil, limit); err == nil {
 			t.Errorf("limit %d is accepted", limit)
+		}
+		if c, ok := s.(store.Counter); ok {
+			if _, err := c.Count(t.Context(), nil, nil, limit); err == nil {
+				t.Errorf("limit %d is accepted by Count", limit)
+			}
 		}
 	}
 }
