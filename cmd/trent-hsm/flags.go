@@ -15,15 +15,19 @@ under a user of its own and listens on a socket.
 
 Usage:
   trent-hsm --key-file PATH (--fd N | --listen SOCKET [--allow-uid UID]...) [flags]
+  trent-hsm init --key-file PATH
   trent-hsm selftest
   trent-hsm --version
 
 Examples:
+  # Once, as the module's user: make its key file. It overwrites nothing.
+  trent-hsm init --key-file /var/lib/trent-hsm/module.key
+
   # A module of its own, for a service that runs as user 990. The folder belongs
   # to the module's user and has mode 0750, with a group that both share.
-  trent-hsm --key-file /etc/trent-hsm/module.key --listen /run/trent-hsm/socket --allow-uid 990
+  trent-hsm --key-file /var/lib/trent-hsm/module.key --listen /run/trent-hsm/socket --allow-uid 990
 
-  # Once, before the first start: make the key file while serving.
+  # For development: make the key file while serving.
   trent-hsm --key-file ./module.key --create-key-file --dev --listen ./run/socket
 
   # Known-answer tests, and proof that the sandbox denies what it must.
@@ -42,6 +46,7 @@ type options struct {
 	level         slog.Level
 	version       bool
 	selftest      bool
+	init          bool
 }
 
 // parse reads the command line. The error is flag.ErrHelp after --help.
@@ -61,6 +66,9 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 	})
 	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "`LEVEL` of what is logged to standard error: DEBUG, INFO, WARN, ERROR")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	if len(args) > 0 && args[0] == "init" { // its flags follow it, as --key-file everywhere
+		o.init, args = true, args[1:]
+	}
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
@@ -78,13 +86,18 @@ func (o *options) check(args []string) error {
 	switch {
 	case o.version:
 		return nil
-	case len(args) == 1 && args[0] == "selftest":
+	case len(args) == 1 && args[0] == "selftest" && !o.init:
 		o.selftest = true
 		return nil
 	case len(args) > 0:
 		return fmt.Errorf("unexpected argument %q; --help shows the usage", args[0])
 	case o.keyFile == "":
 		return errors.New("--key-file is missing; --help shows the usage")
+	case o.init:
+		if o.createKeyFile || o.dev || o.fd >= 0 || o.listen != "" || len(o.uids) > 0 {
+			return errors.New("init takes --key-file only")
+		}
+		return nil
 	case (o.fd < 0) == (o.listen == ""):
 		return errors.New("one of --fd and --listen is needed")
 	case len(o.uids) > 0 && o.listen == "":

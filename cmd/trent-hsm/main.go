@@ -53,8 +53,29 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exit.OK
 	case options.selftest:
 		return selfTest(stdout)
+	case options.init:
+		return initialize(options.keyFile, stdout, stderr)
 	}
 	return serve(options, log)
+}
+
+// initialize makes the module key file, and nothing in place of one.
+func initialize(path string, stdout, stderr io.Writer) int {
+	if err := harden.Process(); err != nil {
+		fmt.Fprintln(stderr, "trent-hsm:", err)
+		return exit.Sandbox
+	}
+	file, err := unseal.CreateFile(path)
+	if err != nil {
+		fmt.Fprintln(stderr, "trent-hsm:", err)
+		return exit.Key
+	}
+	defer file.Close()
+	fmt.Fprintf(stdout, `module key file %s made.
+Keep a copy of it, apart from backups of the service's data folder: without it
+nothing can be decrypted, and with both everything can.
+`, path)
+	return exit.OK
 }
 
 // serve opens what the module needs, closes everything else, and serves.

@@ -87,6 +87,12 @@ func TestExitStatuses(t *testing.T) {
 		{exit.Usage, []string{"--key-file", open, "--fd", "3", "--allow-uid", "1"}},
 		{exit.Usage, []string{"--nonsense"}},
 		{exit.Usage, []string{"nonsense"}},
+		{exit.Usage, []string{"init"}},
+		{exit.Usage, []string{"init", "--key-file", open, "--listen", socket}},
+		{exit.Usage, []string{"init", "--key-file", open, "--dev"}},
+		{exit.Usage, []string{"init", "--key-file", open, "selftest"}},
+		{exit.Key, []string{"init", "--key-file", good}},
+		{exit.Key, []string{"init", "--key-file", filepath.Join(dir, "no", "folder")}},
 		{exit.Failure, []string{"--key-file", good, "--fd", "77"}},
 		{exit.Failure, []string{"--key-file", good, "--listen", good}},
 		{exit.Key, []string{"--key-file", open, "--listen", open}},
@@ -107,6 +113,33 @@ func TestExitStatuses(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "none")); !os.IsNotExist(err) {
 		t.Errorf("a key file was made without being asked for: %v", err)
 	}
+}
+
+// TestInit: init makes a key file that a module takes, for its user only.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(dir, "key")
+	if out, err := program(t, "init", "--key-file", key).CombinedOutput(); err != nil || !strings.Contains(string(out), key) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if info, err := os.Stat(key); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	before, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program(t, "init", "--key-file", key).Run(); err == nil {
+		t.Error("a second init succeeds")
+	}
+	if after, err := os.ReadFile(key); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a second init changes the key: %v", err)
+	}
+	serving(t, program(t, "--key-file", key, "--listen", filepath.Join(dir, "s")))
 }
 
 // serving starts the program, waits until it serves, and returns its log so far

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -119,15 +120,25 @@ func (f *initFlags) fill(ctx context.Context, conf *config.Config, log *slog.Log
 	return bootstrap.Root(ctx, n.Identity, operator(), f.account)
 }
 
-// openOffline opens a node for a command that serves nothing. It does not wait
-// for ever for a module that an operator has to start.
+// openOffline opens a node for a command that serves nothing. A module at a
+// socket must be there: serve waits for it, a person should not have to.
 func openOffline(ctx context.Context, conf *config.Config, c node.Config) (*node.Node, error) {
+	absent := func(err error) error {
+		return fmt.Errorf("no crypto module answers at %s: start trent-hsm there, under its own user and with --allow-uid %d; if it has no key file yet, \"trent-hsm init --key-file PATH\" makes it: %w",
+			conf.Module.Socket, os.Geteuid(), err)
+	}
+	if conf.Module.Socket != "" {
+		probe, err := net.Dial("unix", conf.Module.Socket)
+		if err != nil {
+			return nil, absent(err)
+		}
+		probe.Close()
+	}
 	ctx, cancel := context.WithTimeout(ctx, moduleTimeout)
 	defer cancel()
 	n, err := node.Open(ctx, c)
 	if errors.Is(err, context.DeadlineExceeded) && conf.Module.Socket != "" {
-		err = fmt.Errorf("no crypto module answers at %s: start trent-hsm there, as its own user and with --allow-uid %d; \"trent-hsm init --key-file PATH\" makes its key file if it has none: %w",
-			conf.Module.Socket, os.Geteuid(), err)
+		err = absent(err)
 	}
 	return n, err
 }

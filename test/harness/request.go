@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,12 +84,33 @@ func (r *Response) JSON(t testing.TB) map[string]any {
 func (s *Server) Do(t testing.TB, r Request) *Response {
 	t.Helper()
 	req := s.HTTPRequest(t, r)
-	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: time.Minute, Transport: s.Transport()}
 	res, err := client.Do(req)
 	if err != nil {
 		t.Fatalf("%s: %v", r.Operation, err)
 	}
 	return ReadResponse(t, res)
+}
+
+// Transport makes a connection for each request, over TLS where the server has
+// it, and to a Unix socket if that is what s.URL names.
+func (s *Server) Transport() *http.Transport {
+	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: s.Roots}, ForceAttemptHTTP2: true}
+	if path, ok := strings.CutPrefix(s.URL, "http+unix:"); ok {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		}
+	}
+	return t
+}
+
+// address is what a request names: a Unix socket has no host.
+func (s *Server) address() string {
+	if strings.HasPrefix(s.URL, "http+unix:") {
+		return "http://localhost"
+	}
+	return s.URL
 }
 
 // Must sends a request of Default that has to succeed and returns the
@@ -121,7 +145,7 @@ func (s *Server) HTTPRequest(t testing.TB, r Request) *http.Request {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/", bytes.NewReader([]byte(r.Body)))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address()+"/", bytes.NewReader([]byte(r.Body)))
 	if err != nil {
 		t.Fatal(err)
 	}

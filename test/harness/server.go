@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,17 +17,22 @@ import (
 	"time"
 )
 
-// A Server is a running trent dev with its child trent-hsm.
+// A Server is a running trent dev, or trent serve, with its child trent-hsm.
 type Server struct {
-	URL  string // http://127.0.0.1:PORT, another one after each start
-	Data string // the data folder, the same after each start
+	URL  string            // http://127.0.0.1:PORT, another one after each start; of trent serve the first listener's
+	URLs map[string]string // of trent serve: those of all listeners, by name
+	Data string            // the data folder, the same after each start
+	// Roots are the authorities that clients of an HTTPS server trust.
+	Roots *x509.CertPool
 
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
-	gone chan struct{} // closed once the process has been waited for
-	code int           // its exit code, -1 after a signal
-	logs *logs
+	t       testing.TB
+	program string
+	args    []string // all of trent's
+	as      *syscall.Credential
+	cmd     *exec.Cmd
+	gone    chan struct{} // closed once the process has been waited for
+	code    int           // its exit code, -1 after a signal
+	logs    *logs
 }
 
 // logs is everything that the server wrote, over all its starts.
@@ -64,7 +70,16 @@ func Start(t testing.TB, args ...string) *Server {
 // StartIn starts trent dev on a data folder that may exist already.
 func StartIn(t testing.TB, data string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Data: data, t: t, args: args, logs: new(logs)}
+	s := &Server{Data: data, t: t, program: Program("trent"), logs: new(logs)}
+	s.args = append([]string{"dev", "--listen", "127.0.0.1:0", "--data", s.Data, "--hsm-binary", Program("trent-hsm")}, args...)
+	s.run()
+	return s
+}
+
+// run starts the server for the first time, and ends it with the test.
+func (s *Server) run() {
+	s.t.Helper()
+	t := s.t
 	t.Cleanup(func() {
 		s.Kill()
 		if t.Failed() {
@@ -72,9 +87,8 @@ func StartIn(t testing.TB, data string, args ...string) *Server {
 		}
 	})
 	if err := s.start(); err != nil {
-		t.Fatalf("starting trent dev: %v\n%s", err, s.Output())
+		t.Fatalf("starting trent: %v\n%s", err, s.Output())
 	}
-	return s
 }
 
 // Restart starts the server again after Kill or Stop, on the same folder and
@@ -82,16 +96,15 @@ func StartIn(t testing.TB, data string, args ...string) *Server {
 func (s *Server) Restart() {
 	s.t.Helper()
 	if err := s.start(); err != nil {
-		s.t.Fatalf("starting trent dev again: %v\n%s", err, s.Output())
+		s.t.Fatalf("starting trent again: %v\n%s", err, s.Output())
 	}
 }
 
 func (s *Server) start() error {
-	args := append([]string{"dev", "--listen", "127.0.0.1:0", "--data", s.Data, "--hsm-binary", Program("trent-hsm")}, s.args...)
-	cmd := exec.Command(Program("trent"), args...)
+	cmd := exec.Command(s.program, s.args...)
 	cmd.Stderr = s.logs
 	// The server ends with the test binary, however that ends.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: s.as}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -118,13 +131,10 @@ func (s *Server) start() error {
 	}()
 	select {
 	case line := <-first:
-		// trent dev: http://ADDR data DIR
-		fields := strings.Fields(line)
-		if len(fields) != 5 || fields[0] != "trent" || fields[1] != "dev:" || fields[3] != "data" || fields[4] != s.Data {
+		if !s.read(line) {
 			s.Kill()
 			return fmt.Errorf("the first line is %q", line)
 		}
-		s.URL = fields[2]
 		return nil
 	case <-gone:
 		return fmt.Errorf("it ended with code %d", s.code)
@@ -132,6 +142,34 @@ func (s *Server) start() error {
 		s.Kill()
 		return fmt.Errorf("no address after %v", startTimeout)
 	}
+}
+
+// read reads the line that says where a server is:
+//
+//	trent dev: http://ADDR data DIR
+//	trent serve: NAME=URL [NAME=URL ...] data DIR
+func (s *Server) read(line string) bool {
+	fields := strings.Fields(line)
+	n := len(fields)
+	if n < 5 || fields[0] != "trent" || fields[1] != s.args[0]+":" || fields[n-2] != "data" || fields[n-1] != s.Data {
+		return false
+	}
+	if fields[1] == "dev:" {
+		s.URL = fields[2]
+		return n == 5
+	}
+	s.URL, s.URLs = "", map[string]string{}
+	for _, field := range fields[2 : n-2] {
+		name, url, ok := strings.Cut(field, "=")
+		if !ok {
+			return false
+		}
+		s.URLs[name] = url
+		if s.URL == "" {
+			s.URL = url
+		}
+	}
+	return true
 }
 
 // Run runs trent with arguments that should make it end by itself, and
@@ -165,8 +203,14 @@ func (s *Server) Kill() {
 func (s *Server) Stop() int {
 	s.t.Helper()
 	s.cmd.Process.Signal(syscall.SIGTERM)
+	return s.Wait()
+}
+
+// Wait waits until the server has ended, and returns its exit code.
+func (s *Server) Wait() int {
+	s.t.Helper()
 	if !s.wait() {
-		s.t.Errorf("the server is still there %v after SIGTERM", stopTimeout)
+		s.t.Errorf("the server is still there after %v", stopTimeout)
 	}
 	return s.code
 }
