@@ -91,6 +91,9 @@ func (m *devModule) source(fresh bool) (client.Source, error) {
 	return m.child, nil
 }
 
+// Kill ends the module as a crash does.
+func (m *devModule) Kill() error { return m.child.Kill() }
+
 // Close ends the module of a node that has been closed.
 func (m *devModule) Close() {
 	if m.child != nil {

@@ -47,8 +47,12 @@ type Config struct {
 	Keys       *keydir.Dir
 	Operations api.Operations[*call.Call]
 	Trail      *audit.Trail
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Fault is nil but under trent dev, where a test can ask for faults. It is
+	// called when a request's operation would run, and its error takes the
+	// operation's place.
+	Fault func(ctx context.Context, c *call.Call) error
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Pipeline serves requests.
@@ -142,8 +146,8 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out 
 		return nil, err
 	}
 	c.DryRun = isDryRun(in)
-	for range maxAttempts {
-		out, err := p.attempt(ctx, c, in)
+	for i := range maxAttempts {
+		out, err := p.attempt(ctx, c, in, i == 0)
 		if !errors.Is(err, call.ErrConflict) {
 			return out, err
 		}
@@ -152,9 +156,14 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out 
 }
 
 // attempt resolves, authorizes and checks the keys, and runs the operation.
-func (p *Pipeline) attempt(ctx context.Context, c *call.Call, in api.Request) (api.Response, error) {
+func (p *Pipeline) attempt(ctx context.Context, c *call.Call, in api.Request, first bool) (api.Response, error) {
 	if err := p.admit(ctx, c, in); err != nil {
 		return nil, err
+	}
+	if p.Fault != nil && first {
+		if err := p.Fault(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	if k := c.Key(); k != nil && c.Row.Mutates {
 		if c.Alias != "" { // before the key, always: nobody waits in a circle

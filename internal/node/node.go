@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/front"
 	"trent/internal/hsm/client"
@@ -66,7 +67,10 @@ type Config struct {
 	// MoveClock moved it ahead. Signatures, and with them the day keys, go by the
 	// system's clock always.
 	Now func() time.Time
-	Log *slog.Logger
+	// Fault can take the place of any operation: front.Config says when. It
+	// counts under Dev only.
+	Fault func(ctx context.Context, c *call.Call) error
+	Log   *slog.Logger
 
 	deletionAt func(jobs.Point) // for tests
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/front"
 	"trent/internal/hsm/client"
@@ -165,6 +166,14 @@ func (n *Node) records(ctx context.Context, region string) (*record.Sealer, erro
 	return r.Records, nil
 }
 
+// fault is the hook of trent dev; nil in production.
+func (n *Node) fault() func(context.Context, *call.Call) error {
+	if n.Dev {
+		return n.Fault
+	}
+	return nil
+}
+
 // assemble puts the pipeline and the scheduler together.
 func (n *Node) assemble() {
 	n.keys = keydir.New(n.store, n.records, n.Partition)
@@ -185,7 +194,7 @@ func (n *Node) assemble() {
 			&policies.Ops{Store: n.store, Regions: n.Domains, Rules: rules},
 			&tags.Ops{Store: n.store, Regions: n.Domains, Limits: n.Limits},
 		),
-		Trail: n.trail, Now: time.Now, Log: n.Log,
+		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 	})
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)

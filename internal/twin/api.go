@@ -21,6 +21,9 @@ type handler func(t *Twin, ctx context.Context, body []byte) (any, error)
 // routes has every path below prefix and its methods.
 var routes = map[string]map[string]handler{
 	"clock": {http.MethodGet: (*Twin).getClock, http.MethodPost: (*Twin).postClock},
+	"faults": {
+		http.MethodGet: (*Twin).getFaults, http.MethodPost: (*Twin).postFaults, http.MethodDelete: (*Twin).deleteFaults,
+	},
 	"reset": {http.MethodPost: (*Twin).postReset},
 }
 

@@ -47,6 +47,8 @@ func (p *process) source(bool) (client.Source, error) {
 	return p.child, nil
 }
 
+func (p *process) Kill() error { return p.child.Kill() }
+
 func (p *process) Close() { p.child.Close() }
 
 // fixture is a twin over a folder that outlives it, and its address.

@@ -21,18 +21,21 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/front"
 	"trent/internal/node"
+	"trent/internal/twin/faults"
 	"trent/internal/wire"
 )
 
 // Process is the crypto module's, behind the Module of a node's Config.
 type Process interface {
+	// Kill ends the module as a crash does.
+	Kill() error
 	// Close ends the module of a node that has been closed.
 	Close()
 }
 
 // Config is what a Twin is made of.
 type Config struct {
-	// Node is what each node is opened with.
+	// Node is what each node is opened with; its Fault is the twin's.
 	Node node.Config
 	// Module is nil if the crypto module was started separately: then there is
 	// no reset.
@@ -49,6 +52,7 @@ type Twin struct {
 	serving sync.RWMutex
 	node    *node.Node // nil after a reset that failed
 	now     atomic.Pointer[func() time.Time]
+	faults  *faults.Set
 	gone    chan error // capacity 1: why there is no service any more
 }
 
@@ -58,6 +62,12 @@ var errGone = errors.New("trent dev is ending")
 // Open opens the data folder.
 func Open(ctx context.Context, c Config) (*Twin, error) {
 	t := &Twin{Config: c, gone: make(chan error, 1)}
+	var restart func(context.Context) error
+	if c.Module != nil {
+		restart = t.killModule
+	}
+	t.faults = faults.NewSet(restart)
+	t.Node.Fault = t.faults.Apply
 	if _, err := os.Stat(t.resetMark()); err == nil { // a reset that was cut off
 		if err := t.wipe(); err != nil {
 			return nil, err
@@ -155,6 +165,9 @@ var errForeignModule = errors.New("the crypto module was started separately (--h
 func (t *Twin) reset(ctx context.Context) error {
 	if t.Module == nil {
 		return errForeignModule
+	}
+	if err := t.setFaults(nil, nil); err != nil { // and nobody waits for their time
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, resetTimeout)
 	defer cancel()

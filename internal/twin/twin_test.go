@@ -216,12 +216,13 @@ func TestResetNeedsTheModule(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.Module = nil
-	t.Cleanup(f.process.Close)
 	id := f.createKey(t)
 	if status, answer := f.do(t, http.MethodPost, "/_trent/reset", "{}"); status != http.StatusConflict {
 		t.Errorf("%d %v", status, answer)
 	}
 	f.must(t, "DescribeKey", object{"KeyId": id})
+	f.restart(t, false)
+	f.process.Close()
 }
 
 // TestResetFails: then there is no service any more, and Listen says why.

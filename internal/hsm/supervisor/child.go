@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -152,6 +153,19 @@ func (c *Child) Restart() {
 	}
 	c.process.again = true
 	c.process.conn.Close() // the module ends, and the reader of the connection finds out
+}
+
+// Kill ends the module at once, as a crash does: it counts as one.
+func (c *Child) Kill() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.process == nil {
+		return nil
+	}
+	if err := c.process.cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 // Close ends the module, if it runs. Connect must not be under way.
