@@ -1,0 +1,274 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
+
+	"trent/internal/api"
+	"trent/internal/notyet"
+	"trent/internal/optable"
+	"trent/test/harness"
+)
+
+// A resource is a key with its aliases, as Terraform would declare it.
+type resource struct {
+	id, description, policy string // policy "" is the default one
+	state                   types.KeyState
+	tags                    map[string]string
+	aliases                 []string
+}
+
+// A declared pair of keys: aliases move between them.
+type declared struct {
+	name     string // of nobody else
+	one, two resource
+	gone     []string // aliases that are deleted
+}
+
+// A write is one mutation, and what it makes of what is declared.
+type write struct {
+	op string
+	do func(ctx context.Context, c *kms.Client, d *declared) error
+}
+
+// writes is the life of a pair of keys, every operation that changes something
+// at least once.
+var writes = []write{
+	{"CreateKey", func(ctx context.Context, c *kms.Client, d *declared) error {
+		return errors.Join(d.one.create(ctx, c, d.name), d.two.create(ctx, c, d.name))
+	}},
+	{"CreateAlias", func(ctx context.Context, c *kms.Client, d *declared) error {
+		alias := "alias/" + d.name
+		d.one.aliases = []string{alias}
+		_, err := c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: &alias, TargetKeyId: &d.one.id})
+		return err
+	}},
+	{"UpdateKeyDescription", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.description = "another of " + d.name
+		_, err := c.UpdateKeyDescription(ctx, &kms.UpdateKeyDescriptionInput{KeyId: &d.one.id, Description: &d.one.description})
+		return err
+	}},
+	{"TagResource", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.tags["more"] = d.name
+		_, err := c.TagResource(ctx, &kms.TagResourceInput{KeyId: &d.one.id, Tags: []types.Tag{{TagKey: aws.String("more"), TagValue: &d.name}}})
+		return err
+	}},
+	{"UntagResource", func(ctx context.Context, c *kms.Client, d *declared) error {
+		delete(d.one.tags, "name")
+		_, err := c.UntagResource(ctx, &kms.UntagResourceInput{KeyId: &d.one.id, TagKeys: []string{"name"}})
+		return err
+	}},
+	{"PutKeyPolicy", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.policy = `{"Version":"2012-10-17","Id":"` + d.name + `","Statement":[{"Sid":"root","Effect":"Allow",` +
+			`"Principal":{"AWS":"arn:aws:iam::` + harness.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
+		_, err := c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &d.one.id, Policy: &d.one.policy})
+		return err
+	}},
+	{"DisableKey", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.state = types.KeyStateDisabled
+		_, err := c.DisableKey(ctx, &kms.DisableKeyInput{KeyId: &d.one.id})
+		return err
+	}},
+	{"EnableKey", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.state = types.KeyStateEnabled
+		_, err := c.EnableKey(ctx, &kms.EnableKeyInput{KeyId: &d.one.id})
+		return err
+	}},
+	{"UpdateAlias", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.one.aliases, d.two.aliases = nil, d.one.aliases
+		_, err := c.UpdateAlias(ctx, &kms.UpdateAliasInput{AliasName: &d.two.aliases[0], TargetKeyId: &d.two.id})
+		return err
+	}},
+	{"ScheduleKeyDeletion", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.two.state = types.KeyStatePendingDeletion
+		_, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &d.two.id})
+		return err
+	}},
+	{"CancelKeyDeletion", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.two.state = types.KeyStateDisabled
+		_, err := c.CancelKeyDeletion(ctx, &kms.CancelKeyDeletionInput{KeyId: &d.two.id})
+		return err
+	}},
+	{"DeleteAlias", func(ctx context.Context, c *kms.Client, d *declared) error {
+		d.gone, d.two.aliases = d.two.aliases, nil
+		_, err := c.DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: &d.gone[0]})
+		return err
+	}},
+}
+
+func (r *resource) create(ctx context.Context, c *kms.Client, name string) error {
+	*r = resource{description: "of " + name, state: types.KeyStateEnabled, tags: map[string]string{"name": name}}
+	out, err := c.CreateKey(ctx, &kms.CreateKeyInput{Description: &r.description, Tags: []types.Tag{{TagKey: aws.String("name"), TagValue: &name}}})
+	if err == nil {
+		r.id = *out.KeyMetadata.KeyId
+	}
+	return err
+}
+
+// TestReadAfterWrite: each change is visible in the very next reads, on
+// whatever connection and while others change their own, as Terraform expects
+// that polls until it is.
+func TestReadAfterWrite(t *testing.T) {
+	t.Parallel()
+	for _, op := range api.Ops() {
+		has := slices.ContainsFunc(writes, func(w write) bool { return w.op == op.String() })
+		if want := notyet.Works(op) && optable.Of(op).Mutates; has != want {
+			t.Errorf("%s: among the writes %v, want %v", op, has, want)
+		}
+	}
+	s := harness.Start(t)
+	const writers, readers = 8, 3
+	connection := func() *kms.Client {
+		return s.Client(harness.Default, func(o *kms.Options) { o.HTTPClient = &http.Client{Transport: &http.Transport{}} })
+	}
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			var read []*kms.Client
+			for range readers {
+				read = append(read, connection())
+			}
+			for round := range harness.Rounds(3, 100) {
+				d := &declared{name: fmt.Sprintf("writer-%d-%d", w, round)}
+				if err := d.live(t.Context(), connection(), read); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// live takes the keys through all writes; after each all readers look at once.
+func (d *declared) live(ctx context.Context, c *kms.Client, readers []*kms.Client) error {
+	for _, w := range writes {
+		if err := w.do(ctx, c, d); err != nil {
+			return fmt.Errorf("%s: %w", w.op, err)
+		}
+		seen := make(chan error, len(readers))
+		for _, r := range readers {
+			go func() { seen <- d.visible(ctx, r) }()
+		}
+		var errs []error
+		for range readers {
+			errs = append(errs, <-seen)
+		}
+		if err := errors.Join(errs...); err != nil {
+			return fmt.Errorf("right after %s: %w", w.op, err)
+		}
+	}
+	return nil
+}
+
+// visible reads everything that shows what was declared.
+func (d *declared) visible(ctx context.Context, c *kms.Client) error {
+	for _, r := range []*resource{&d.one, &d.two} {
+		if err := errors.Join(r.described(ctx, c), r.listed(ctx, c), r.used(ctx, c)); err != nil {
+			return fmt.Errorf("key %s: %w", r.id, err)
+		}
+	}
+	for _, alias := range d.gone {
+		if _, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &alias}); code(err) != "NotFoundException" {
+			return fmt.Errorf("the deleted %s: %w", alias, err)
+		}
+	}
+	return nil
+}
+
+// described: what is read of one key by its id and by its aliases.
+func (r *resource) described(ctx context.Context, c *kms.Client) error {
+	for _, name := range append([]string{r.id}, r.aliases...) {
+		out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &name})
+		if err != nil {
+			return err
+		}
+		if m := out.KeyMetadata; *m.KeyId != r.id || m.KeyState != r.state || *m.Description != r.description || (m.DeletionDate != nil) != (r.state == types.KeyStatePendingDeletion) {
+			return fmt.Errorf("%s is described as %s, %s, %q", name, *m.KeyId, m.KeyState, *m.Description)
+		}
+	}
+	tags, err := c.ListResourceTags(ctx, &kms.ListResourceTagsInput{KeyId: &r.id})
+	if err != nil {
+		return err
+	}
+	found := map[string]string{}
+	for _, tag := range tags.Tags {
+		found[*tag.TagKey] = *tag.TagValue
+	}
+	if !maps.Equal(found, r.tags) {
+		return fmt.Errorf("tags %v, want %v", found, r.tags)
+	}
+	policy, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &r.id})
+	if err != nil {
+		return err
+	}
+	if *policy.Policy == "" || r.policy != "" && *policy.Policy != r.policy {
+		return fmt.Errorf("policy %s, want %s", *policy.Policy, r.policy)
+	}
+	return nil
+}
+
+// listed: the key is among all keys, and its aliases are among its own and
+// among all.
+func (r *resource) listed(ctx context.Context, c *kms.Client) error {
+	found := false
+	for p := kms.NewListKeysPaginator(c, &kms.ListKeysInput{Limit: aws.Int32(1000)}); p.HasMorePages() && !found; {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		found = slices.ContainsFunc(page.Keys, func(k types.KeyListEntry) bool { return *k.KeyId == r.id })
+	}
+	if !found {
+		return errors.New("it is not listed")
+	}
+	for _, filter := range []*string{&r.id, nil} {
+		var aliases []string
+		for p := kms.NewListAliasesPaginator(c, &kms.ListAliasesInput{KeyId: filter, Limit: aws.Int32(100)}); p.HasMorePages(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				return err
+			}
+			for _, a := range page.Aliases {
+				if *a.TargetKeyId == r.id {
+					aliases = append(aliases, *a.AliasName)
+				}
+			}
+		}
+		if !slices.Equal(aliases, r.aliases) {
+			return fmt.Errorf("aliases %v, want %v", aliases, r.aliases)
+		}
+	}
+	return nil
+}
+
+// used: the key encrypts if it is enabled.
+func (r *resource) used(ctx context.Context, c *kms.Client) error {
+	want := map[types.KeyState]string{types.KeyStateDisabled: "DisabledException", types.KeyStatePendingDeletion: "KMSInvalidStateException"}[r.state]
+	for _, name := range append([]string{r.id}, r.aliases...) {
+		if _, err := c.Encrypt(ctx, &kms.EncryptInput{KeyId: &name, Plaintext: []byte("x")}); code(err) != want {
+			return fmt.Errorf("Encrypt with %s: want %q, got %w", name, want, err)
+		}
+	}
+	return nil
+}
+
+// code is the code of AWS's error, "" for none.
+func code(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	return ""
+}
