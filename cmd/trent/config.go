@@ -36,14 +36,14 @@ func configCheckCommand() *cobra.Command {
 			if path == "" {
 				return usageError(c, errors.New("--config is missing"))
 			}
-			if output != "text" && output != "json" {
-				return usageError(c, fmt.Errorf("--output %q: want text or json", output))
+			if output != outputTable && output != outputJSON {
+				return usageError(c, fmt.Errorf("--output %q: want table or json", output))
 			}
-			return configCheck(path, output == "json", c.OutOrStdout(), c.ErrOrStderr())
+			return configCheck(path, output == outputJSON, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().StringVar(&output, "output", "text", "`form` of the output: text or json")
+	outputFlag(c, &output)
 	return c
 }
 

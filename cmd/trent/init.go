@@ -58,8 +58,8 @@ func initCommand() *cobra.Command {
 			if f.account != "" && !arn.ValidAccount(f.account) {
 				return usageError(c, fmt.Errorf("--account %q: want 12 digits", f.account))
 			}
-			if f.output != "text" && f.output != "json" {
-				return usageError(c, fmt.Errorf("--output %q: want text or json", f.output))
+			if f.output != outputTable && f.output != outputJSON {
+				return usageError(c, fmt.Errorf("--output %q: want table or json", f.output))
 			}
 			conf, err := readConfig(c, f.config)
 			if err != nil {
@@ -71,7 +71,7 @@ func initCommand() *cobra.Command {
 	configFlag(c, &f.config)
 	c.Flags().StringVar(&f.account, "account", "", "`id` of the first account, 12 digits (default: a random one)")
 	c.Flags().StringVar(&f.credentials, "credentials-file", "", "write the root access key to this new `file`, in the AWS CLI's form, and do not show it")
-	c.Flags().StringVar(&f.output, "output", "text", "`form` of the output: text or json")
+	outputFlag(c, &f.output)
 	return c
 }
 
@@ -170,7 +170,7 @@ func (f *initFlags) handOver(conf *config.Config, k identity.NewKey, stdout io.W
 			return err
 		}
 	}
-	if f.output == "json" {
+	if f.output == outputJSON {
 		r := initResult{
 			Data: conf.Data, Regions: conf.Regions, Account: k.Account, AccessKeyID: k.ID, CredentialsFile: f.credentials,
 		}

@@ -97,7 +97,8 @@ func nodeConfig(conf *config.Config, m *module, log *slog.Logger) node.Config {
 		mode = audit.Relaxed
 	}
 	return node.Config{
-		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation, Log: log,
+		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation,
+		Limits: conf.Quotas.Limits(), Log: log,
 		Module: func(bool) (client.Source, error) { return m.source(false) },
 	}
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Unseal Unseal `yaml:"unseal"`
 	// DomainRotation is how often each Region gets a new domain key: a duration such as 24h, at least 1h. Default: 24h.
 	DomainRotation time.Duration `yaml:"domain_rotation"`
+	// Quotas are the resource quotas of an account in a Region. Default: AWS's.
+	Quotas Quotas `yaml:"quotas"`
 	// Log is about the service's log, which goes to standard error.
 	Log Log `yaml:"log"`
 	// Metrics is the listener for Prometheus. Without it there are no metrics.
@@ -98,6 +100,19 @@ type Unseal struct {
 	KeyFile string `yaml:"key_file"`
 	// SameUser accepts that the service can open the module's key file: whoever takes over the service has every key. Required with module.child. Default: false.
 	SameUser bool `yaml:"same_user"`
+}
+
+// Quotas are the resource quotas. What asks for more gets AWS's
+// LimitExceededException.
+type Quotas struct {
+	// Keys is how many KMS keys an account may have in a Region, in whatever state. Default: 100000.
+	Keys Count `yaml:"keys"`
+	// AliasesPerKey is how many aliases a key may have. Default: 50.
+	AliasesPerKey Count `yaml:"aliases_per_key"`
+	// TagsPerKey is how many tags a key may have. Default: 50.
+	TagsPerKey Count `yaml:"tags_per_key"`
+	// KeyPolicyBytes is how long a key policy may be. Default: 32768.
+	KeyPolicyBytes Count `yaml:"key_policy_bytes"`
 }
 
 // Log is about the service's log.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trent/internal/config"
+	"trent/internal/quota"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/configuration.md")
@@ -54,6 +55,7 @@ audit: {durability: relaxed}
 module: {child: {program: /usr/bin/trent-hsm, key_file: key}}
 unseal: {same_user: true}
 domain_rotation: 90m
+quotas: {keys: 1, aliases_per_key: 2, tags_per_key: 3, key_policy_bytes: 4}
 log: {level: debug, format: text, requests: true}
 metrics: {address: ":9464"}
 admin: {socket: /run/trent/admin.sock}
@@ -66,7 +68,7 @@ admin: {socket: /run/trent/admin.sock}
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
 		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: true}) ||
-		c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" {
+		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -117,12 +119,16 @@ func TestRefused(t *testing.T) {
 		"plain and TLS":            {"127.0.0.1:8080", "0.0.0.0:80\n    plaintext: true\n    tls: {certificate: c, key: k}", problem{6, "listeners[0].plaintext", "contradicts tls"}},
 		"plain socket":             {"address: 127.0.0.1:8080", "socket: s\n    plaintext: true", problem{6, "listeners[0].plaintext", "a Unix socket needs no"}},
 		"mode of an address":       {"127.0.0.1:8080", "127.0.0.1:80\n    mode: 0600", problem{6, "listeners[0].mode", "is for a socket only"}},
-		"no mode":                  {"address: 127.0.0.1:8080", "socket: s\n    mode: rw", problem{6, "listeners[0].mode", `mode "rw": want octal digits`}},
-		"mode with more bits":      {"address: 127.0.0.1:8080", "socket: s\n    mode: 04755", problem{6, "listeners[0].mode", `mode "04755": want octal digits`}},
+		"no mode":                  {"address: 127.0.0.1:8080", "socket: s\n    mode: rw", problem{6, "listeners[0].mode", `"rw": want octal digits`}},
+		"mode with more bits":      {"address: 127.0.0.1:8080", "socket: s\n    mode: 04755", problem{6, "listeners[0].mode", `"04755": want octal digits`}},
 		"long socket":              {"address: 127.0.0.1:8080", "socket: /" + strings.Repeat("s", 107), problem{5, "listeners[0].socket", "/s"}},
 		"no certificate":           {"127.0.0.1:8080", "127.0.0.1:80\n    tls: {key: k}", problem{6, "listeners[0].tls.certificate", "is missing"}},
 		"no key":                   {"127.0.0.1:8080", "127.0.0.1:80\n    tls: {certificate: c}", problem{6, "listeners[0].tls.key", "is missing"}},
 		"durability":               {"data: data", "data: data\naudit: {durability: nowait}", problem{2, "audit.durability", `"nowait": want strict or relaxed`}},
+		"no quota":                 {"data: data", "data: data\nquotas: {keys: 0}", problem{2, "quotas.keys", "0 would be"}},
+		"negative quota":           {"data: data", "data: data\nquotas: {tags_per_key: -1}", problem{2, "quotas.tags_per_key", "quota: -1 tags"}},
+		"impossible quota":         {"data: data", "data: data\nquotas: {aliases_per_key: 10001}", problem{2, "quotas.aliases_per_key", "quota: 10001 aliases"}},
+		"fraction of a quota":      {"data: data", "data: data\nquotas: {key_policy_bytes: 1.5}", problem{2, "quotas.key_policy_bytes", `"1.5": want a number`}},
 		"level":                    {"data: data", "data: data\nlog: {level: verbose}", problem{2, "log.level", `"verbose": want`}},
 		"format":                   {"data: data", "data: data\nlog: {format: xml}", problem{2, "log.format", `"xml": want json or text`}},
 		"metrics":                  {"data: data", "data: data\nmetrics: {address: localhost}", problem{2, "metrics.address", `"localhost" is no address`}},

@@ -54,6 +54,13 @@ unseal:
 # How often each Region gets a new domain key.
 domain_rotation: 24h
 
+# Of an account in a Region; these are AWS's numbers.
+quotas:
+  keys: 100000
+  aliases_per_key: 50
+  tags_per_key: 50
+  key_policy_bytes: 32768
+
 log:
   level: info
   format: json

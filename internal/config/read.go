@@ -79,10 +79,29 @@ type Mode fs.FileMode
 func (m *Mode) UnmarshalYAML(n *yaml.Node) error {
 	bits, err := strconv.ParseUint(n.Value, 8, 32)
 	if err != nil || bits == 0 || bits > 0o777 {
-		return fmt.Errorf("line %d: mode \"%s\": want octal digits such as 0660", n.Line, n.Value)
+		return wanted(n, "octal digits such as 0660")
 	}
 	*m = Mode(bits)
 	return nil
+}
+
+// Count is a whole number, written in decimal digits. The decoder by itself
+// would cut off a fraction.
+type Count int
+
+// UnmarshalYAML reads digits.
+func (c *Count) UnmarshalYAML(n *yaml.Node) error {
+	v, err := strconv.Atoi(n.Value)
+	if err != nil {
+		return wanted(n, "a number")
+	}
+	*c = Count(v)
+	return nil
+}
+
+// wanted has the form of the decoder's own messages.
+func wanted(n *yaml.Node, what string) error {
+	return fmt.Errorf("line %d: \"%s\": want %s", n.Line, n.Value, what)
 }
 
 // complete fills in defaults and makes paths absolute.

@@ -95,7 +95,7 @@ func (e *Error) explain(t *tree) {
 	unknown := regexp.MustCompile(`^field (.*) not found in type `)
 	twice := regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)$`)
 	typed := regexp.MustCompile("^(cannot unmarshal !!(\\w+)(?: `(.*?)(?:\\.\\.\\.)?`)?) into (.*)$")
-	mode := regexp.MustCompile(`^mode "(.*)": `)
+	ours := regexp.MustCompile(`^"(.*)": want `) // of Mode and Count
 	if m := unknown.FindStringSubmatch(e.Problem); m != nil {
 		e.Path, e.Problem, e.Hint = t.key(m[1], e.Line), "unknown key", "docs/configuration.md and trent config example have all of them"
 	} else if m := twice.FindStringSubmatch(e.Problem); m != nil {
@@ -105,7 +105,7 @@ func (e *Error) explain(t *tree) {
 			return v.node.Line == e.Line && v.node.ShortTag() == "!!"+m[2] && (m[3] == "" || strings.HasPrefix(v.node.Value, m[3]))
 		})
 		e.Problem = m[1] + ": want " + kind(m[4])
-	} else if m := mode.FindStringSubmatch(e.Problem); m != nil {
+	} else if m := ours.FindStringSubmatch(e.Problem); m != nil {
 		e.Path = t.path(func(v value) bool { return v.node.Line == e.Line && v.node.Value == m[1] })
 	}
 }
@@ -121,8 +121,6 @@ func kind(goType string) string {
 		return "a duration such as 24h"
 	case "[]string", "[]config.Listener":
 		return "a list"
-	case "int", "int64":
-		return "a number"
 	}
 	return "keys and values"
 }

@@ -169,7 +169,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"serve", "--config", wrong}, 1, wrong + ":2: region: unknown key"},
 		{[]string{"init", "--config", wrong}, 1, wrong + ":2: region: unknown key"},
 		{[]string{"init", "--config", p.Config, "--account", "1234"}, 2, "want 12 digits"},
-		{[]string{"init", "--config", p.Config, "--output", "xml"}, 2, "want text or json"},
+		{[]string{"init", "--config", p.Config, "--output", "xml"}, 2, "want table or json"},
 		{[]string{"init", "--config", p.Config, "more"}, 2, "takes no argument"},
 		{[]string{"region", "remove"}, 2, "unknown command"},
 		{[]string{"region", "add"}, 2, "--config is missing"},
