@@ -17,6 +17,7 @@ func BenchmarkPipeline(b *testing.B) {
 		{"DescribeKey", `{"KeyId":"` + id + `"}`},
 		{"GenerateDataKey", `{"KeyId":"` + id + `","KeySpec":"AES_256"}`},
 		{"Decrypt", `{"CiphertextBlob":"` + blob + `"}`},
+		{"CreateKey", `{}`},
 	} {
 		r := c.request(test.op, test.body, time.Now())
 		b.Run(test.op, func(b *testing.B) {
