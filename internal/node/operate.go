@@ -103,7 +103,7 @@ func (n *Node) countAll(ctx context.Context, s *admin.Status, held map[string]hs
 			s.Identity = r
 			continue
 		}
-		if r.Keys, err = n.count(ctx, record.AllKeyPrefix(name)); err != nil {
+		if r.Keys, err = n.countKeys(ctx, name); err != nil {
 			return err
 		}
 		if r.PendingDeletions, err = n.pendingDeletions(ctx, name); err != nil {
@@ -123,8 +123,17 @@ const (
 
 // count counts the store's keys with a prefix.
 func (n *Node) count(ctx context.Context, prefix []byte) (admin.Count, error) {
-	count, err := n.store.Count(ctx, prefix, record.PrefixEnd(prefix), maxCounted)
+	count, _, err := n.store.Count(ctx, prefix, record.PrefixEnd(prefix), maxCounted)
 	return admin.Count{N: count, More: count == maxCounted}, err
+}
+
+// countKeys counts the KMS keys of a Region, which the quotas know.
+func (n *Node) countKeys(ctx context.Context, region string) (admin.Count, error) {
+	if !n.opened.Load() {
+		return n.count(ctx, record.AllKeyPrefix(region))
+	}
+	total, err := n.quota.Total(ctx, region)
+	return admin.Count{N: total}, err
 }
 
 // pendingDeletions counts the due rows of deletions.

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -56,6 +57,22 @@ func TestKeysAreCounted(t *testing.T) {
 	if got := c.call("CreateKey", "{}"); got.code != "LimitExceededException" {
 		t.Errorf("after a restart: %q", got.code)
 	}
+}
+
+// TestAFailedCreateKeyHoldsNoPlace in the quota.
+func TestAFailedCreateKeyHoldsNoPlace(t *testing.T) {
+	t.Parallel()
+	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) { c.Limits = quota.Limits{Keys: 2} })
+	c := f.caller("111122223333")
+	c.createKey(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if got := c.send(gone, "CreateKey", "{}", time.Now()); got.code == "" || got.code == "LimitExceededException" {
+			t.Fatalf("CreateKey of a client that has gone: %q", got.code)
+		}
+	}
+	c.createKey(t)
 }
 
 // TestLimits: the other quotas are the configured ones too.

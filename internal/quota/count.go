@@ -1,26 +1,15 @@
 package quota
 
-import (
-	"bytes"
+import "trent/internal/store"
 
-	"trent/internal/store"
-)
-
-// count is how many keys stand below a prefix. It was read page by page, each
-// as of its own revision, while the store changed.
+// count is how many keys stand below a prefix.
 type count struct {
 	complete bool
 	done     chan struct{} // closed when it is complete, or given up
 	waiting  []change      // observed while it was being read
 	n        int
-	pages    []page              // until a later revision than all of theirs is observed
+	rev      store.Rev           // as of which it was read
 	reserved map[string]struct{} // store keys of the keys that are being made
-}
-
-// page is a part of the keys, from the end of the page before to to, as of rev.
-type page struct {
-	to  []byte // the first key beyond it; the last page's is the end
-	rev store.Rev
 }
 
 // change is one key more, or one less.
@@ -39,20 +28,11 @@ func (c *count) take(change change) {
 	c.apply(change)
 }
 
-// apply counts a change unless the page with its key shows it already. A key
-// that has come needs no reservation.
+// apply counts a change unless what was read shows it already: a commit can be
+// read before it is observed. A key that has come needs no reservation.
 func (c *count) apply(change change) {
 	delete(c.reserved, string(change.key))
-	if last := len(c.pages) - 1; last >= 0 && change.rev > c.pages[last].rev {
-		c.pages = nil // revisions are observed in order
+	if change.rev > c.rev {
+		c.n += change.by
 	}
-	for _, p := range c.pages {
-		if bytes.Compare(change.key, p.to) < 0 {
-			if change.rev <= p.rev {
-				return
-			}
-			break
-		}
-	}
-	c.n += change.by
 }

@@ -3,17 +3,16 @@ package quota
 import (
 	"bytes"
 	"context"
+	"math"
 	"sync"
 
 	"trent/internal/record"
 	"trent/internal/store"
 )
 
-// Bounds of what is kept in memory, and of what a read brings.
-const (
-	maxCounts = 10_000 // accounts and Regions; one more takes the place of another, which is then counted again
-	pageKeys  = 1_000
-)
+// maxCounts bounds the counts that are kept, of accounts and Regions. One more
+// takes the place of another, which is then read again.
+const maxCounts = 10_000
 
 // Keys counts the keys of each account and Region: once, by reading, and from
 // then on by what the store says of each commit. So its counts are exact at any
@@ -43,8 +42,7 @@ func (k *Keys) Count(ctx context.Context, region, account string) (int, error) {
 	return k.number(ctx, string(record.KeyPrefix(region, account)))
 }
 
-// Total returns how many keys all accounts have in a Region. The first time it
-// reads them all.
+// Total returns how many keys all accounts have in a Region.
 func (k *Keys) Total(ctx context.Context, region string) (int, error) {
 	return k.number(ctx, string(record.AllKeyPrefix(region)))
 }
@@ -124,7 +122,7 @@ func (k *Keys) add(prefix string) *count {
 
 // read completes a count, or gives it up.
 func (k *Keys) read(ctx context.Context, prefix string, c *count) error {
-	n, pages, err := k.pages(ctx, prefix)
+	n, rev, err := k.store.Count(ctx, []byte(prefix), record.PrefixEnd([]byte(prefix)), math.MaxInt)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer close(c.done)
@@ -132,29 +130,12 @@ func (k *Keys) read(ctx context.Context, prefix string, c *count) error {
 		delete(k.counts, prefix)
 		return err
 	}
-	c.n, c.pages, c.complete = n, pages, true
+	c.n, c.rev, c.complete = n, rev, true
 	for _, change := range c.waiting {
 		c.apply(change)
 	}
 	c.waiting = nil
 	return nil
-}
-
-// pages reads the keys below a prefix, as of several revisions.
-func (k *Keys) pages(ctx context.Context, prefix string) (n int, pages []page, err error) {
-	from, end := []byte(prefix), record.PrefixEnd([]byte(prefix))
-	for {
-		kvs, more, rev, err := k.store.Range(ctx, from, end, pageKeys)
-		if err != nil {
-			return 0, nil, err
-		}
-		n += len(kvs)
-		if !more {
-			return n, append(pages, page{end, rev}), nil
-		}
-		from = append(kvs[len(kvs)-1].Key, 0)
-		pages = append(pages, page{from, rev})
-	}
 }
 
 // observe counts the keys that a transaction made and deleted.

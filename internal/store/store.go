@@ -80,6 +80,9 @@ type Store interface {
 	// It sees one revision, the returned one.
 	Range(ctx context.Context, from, to []byte, limit int) (kvs []KV, more bool, rev Rev, err error)
 
+	// Count returns how many keys Range would return, and reads no value.
+	Count(ctx context.Context, from, to []byte, limit int) (n int, rev Rev, err error)
+
 	// Txn applies all ops if all conditions hold. It is durable (survives
 	// power loss) and observed (see Observe) when it returns ok. ok false with
 	// a nil error means that a condition failed and nothing was applied; rev

@@ -45,10 +45,3 @@ type Eraser interface {
 	// or overwritten by a transaction that returned before Erase was called.
 	Erase(ctx context.Context) error
 }
-
-// Counter is what an engine offers that counts keys without reading values.
-type Counter interface {
-	// Count returns how many keys k there are with from <= k < to, and limit if
-	// there are more (limit > 0). An empty to means no end.
-	Count(ctx context.Context, from, to []byte, limit int) (int, error)
-}

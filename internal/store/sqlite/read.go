@@ -39,9 +39,9 @@ func (s *Store) openReader() (*reader, error) {
 		&r.get:    "SELECT m.rev, kv.v, kv.cre, kv.mod FROM meta m LEFT JOIN kv ON kv.k = ?1 WHERE m.id = 1",
 		&r.from:   "SELECT k, v, cre, mod FROM kv WHERE k >= ?1 ORDER BY k LIMIT ?2",
 		&r.fromTo: "SELECT k, v, cre, mod FROM kv WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3",
-		// The index on k is all that these read.
-		&r.count:   "SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 LIMIT ?2)",
-		&r.countTo: "SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 AND k < ?2 LIMIT ?3)",
+		// The index on k is all that these read, and they too see one snapshot.
+		&r.count:   "SELECT m.rev, (SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 LIMIT ?2)) FROM meta m WHERE m.id = 1",
+		&r.countTo: "SELECT m.rev, (SELECT count(*) FROM (SELECT 1 FROM kv WHERE k >= ?1 AND k < ?2 LIMIT ?3)) FROM meta m WHERE m.id = 1",
 	})
 	if err != nil {
 		return nil, errors.Join(err, r.close())
@@ -144,10 +144,10 @@ func (s *Store) Range(ctx context.Context, from, to []byte, limit int) (kvs []st
 	return kvs, more, rev, nil
 }
 
-// Count implements store.Counter.
-func (s *Store) Count(ctx context.Context, from, to []byte, limit int) (n int, err error) {
+// Count implements store.Store.
+func (s *Store) Count(ctx context.Context, from, to []byte, limit int) (n int, rev store.Rev, err error) {
 	if limit <= 0 {
-		return 0, fmt.Errorf("store: limit %d is not positive", limit)
+		return 0, 0, fmt.Errorf("store: limit %d is not positive", limit)
 	}
 	if from == nil {
 		from = []byte{}
@@ -157,14 +157,14 @@ func (s *Store) Count(ctx context.Context, from, to []byte, limit int) (n int, e
 		if len(to) > 0 {
 			st, args = r.countTo, []driver.Value{from, to, int64(limit)}
 		}
-		var row [1]driver.Value
+		var row [2]driver.Value
 		if found, err := st.row(row[:], args...); err != nil || !found {
-			return errors.Join(errors.New("nothing is counted"), err)
+			return errors.Join(errors.New("no revision in table meta"), err)
 		}
-		n = int(integer(row[0]))
+		rev, n = store.Rev(integer(row[0])), int(integer(row[1]))
 		return nil
 	})
-	return n, err
+	return n, rev, err
 }
 
 // snapshot runs f in a read transaction: all that f reads is of one revision,

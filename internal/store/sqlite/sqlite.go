@@ -54,8 +54,7 @@ type Options struct {
 	checkpointEvery int
 }
 
-// Store is an open engine. It implements store.Store, store.Eraser and
-// store.Counter.
+// Store is an open engine. It implements store.Store and store.Eraser.
 type Store struct {
 	dir    string
 	opt    Options
@@ -76,9 +75,8 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Eraser  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store  = (*Store)(nil)
+	_ store.Eraser = (*Store)(nil)
 )
 
 // Open opens the store in folder dir, which it makes, with mode 0700, if it is
