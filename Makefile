@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # from git.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w"
 
-.PHONY: help build run test test-deps bench soak lint generate fuzz clean
+.PHONY: help build image run test test-deps bench soak lint generate fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,6 +16,12 @@ help: ## list the targets
 build: ## build bin/trent and bin/trent-hsm
 	$(GO_BUILD) -o bin/trent ./cmd/trent
 	$(GO_BUILD) -o bin/trent-hsm ./cmd/trent-hsm
+
+CONTAINER ?= docker
+image: build ## build the container image trent with $(CONTAINER), docker by default
+	rm -rf bin/image
+	packaging/container/assemble bin/image
+	$(CONTAINER) build -t trent -f bin/image/Containerfile bin/image
 
 run: build ## build, then start a development server on http://127.0.0.1:4599
 	exec bin/trent dev
