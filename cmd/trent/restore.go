@@ -19,9 +19,8 @@ import (
 )
 
 const restoreLong = `trent restore makes a data folder of a backup. The folder must be missing or
-empty. Until everything has been checked it stands beside its place, under a name
-that ends in ".restoring"; what is left there is of a restore that was cut off, and
-can be removed.
+empty. A restore that fails leaves it so. One that is killed leaves a folder with
+the file restore-unfinished, which no server opens: empty it and restore again.
 
 The crypto module opens what the backup holds before the restore is declared
 done, so the key file must be the one of the server that was backed up, and a
@@ -86,9 +85,9 @@ func (f *restoreFlags) check() error {
 // restoration is a restore to be done.
 type restoration struct {
 	conf *config.Config // nil with --dev
-	node node.Config    // Data is the folder that there is going to be
+	node node.Config
 	// prepare puts into the new folder what the crypto module needs.
-	prepare func(folder string) error
+	prepare func() error
 	close   func() // ends the crypto module
 }
 
@@ -100,21 +99,18 @@ func (f *restoreFlags) restoration(c *cobra.Command) (*restoration, error) {
 		}
 		log := newLog(conf, c.ErrOrStderr())
 		m := &module{conf: conf, log: log}
-		return &restoration{conf: conf, node: nodeConfig(conf, m, log), close: m.close, prepare: func(string) error { return nil }}, nil
+		return &restoration{conf: conf, node: nodeConfig(conf, m, log), close: m.close, prepare: func() error { return nil }}, nil
 	}
 	data, err := filepath.Abs(f.data)
 	if err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	m := &devModule{program: f.hsmBinary, log: log}
+	m := &devModule{program: f.hsmBinary, keyFile: devKeyFile(data), log: log}
 	return &restoration{
-		node:  node.Config{Data: data, Dev: true, Audit: audit.Strict, RotateEvery: defaultRotation, Log: log, Module: m.source},
-		close: m.Close,
-		prepare: func(folder string) error {
-			m.keyFile = devKeyFile(folder)
-			return copyKeyFile(m.keyFile, f.keyFile)
-		},
+		node:    node.Config{Data: data, Dev: true, Audit: audit.Strict, RotateEvery: defaultRotation, Log: log, Module: m.source},
+		close:   m.Close,
+		prepare: func() error { return copyKeyFile(m.keyFile, f.keyFile) },
 	}, nil
 }
 
@@ -129,7 +125,7 @@ func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := r.fill(c.Context(), folder.Path, &progress{r: file, w: c.ErrOrStderr(), what: "restore"})
+	m, err := r.fill(c.Context(), &progress{r: file, w: c.ErrOrStderr(), what: "restore"})
 	if err == nil {
 		err = folder.Finish()
 	}
@@ -145,14 +141,12 @@ func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
 	})
 }
 
-func (r *restoration) fill(ctx context.Context, folder string, in io.Reader) (*backup.Manifest, error) {
-	if err := r.prepare(folder); err != nil {
+func (r *restoration) fill(ctx context.Context, in io.Reader) (*backup.Manifest, error) {
+	if err := r.prepare(); err != nil {
 		return nil, err
 	}
-	c := r.node
-	c.Data, c.AdminSocket = folder, ""
 	defer r.close() // after the node, which is connected to it
-	return node.Restore(ctx, c, operator(), in)
+	return node.Restore(ctx, r.node, operator(), in)
 }
 
 func sameNames(a, b []string) bool {

@@ -379,46 +379,51 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestFolder: a data folder is made beside its place and moved there whole.
+// TestFolder: a data folder is marked from before it has anything until it is
+// finished, and abandoned it is as it was.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	for _, exists := range []bool{false, true} {
-		data := filepath.Join(t.TempDir(), "data")
+		home := t.TempDir()
+		data := filepath.Join(home, "data")
+		begin := func() *Folder {
+			t.Helper()
+			f, err := BeginFolder(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.MkdirAll(filepath.Join(data, "store"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
 		if exists {
 			if err := os.Mkdir(data, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}
-		f, err := BeginFolder(data)
-		if err != nil {
-			t.Fatal(err)
+		f := begin()
+		if err := Whole(data); !errors.Is(err, ErrCutOff) {
+			t.Errorf("unfinished: %v", err)
 		}
 		if _, err := BeginFolder(data); !errors.Is(err, ErrCutOff) {
 			t.Errorf("while another restore is at work: %v", err)
 		}
-		if err := os.WriteFile(filepath.Join(f.Path, "file"), nil, 0o600); err != nil {
+		if err := f.Abandon(); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Finish(); err != nil {
+		if entries, err := os.ReadDir(data); errors.Is(err, fs.ErrNotExist) == exists || len(entries) != 0 {
+			t.Errorf("%v is left, %v", entries, err)
+		}
+		if err := begin().Finish(); err != nil {
 			t.Fatal(err)
 		}
-		if entries, err := os.ReadDir(data); err != nil || len(entries) != 1 {
-			t.Errorf("%v, %v", entries, err)
+		if entries, err := os.ReadDir(data); err != nil || len(entries) != 1 || Whole(data) != nil {
+			t.Errorf("%v, %v, %v", entries, err, Whole(data))
 		}
-		if _, err := BeginFolder(data); !errors.Is(err, ErrNotEmpty) {
+		if _, err := BeginFolder(data); !errors.Is(err, ErrNotEmpty) || errors.Is(err, ErrCutOff) {
 			t.Errorf("over a data folder: %v", err)
 		}
-	}
-	data := filepath.Join(t.TempDir(), "data")
-	f, err := BeginFolder(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Abandon(); err != nil {
-		t.Fatal(err)
-	}
-	if entries, err := os.ReadDir(filepath.Dir(data)); err != nil || len(entries) != 0 {
-		t.Errorf("%v is left, %v", entries, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/backup"
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/front"
@@ -118,6 +119,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 			n = nil
 		}
 	}()
+	if err := backup.Whole(n.Data); err != nil {
+		return n, err
+	}
 	if err := n.openStore(ctx); err != nil {
 		return n, err
 	}
