@@ -48,7 +48,7 @@ func NewClient(path string) *Client {
 func dial(ctx context.Context, path string) (net.Conn, error) {
 	path, folder, err := short(path)
 	if err != nil {
-		return nil, err
+		return nil, &net.OpError{Op: "dial", Net: "unix", Err: err}
 	}
 	if folder != nil {
 		defer folder.Close()
@@ -192,11 +192,16 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: nobody listens on %s", ErrNoServer, c.socket)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w: user %d may not open %s", ErrNotAdmitted, os.Geteuid(), c.socket)
-	case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
-		// A server that stops between two words closes the connection too, which
-		// the next try tells.
-		return fmt.Errorf("%w: the server behind %s closed the connection of user %d; admin.users in its configuration lists who is let in", ErrNotAdmitted, c.socket, os.Geteuid())
-	default:
+	case isDial(err):
 		return fmt.Errorf("%s: %w", c.socket, err)
+	default:
+		// Connected, and cut off. net/http has several errors for it.
+		return fmt.Errorf("%w: the server behind %s closed the connection without an answer (unless it has just ended, it does not let user %d in: admin.users in its configuration lists others than root and its own)", ErrNotAdmitted, c.socket, os.Geteuid())
 	}
+}
+
+// isDial reports whether there was no connection.
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
