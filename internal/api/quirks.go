@@ -1,6 +1,10 @@
 package api
 
-import "strings"
+import (
+	"strings"
+
+	"trent/internal/keyspec"
+)
 
 // Check returns a *ValidationError if a valid request breaks a rule that the
 // model does not hold and that needs neither a key nor a caller; nil
@@ -120,8 +124,8 @@ func aliasPrefix(name string) string {
 	return ""
 }
 
-// createKeyRule: one of the two spec members, and a usage where it does not
-// follow from the spec. Whether usage and spec fit is internal/key's to say.
+// createKeyRule: one of the two spec members, a usage where it does not follow
+// from the spec, and one that the spec has.
 func createKeyRule(r *CreateKeyRequest) string {
 	if r.Has(CreateKeyKeySpec) && r.Has(CreateKeyCustomerMasterKeySpec) {
 		return "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated." // reported
@@ -130,8 +134,18 @@ func createKeyRule(r *CreateKeyRequest) string {
 	if r.Has(CreateKeyCustomerMasterKeySpec) {
 		spec = r.CustomerMasterKeySpec
 	}
-	if spec != "" && spec != KeySpecSymmetricDefault && !r.Has(CreateKeyKeyUsage) {
-		return "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys." // recorded
+	if spec == "" {
+		spec = KeySpecSymmetricDefault
+	}
+	usage := r.KeyUsage
+	if !r.Has(CreateKeyKeyUsage) {
+		if spec != KeySpecSymmetricDefault {
+			return "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys." // recorded
+		}
+		usage = KeyUsageTypeEncryptDecrypt
+	}
+	if row := keyspec.Of(keyspec.Spec(spec)); row == nil || len(row.Algorithms(keyspec.Usage(usage))) == 0 {
+		return "KeyUsage " + usage + " is not compatible with KeySpec " + spec // recorded
 	}
 	return ""
 }

@@ -74,6 +74,10 @@ func (w *world) constraints() []badInput {
 			message: oneError + "null at 'destinationKeyId'" + notNull},
 		{name: "spec and old spec", operation: "CreateKey", body: in(object{"KeySpec": "SYMMETRIC_DEFAULT", "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT"}), code: validation,
 			message: "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."},
+		{name: "a usage that the spec lacks", operation: "CreateKey", body: in(object{"KeySpec": "RSA_2048", "KeyUsage": "KEY_AGREEMENT"}), code: validation,
+			message: "KeyUsage KEY_AGREEMENT is not compatible with KeySpec RSA_2048"},
+		{name: "a usage that the default spec lacks", operation: "CreateKey", body: in(object{"KeyUsage": "GENERATE_VERIFY_MAC"}), code: validation,
+			message: "KeyUsage GENERATE_VERIFY_MAC is not compatible with KeySpec SYMMETRIC_DEFAULT"},
 		{name: "long description", operation: "CreateKey", body: in(object{"Description": strings.Repeat("d", 8193)}), code: validation, message: oneError + "'ddd…"},
 		{name: "no prefix", operation: "CreateAlias", body: in(object{"AliasName": "radiology", "TargetKeyId": w.key}), code: validation,
 			message: `Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html`},
@@ -116,6 +120,8 @@ func (w *world) identifiers() []badInput {
 		{name: "unknown target", operation: "CreateAlias", body: harness.Marshal(object{"AliasName": "alias/new", "TargetKeyId": w.unknown}), code: notFound, message: none},
 		{name: "unknown alias", operation: "DeleteAlias", body: harness.Marshal(object{"AliasName": "alias/none"}), code: notFound,
 			message: "Alias " + w.account + "alias/none is not found."},
+		{name: "an AWS managed key's alias", operation: "DeleteAlias", body: harness.Marshal(object{"AliasName": "alias/aws/s3"}), code: notFound,
+			message: "Alias " + w.account + "alias/aws/s3 is not found."},
 		{name: "unknown filter", operation: "ListAliases", body: harness.Marshal(object{"KeyId": w.unknown}), code: notFound, message: none},
 	}
 	for _, operation := range []string{"DescribeKey", "EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion",
@@ -152,12 +158,14 @@ func (w *world) namedBadly(operation, member string, more object, aliases bool) 
 	row("no UUID", w.unmatched, notFound, "Invalid keyId '"+w.unmatched+"'")
 	row("words", "my key", notFound, "Invalid keyId 'my key'")
 	row("another Region", w.elsewhereARN, notFound, "Invalid arn us-west-2")
+	row("another partition", strings.Replace(w.arn, "arn:aws:", "arn:aws-cn:", 1), notFound, "Invalid arn aws-cn")
 	row("another account", w.foreignARN, accessDenied, denied(w.foreignARN))
 	strange := "arn:aws:kms:" + harness.Region + ":999988887777:key/" + w.unknown
 	row("an account that is none", strange, accessDenied, denied(strange))
 	if aliases {
 		row("unknown alias", "alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
 		row("unknown alias ARN", w.account+"alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
+		row("an AWS managed key's alias", "alias/aws/s3", notFound, "Alias "+w.account+"alias/aws/s3 is not found.")
 	} else {
 		row("alias", "alias/taken", notFound, "Invalid keyId 'alias/taken'")
 		row("alias ARN", w.account+"alias/taken", notFound, "Invalid keyId '"+w.account+"alias/taken'")
