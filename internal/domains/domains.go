@@ -106,6 +106,9 @@ func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
 	if errors.Is(err, store.ErrNotFound) && create {
 		kv, err = m.createMeta(ctx)
 	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("the store has no record of its own: %w", ErrMissing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the store's record: %w", err)
 	}

@@ -27,7 +27,7 @@ func TestServeRefuses(t *testing.T) {
 	}{
 		"no data folder": {remove("data"), `"trent init" makes it`},
 		"no key file":    {remove("module/key"), "put back your copy of it; it is never made anew"},
-		"no store":       {remove("data/store"), "read the store's record"},
+		"no store":       {remove("data/store"), "the store has no record of its own"},
 		"no certificate": {remove("server.pem"), "listeners[0].tls: open"},
 		"another module's key file": {func(t *testing.T, p *harness.Production) {
 			text := strings.Repeat("0", 64) + "\n"
