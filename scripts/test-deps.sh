@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the tests need beside Go: as root on Debian and its kin with
-# apt, elsewhere it names what is missing. Quick when all is there already.
+# apt, elsewhere it names what is missing; and what comes from npm. Quick when
+# all is there already.
 # Without these programs the tests that need them are skipped, and the summary
 # of `make test` lists them.
 set -euo pipefail
@@ -11,6 +12,9 @@ needs=(
 	/usr/bin/python3:python3
 	/usr/bin/strace:strace
 	/usr/bin/gcc:gcc
+	/usr/bin/openssl:openssl
+	/usr/bin/node:nodejs
+	/usr/bin/npm:npm
 )
 missing=()
 for need in "${needs[@]}"; do
@@ -19,16 +23,25 @@ done
 [[ -x /usr/bin/gcc && ! -e /usr/include/stdio.h ]] && missing+=(libc6-dev)
 /usr/bin/python3 -c 'import boto3' 2>/dev/null || missing+=(python3-boto3)
 
-if ((${#missing[@]} == 0)); then
-	exit 0
+if ((${#missing[@]} > 0)); then
+	if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+		echo "test-deps: installing ${missing[*]}"
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -q
+		apt-get install -q -y --no-install-recommends "${missing[@]}"
+	else
+		echo "test-deps: please install: ${missing[*]} (Debian's names; the tests want them under /usr/bin)" >&2
+		[[ ${CI:-} == true ]] && exit 1
+	fi
 fi
-if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-	echo "test-deps: installing ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -q
-	apt-get install -q -y --no-install-recommends "${missing[@]}"
-	exit 0
+
+# @noble/post-quantum, in the version of its lock file.
+noble=$(dirname "$0")/../test/crypto/noble
+if [[ ! $noble/node_modules/.package-lock.json -nt $noble/package-lock.json ]] && command -v npm >/dev/null; then
+	echo "test-deps: installing @noble/post-quantum"
+	if ! npm ci --prefix "$noble" --no-audit --no-fund --ignore-scripts; then
+		echo "test-deps: npm could not install @noble/post-quantum" >&2
+		[[ ${CI:-} == true ]] && exit 1
+	fi
 fi
-echo "test-deps: please install: ${missing[*]} (Debian's names; the tests want them under /usr/bin)" >&2
-[[ ${CI:-} == true ]] && exit 1
 exit 0
