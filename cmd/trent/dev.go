@@ -14,6 +14,7 @@ import (
 
 	"trent/internal/admin"
 	"trent/internal/audit"
+	"trent/internal/obs"
 )
 
 const devLong = `trent dev starts a server for development, with the crypto module as its
@@ -45,12 +46,13 @@ const defaultRotation = 24 * time.Hour
 
 // devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
-	listen, data, audit, hsm, hsmBinary, adminSocket, logLevel string
-	allowRemote, http2                                         bool
-	rotation                                                   time.Duration
+	listen, data, audit, hsm, hsmBinary, adminSocket, metrics, logLevel, logRequests string
+	allowRemote, http2                                                               bool
+	rotation                                                                         time.Duration
 
-	mode  audit.Mode
-	level slog.Level
+	mode   audit.Mode
+	level  slog.Level
+	logged obs.Logged
 }
 
 func (f *devFlags) register(fs *pflag.FlagSet) {
@@ -63,8 +65,10 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.rotation, "domain-rotation", defaultRotation, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")
+	fs.StringVar(&f.metrics, "metrics", "", "serve /metrics, /healthz and /readyz on this `address` too")
 	fs.StringVar(&f.adminSocket, "admin-socket", "", "Unix `socket` for operators (default: admin.sock in the data folder)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&f.logRequests, "log-requests", "none", "which requests get a line in the log: all, errors or none")
 }
 
 // check reads what the flags say; its errors are the command line's.
@@ -82,6 +86,12 @@ func (f *devFlags) check() error {
 	}
 	if !f.allowRemote && !loopback(f.listen) {
 		return fmt.Errorf("--listen %s can be reached from other machines, and trent dev has well-known credentials; add --allow-remote if you mean it", f.listen)
+	}
+	if err := f.logged.UnmarshalText([]byte(f.logRequests)); err != nil {
+		return fmt.Errorf("--log-requests %q: %w", f.logRequests, err)
+	}
+	if f.metrics != "" && !f.allowRemote && !loopback(f.metrics) {
+		return fmt.Errorf("--metrics %s can be reached from other machines; add --allow-remote if you mean it", f.metrics)
 	}
 	if f.data == "" {
 		return errors.New("--data needs a folder")

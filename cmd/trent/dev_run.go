@@ -9,17 +9,21 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"trent/internal/edge"
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/supervisor"
 	"trent/internal/node"
+	"trent/internal/obs"
 	"trent/internal/twin"
 )
 
 // run serves until the context ends.
 func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: f.level}))
+	lines := obs.NewLines(stderr)
+	defer lines.Close()
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: f.level}))
 	if f.allowRemote && !loopback(f.listen) {
 		log.Warn("trent dev accepts well-known credentials from other machines", "listen", f.listen)
 	}
@@ -27,8 +31,10 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	entrance := node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote}}
-	t, err := twin.Open(ctx, f.twin(entrance, log))
+	entrance := node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote, Connections: new(atomic.Int64)}}
+	settings := f.twin(entrance, log)
+	settings.Node.MetricsAddress, settings.Node.LogRequests, settings.Node.DroppedLines = f.metrics, f.logged, lines.Dropped
+	t, err := twin.Open(ctx, settings)
 	if err != nil {
 		listener.Close()
 		return err

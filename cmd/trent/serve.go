@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"trent/internal/config"
 	"trent/internal/edge"
 	"trent/internal/node"
+	"trent/internal/obs"
 )
 
 const serveLong = `trent serve runs the service as a configuration file describes it, on a data
@@ -44,7 +46,9 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(c.Context(), conf, c.OutOrStdout(), newLog(conf, c.ErrOrStderr()))
+			lines := obs.NewLines(c.ErrOrStderr())
+			defer lines.Close()
+			return serve(c.Context(), conf, c.OutOrStdout(), lines)
 		},
 	}
 	configFlag(c, &path)
@@ -52,7 +56,8 @@ func serveCommand() *cobra.Command {
 }
 
 // serve runs the service until the context ends.
-func serve(ctx context.Context, conf *config.Config, stdout io.Writer, log *slog.Logger) (err error) {
+func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *obs.Lines) (err error) {
+	log := newLog(conf, lines)
 	if err := bootstrap.Ready(conf.Data); err != nil {
 		return err
 	}
@@ -63,6 +68,7 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, log *slog
 	m := &module{conf: conf, log: log}
 	settings := nodeConfig(conf, m, log)
 	settings.AdminSocket, settings.SameUser, settings.Listeners = conf.Admin.Socket, &conf.Unseal.SameUser, entrances.listeners
+	settings.MetricsAddress, settings.LogRequests, settings.DroppedLines = conf.Metrics.Address, obs.Logged(conf.Log.Requests), lines.Dropped
 	n, err := node.Open(ctx, settings)
 	defer m.close() // after the node, which is connected to it
 	if err != nil {
@@ -114,7 +120,7 @@ func (e *entrances) close() {
 }
 
 func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
-	c := edge.Config{Listener: l.Name, HTTP2: l.HTTP2}
+	c := edge.Config{Listener: l.Name, HTTP2: l.HTTP2, Connections: new(atomic.Int64)}
 	scheme := "http"
 	if l.TLS != nil {
 		files, err := certificate.Open(l.TLS.Certificate, l.TLS.Key, log)

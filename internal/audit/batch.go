@@ -157,6 +157,7 @@ func (t *Trail) write(b *batch) (again bool) {
 	t.stats.Records += b.records
 	t.stats.Bytes += uint64(len(b.buf))
 	t.expect(b, took)
+	t.opts.Hooks.Wrote(int(b.records))
 	t.retire(b, nil)
 	return false
 }

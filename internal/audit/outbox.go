@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/record"
@@ -71,6 +72,8 @@ type Outbox struct {
 	stop  func()        // ends the observation
 	wake  chan struct{} // capacity 1: dirty is not empty
 
+	rows atomic.Int64 // in the store
+
 	mu    sync.Mutex
 	dirty map[string]bool // Regions in which rows were committed
 
@@ -96,7 +99,13 @@ func NewOutbox(s store.Store, t *Trail, open Sealers, o OutboxOptions) *Outbox {
 // when they are moved, so that nothing here grows with them.
 func (b *Outbox) observe(_ store.Rev, events []store.Event) {
 	for i := range events {
-		if region, ok := outboxRegion(events[i].Key); ok && !events[i].Deleted {
+		region, ok := outboxRegion(events[i].Key)
+		switch {
+		case !ok:
+		case events[i].Deleted:
+			b.rows.Add(-1)
+		default:
+			b.rows.Add(1)
 			b.mark(region)
 		}
 	}
@@ -118,6 +127,10 @@ func (b *Outbox) mark(region string) {
 	default:
 	}
 }
+
+// Depth is how many rows are in the store, those that are not authentic
+// included; it counts from Drain on.
+func (b *Outbox) Depth() int { return int(max(b.rows.Load(), 0)) }
 
 // Drain moves every row of the given Regions, which must be all that can have
 // rows, "global" included. It is called once after NewOutbox and before
@@ -284,6 +297,9 @@ func (b *Outbox) delete(ctx context.Context, keys [][]byte) error {
 // dedupe deletes the rows whose records stand in the trail already.
 func (b *Outbox) dedupe(ctx context.Context, regions []string) error {
 	rows, err := b.rowsByID(ctx, regions)
+	for _, keys := range rows {
+		b.rows.Add(int64(len(keys))) // nothing was committed since NewOutbox
+	}
 	if err != nil || len(rows) == 0 || b.trail.tail.number == 0 {
 		return err
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // enqueuePinned puts records into the queue, all into one batch, and keeps the
@@ -52,7 +53,9 @@ func (t *Trail) syncPinned() error {
 	if t.opts.Mode == Strict {
 		return nil
 	}
+	began := time.Now()
 	err := f.Sync()
+	t.opts.Hooks.Synced(time.Since(began))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stats.Syncs++

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // errSync marks a failed sync, after which a segment is not trusted any more.
@@ -40,6 +41,7 @@ type segmentWriter struct {
 	started  int64     // up to here the kernel was asked to write f back
 	broken   error     // a sync failed
 	syncs    uint64    // counts them
+	synced   func(took time.Duration)
 }
 
 // append writes whole records, and syncs them if sync is set. On an error the
@@ -117,7 +119,10 @@ func (w *segmentWriter) finish() error {
 
 func (w *segmentWriter) sync() error {
 	w.syncs++
-	if err := w.f.Sync(); err != nil {
+	began := time.Now()
+	err := w.f.Sync()
+	w.synced(time.Since(began))
+	if err != nil {
 		w.broken = fmt.Errorf("%w segment: %w", errSync, err)
 		return w.broken
 	}

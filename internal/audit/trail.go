@@ -69,9 +69,16 @@ type Options struct {
 	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
 	StallTimeout time.Duration    // default 10 s
 	Logger       *slog.Logger     // default: none
+	Hooks        Hooks            // are told what the trail does
 	Now          func() time.Time // default time.Now; times the retries after a full disk, nothing else
 
 	fs fsys // default the operating system's; tests put another here
+}
+
+// Hooks are called by the trail's goroutines and must be quick.
+type Hooks struct {
+	Wrote  func(records int)        // is told how many records a write held; default: nobody
+	Synced func(took time.Duration) // is told how long a sync of a segment took; default: nobody
 }
 
 func (o *Options) setDefaults() error {
@@ -99,6 +106,12 @@ func (o *Options) setDefaults() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Hooks.Wrote == nil {
+		o.Hooks.Wrote = func(int) {}
+	}
+	if o.Hooks.Synced == nil {
+		o.Hooks.Synced = func(time.Duration) {}
+	}
 	if o.fs == nil {
 		o.fs = osFS{}
 	}
@@ -112,8 +125,9 @@ type Head struct {
 	Hash     [32]byte
 }
 
-// Stats counts what a trail has done since Open.
+// Stats counts what a trail has done since Open, and what waits.
 type Stats struct {
+	Queued         uint64 // records that wait to be written, or are being written
 	Records, Bytes uint64 // written, frames included
 	Writes, Syncs  uint64 // of segments, by whomever they were asked for
 	CutBytes       int64  // torn tail that Open cut, without the zeros at its end
@@ -178,7 +192,7 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 		gathering: newGathering(),
 		// Without syncs zeros would gain nothing, and a loss of power could leave
 		// holes in them: a file that grows loses its end only.
-		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict},
+		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict, synced: o.Hooks.Synced},
 	}
 	if err := t.begin(ctx, nodeDir); err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -251,7 +265,13 @@ func (t *Trail) Head() Head {
 func (t *Trail) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.stats
+	s := t.stats
+	for _, b := range [...]*batch{t.pending, t.current} {
+		if b != nil {
+			s.Queued += b.records
+		}
+	}
+	return s
 }
 
 // Err returns why an append would be refused now, or nil.

@@ -34,7 +34,7 @@ type Config struct {
 	Quotas Quotas `yaml:"quotas"`
 	// Log is about the service's log, which goes to standard error.
 	Log Log `yaml:"log"`
-	// Metrics is the listener for Prometheus. Without it there are no metrics.
+	// Metrics is the listener for Prometheus and for health checks. Without it there are no metrics.
 	Metrics Metrics `yaml:"metrics"`
 	// Admin is the socket of the operator's commands (trent status, trent account, …).
 	Admin Admin `yaml:"admin"`
@@ -121,13 +121,13 @@ type Log struct {
 	Level string `yaml:"level"`
 	// Format is json or text. Default: json.
 	Format string `yaml:"format"`
-	// Requests logs a line for each request, never with a secret. Default: false.
-	Requests bool `yaml:"requests"`
+	// Requests is which requests get a line, never with a secret: all, errors (those that fail) or none. Default: all.
+	Requests string `yaml:"requests"`
 }
 
 // Metrics is the listener for Prometheus.
 type Metrics struct {
-	// Address is a TCP address; it is plain HTTP without a password, so let only the collector reach it.
+	// Address is a TCP address that answers GET /metrics, /healthz and /readyz; it is plain HTTP without a password, so let only the collector reach it.
 	Address string `yaml:"address"`
 }
 
@@ -147,6 +147,13 @@ const (
 const (
 	FormatText = "text"
 	FormatJSON = "json"
+)
+
+// Values of Log.Requests.
+const (
+	RequestsAll    = "all"
+	RequestsErrors = "errors" // whose answer is an error
+	RequestsNone   = "none"
 )
 
 // Defaults that are not the zero value.

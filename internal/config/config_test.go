@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Data != "/etc/trent/data" || c.Partition != "aws" || c.Audit.Durability != "strict" || c.DomainRotation != 24*time.Hour ||
-		c.Log.Level != "info" || c.Log.Format != "json" || c.Log.Requests || c.Metrics.Address != "" ||
+		c.Log.Level != "info" || c.Log.Format != "json" || c.Log.Requests != "all" || c.Metrics.Address != "" ||
 		c.Admin.Socket != "/etc/trent/data/admin.sock" || c.Listeners[0].Mode != 0o600 || c.Unseal.SameUser {
 		t.Errorf("%+v", c)
 	}
@@ -56,7 +56,7 @@ module: {child: {program: /usr/bin/trent-hsm, key_file: key}}
 unseal: {same_user: true}
 domain_rotation: 90m
 quotas: {keys: 1, aliases_per_key: 2, tags_per_key: 3, key_policy_bytes: 4}
-log: {level: debug, format: text, requests: true}
+log: {level: debug, format: text, requests: errors}
 metrics: {address: ":9464"}
 admin: {socket: /run/trent/admin.sock}
 `))
@@ -67,7 +67,7 @@ admin: {socket: /run/trent/admin.sock}
 	if c.Data != "/srv/trent" || c.Partition != "aws-us-gov" || len(c.Regions) != 2 || !a.HTTP2 || a.TLS.Certificate != "/etc/trent/tls/c.pem" ||
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
-		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: true}) ||
+		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
 		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" {
 		t.Errorf("%+v", c)
 	}
@@ -93,7 +93,8 @@ func TestRefused(t *testing.T) {
 		"duplicate key":            {"regions: [eu-west-1]", "data: other\nregions: [eu-west-1]", problem{2, "data", "stands twice, for the first time in line 1"}},
 		"duplicate key below":      {"    address: 127.0.0.1:8080", "    name: other", problem{5, "listeners[0].name", "stands twice, for the first time in line 4"}},
 		"wrong type":               {"data: data", "data: [data]", problem{1, "data", "cannot unmarshal !!seq: want text"}},
-		"no boolean":               {"data: data", "data: data\nlog: {requests: maybe}", problem{2, "log.requests", "cannot unmarshal !!str `maybe`: want true or false"}},
+		"no boolean":               {"127.0.0.1:8080", "127.0.0.1:8080\n    http2: maybe", problem{6, "listeners[0].http2", "cannot unmarshal !!str `maybe`: want true or false"}},
+		"requests":                 {"data: data", "data: data\nlog: {requests: some}", problem{2, "log.requests", `"some": want all, errors or none`}},
 		"no list":                  {"[eu-west-1]", "eu-west-1", problem{2, "regions", "cannot unmarshal !!str `eu-west-1`: want a list"}},
 		"no duration":              {"data: data", "data: data\ndomain_rotation: daily", problem{2, "domain_rotation", "cannot unmarshal !!str `daily`: want a duration such as 24h"}},
 		"duration without a unit":  {"data: data", "data: data\ndomain_rotation: 24", problem{2, "domain_rotation", "cannot unmarshal !!int `24`: want a duration such as 24h"}},

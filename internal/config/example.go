@@ -64,10 +64,10 @@ quotas:
 log:
   level: info
   format: json
-  # A line for each request.
-  requests: false
+  # A line for each request (all), for those that fail (errors), or none.
+  requests: all
 
-# Prometheus. Plain HTTP: for the collector only.
+# Prometheus, and health checks. Plain HTTP: for the collector only.
 metrics:
   address: 127.0.0.1:9464
 

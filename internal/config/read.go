@@ -121,6 +121,9 @@ func (c *Config) complete() {
 	if c.Log.Format == "" {
 		c.Log.Format = FormatJSON
 	}
+	if c.Log.Requests == "" {
+		c.Log.Requests = RequestsAll
+	}
 	if c.Admin.Socket == "" && c.Data != "" {
 		c.Admin.Socket = filepath.Join(c.Data, "admin.sock")
 	}

@@ -47,6 +47,9 @@ func (c *Config) validate(p *problems) {
 	if f := c.Log.Format; f != FormatText && f != FormatJSON {
 		p.add("log.format", "", "%q: want json or text", f)
 	}
+	if r := c.Log.Requests; r != RequestsAll && r != RequestsErrors && r != RequestsNone {
+		p.add("log.requests", "", "%q: want all, errors or none", r)
+	}
 	if a := c.Metrics.Address; a != "" {
 		validateAddress(p, "metrics.address", a)
 	}

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/apierr"
@@ -49,6 +50,8 @@ type Config struct {
 	// Asides are asked, in this order, about requests for other paths than the
 	// KMS API's.
 	Asides []Aside
+	// Connections, if not nil, is kept at the number of open connections.
+	Connections *atomic.Int64
 	// TLS, if set, serves HTTPS.
 	TLS *tls.Config
 	Now func() time.Time
@@ -76,6 +79,13 @@ func IsLocal(host string) bool {
 	name = strings.Trim(name, "[]")
 	addr, err := netip.ParseAddr(name)
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && addr.IsLoopback()
+}
+
+// connected counts a connection that came (1) or went (-1).
+func (c *Config) connected(delta int64) {
+	if c.Connections != nil {
+		c.Connections.Add(delta)
+	}
 }
 
 // Server serves one listener.

@@ -48,6 +48,14 @@ func newFast(h Handler, c Config) *fast {
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
 		Logger:                       printer{c.Log},
+		ConnState: func(_ net.Conn, state fasthttp.ConnState) {
+			switch state {
+			case fasthttp.StateNew:
+				s.config.connected(1)
+			case fasthttp.StateClosed, fasthttp.StateHijacked:
+				s.config.connected(-1)
+			}
+		},
 	}
 	return s
 }

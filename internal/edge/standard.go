@@ -31,6 +31,14 @@ func newStandard(h Handler, c Config) *standard {
 		TLSConfig:         c.TLS,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		Protocols:         new(http.Protocols),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				s.config.connected(1)
+			case http.StateClosed, http.StateHijacked:
+				s.config.connected(-1)
+			}
+		},
 	}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetHTTP2(c.TLS != nil)

@@ -53,6 +53,8 @@ type Config struct {
 	Fault func(ctx context.Context, c *call.Call) error
 	Now   func() time.Time
 	Log   *slog.Logger
+	// Observer, if not nil, is told of every request.
+	Observer Observer
 }
 
 // Pipeline serves requests.
@@ -63,12 +65,13 @@ type Pipeline struct {
 	aliasTurns locks
 	strangers  *sampler
 	signatures sigv4.Options
+	epoch      time.Time // durations are differences of times since then
 }
 
 // New returns a pipeline.
 func New(c Config) *Pipeline {
 	return &Pipeline{
-		Config: c, strangers: newSampler(c.Now),
+		Config: c, strangers: newSampler(c.Now), epoch: time.Now(),
 		signatures: sigv4.Options{Services: []string{service}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
 	}
 }
@@ -90,6 +93,20 @@ var calls = sync.Pool{New: func() any { return new(call.Call) }}
 func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answer {
 	c := calls.Get().(*call.Call)
 	defer calls.Put(c)
+	if p.Observer == nil {
+		answer, _, _ := p.serve(ctx, c, r, dst)
+		return answer
+	}
+	began := time.Since(p.epoch)
+	p.Observer.Began()
+	answer, code, recorded := p.serve(ctx, c, r, dst)
+	p.Observer.Ended(outcome(c, r, &answer, code, recorded, time.Since(p.epoch)-began))
+	return answer
+}
+
+// serve answers one request. code is "" on success; recorded is false if the
+// audit trail has no record of the request.
+func (p *Pipeline) serve(ctx context.Context, c *call.Call, r *wire.Request, dst []byte) (a Answer, code apierr.Code, recorded bool) {
 	c.Reset()
 	c.Op, c.Row, c.RequestID, c.EventID, c.Time = r.Op, optable.Of(r.Op), p.ids.New(), p.ids.New(), r.Received
 	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
@@ -102,16 +119,17 @@ func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answe
 		dst = out.AppendJSON(dst)
 		out.Wipe()
 	}
-	if auditErr := p.record(ctx, c, err); auditErr != nil {
+	recorded, auditErr := p.record(ctx, c, err)
+	if auditErr != nil {
 		clear(dst)
 		dst, err = dst[:0], auditErr
 	}
 	if err == nil {
-		return Answer{Status: 200, RequestID: c.RequestID, Body: dst}
+		return Answer{Status: 200, RequestID: c.RequestID, Body: dst}, "", recorded
 	}
 	e := apierr.From(err)
 	p.log(ctx, c, e)
-	return Answer{Status: wire.Status(e.Code), RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), Close: r.Err != nil}
+	return Answer{Status: wire.Status(e.Code), RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), Close: r.Err != nil}, e.Code, recorded
 }
 
 // run takes a request from its signature to its operation. A panic is the

@@ -18,10 +18,11 @@ const bufferBytes = 2 << 10
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, bufferBytes); return &b }}
 
 // record writes the call's audit record, unless a commit has written it
-// already. Without it the call fails: Decrypt's plaintext included.
-func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) error {
+// already. Without it the call fails: Decrypt's plaintext included. recorded is
+// false, without an error, for a stranger's call that is over the cap.
+func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) (recorded bool, err error) {
 	if c.Recorded() {
-		return nil
+		return true, nil
 	}
 	var e *apierr.Error
 	if outcome != nil {
@@ -31,7 +32,7 @@ func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) erro
 	if c.Caller.Account == "" {
 		var ok bool
 		if skipped, ok = p.strangers.admit(); !ok {
-			return nil
+			return false, nil
 		}
 	}
 	event := c.Event(e)
@@ -47,12 +48,12 @@ func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) erro
 	b := buffers.Get().(*[]byte)
 	*b = event.AppendJSON((*b)[:0])
 	// The record is written although the client has gone.
-	err := p.Trail.Append(context.WithoutCancel(ctx), *b)
+	err = p.Trail.Append(context.WithoutCancel(ctx), *b)
 	buffers.Put(b)
 	if err != nil {
-		return apierr.Internal(err)
+		return false, apierr.Internal(err)
 	}
-	return nil
+	return true, nil
 }
 
 // A sampler caps the records of calls without a valid signature, so that

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/apierr"
@@ -56,10 +57,12 @@ type Directory struct {
 	Config
 	stop func()
 
-	mu      sync.RWMutex
-	keys    map[string]*AccessKey
-	keysGen uint64 // grows with each invalidation, so that no fill overtakes one
-	days    map[dayKeyID]*dayKey
+	mu                     sync.RWMutex
+	keys                   map[string]*AccessKey
+	keysGen                uint64 // grows with each invalidation, so that no fill overtakes one
+	days                   map[dayKeyID]*dayKey
+	keyLookups, dayLookups lookups
+
 	makeDev sync.Mutex // one well-known credential is made at a time
 	events  audit.IDs
 }
@@ -127,6 +130,7 @@ func (d *Directory) AccessKey(ctx context.Context, id string) (*AccessKey, error
 	ak := d.keys[id]
 	gen := d.keysGen
 	d.mu.RUnlock()
+	d.keyLookups.count(ak != nil)
 	if ak == nil {
 		var err error
 		if ak, err = d.read(ctx, id, gen); err != nil || !ak.Stored {
@@ -230,6 +234,7 @@ func (d *Directory) DayKey(ctx context.Context, ak *AccessKey, date, region, ser
 		*dst = *k
 	}
 	d.mu.RUnlock()
+	d.dayLookups.count(ok)
 	if ok {
 		return nil
 	}
@@ -263,9 +268,30 @@ func (d *Directory) evictDayKey() {
 	}
 }
 
-// CacheSizes returns how many access keys and day keys are held.
-func (d *Directory) CacheSizes() (accessKeys, dayKeys int) {
+// Usage is what a cache holds, and how often it had what it was asked for.
+type Usage struct {
+	Cache        string // "access_keys" or "day_keys"
+	Entries      int
+	Hits, Misses uint64
+}
+
+// Usage returns the usage of each cache.
+func (d *Directory) Usage() []Usage {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return len(d.keys), len(d.days)
+	return []Usage{
+		{"access_keys", len(d.keys), d.keyLookups.hits.Load(), d.keyLookups.misses.Load()},
+		{"day_keys", len(d.days), d.dayLookups.hits.Load(), d.dayLookups.misses.Load()},
+	}
+}
+
+// lookups counts what a cache was asked for.
+type lookups struct{ hits, misses atomic.Uint64 }
+
+func (l *lookups) count(hit bool) {
+	if hit {
+		l.hits.Add(1)
+	} else {
+		l.misses.Add(1)
+	}
 }

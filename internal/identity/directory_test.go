@@ -152,14 +152,14 @@ func TestStatusHoldsAtOnce(t *testing.T) {
 	if first != second || first == [32]byte{} {
 		t.Error("the cached day key differs from the derived one")
 	}
-	if _, days := f.CacheSizes(); days != 1 {
+	if days := f.Usage()[1].Entries; days != 1 {
 		t.Errorf("%d day keys are cached", days)
 	}
 	setStatus(t, f, "111122223333", "Inactive")
 	if _, err := f.AccessKey(ctx, "111122223333"); !refused(err) {
 		t.Errorf("inactive: %v", err)
 	}
-	if _, days := f.CacheSizes(); days != 0 {
+	if days := f.Usage()[1].Entries; days != 0 {
 		t.Errorf("%d day keys are left", days)
 	}
 	setStatus(t, f, "111122223333", "Active")
@@ -249,7 +249,7 @@ func TestDayKeysStayCached(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, days := f.CacheSizes(); days != 2 {
+	if days := f.Usage()[1].Entries; days != 2 {
 		t.Errorf("%d day keys are cached, want 2", days)
 	}
 }

@@ -15,7 +15,8 @@ import (
 // makes one.
 type Rotation struct {
 	RotationConfig
-	turn chan struct{} // capacity 1: who has put something in may look
+	turn  chan struct{} // capacity 1: who has put something in may look
+	tally tally
 }
 
 // RotationConfig is what a Rotation is made of.
@@ -30,7 +31,9 @@ type RotationConfig struct {
 }
 
 // NewRotation returns a Rotation.
-func NewRotation(c RotationConfig) *Rotation { return &Rotation{c, make(chan struct{}, 1)} }
+func NewRotation(c RotationConfig) *Rotation {
+	return &Rotation{RotationConfig: c, turn: make(chan struct{}, 1)}
+}
 
 // retryAfter is how soon a failed rotation is tried again.
 const retryAfter = 5 * time.Second
@@ -107,8 +110,10 @@ func (r *Rotation) region(ctx context.Context, region string) (next time.Time, e
 	}
 	if due.Rotate {
 		err = r.Domains.Rotate(ctx, region)
+		r.tally.ran(record.JobRotate, 1, err)
 	}
 	changed, rewrapErr := r.Domains.Rewrap(ctx, region)
+	r.tally.ran(record.JobRewrap, 1, rewrapErr)
 	r.Log.Info("tokens rewrapped", "region", region, "changed", changed)
 	return r.Now().Add(r.Every), errors.Join(err, rewrapErr)
 }

@@ -30,6 +30,7 @@ type Scheduler struct {
 	log     *slog.Logger
 	wake    chan struct{} // capacity 1
 	turn    chan struct{} // capacity 1: who has put something in may look
+	tally   tally
 }
 
 // NewScheduler returns a scheduler of the Regions that regions names whenever it looks. jobs
@@ -114,29 +115,40 @@ func (s *Scheduler) once(ctx context.Context) (next time.Time, err error) {
 	}
 	now := s.now()
 	var failed []error
+	var late time.Time
 	for _, region := range s.regions() {
-		if err := s.due(ctx, region, now); err != nil {
+		left, err := s.due(ctx, region, now)
+		if err != nil {
 			failed = append(failed, fmt.Errorf("region %s: %w", region, err))
 		}
+		late = earlier(late, left)
 		at, err := s.next(ctx, region, now)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("region %s: %w", region, err))
 		}
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
+		next = earlier(next, at)
 	}
+	s.tally.lateSince(late)
 	return next, errors.Join(failed...)
 }
 
-// due calls the jobs on a Region's rows that are due, a page at a time.
-func (s *Scheduler) due(ctx context.Context, region string, now time.Time) error {
+// earlier is the earlier of two times, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// due calls the jobs on a Region's rows that are due, a page at a time. left is
+// when the first of the rows was due that jobs failed on; zero if none did.
+func (s *Scheduler) due(ctx context.Context, region string, now time.Time) (left time.Time, err error) {
 	from, end := record.DuePrefix(region), record.DueEnd(region, now)
 	var failed []error
 	for {
 		rows, more, _, err := s.store.Range(ctx, from, end, page)
 		if err != nil {
-			return errors.Join(append(failed, err)...)
+			return left, errors.Join(append(failed, err)...)
 		}
 		byJob := map[string][]record.Due{}
 		for _, kv := range rows {
@@ -145,12 +157,15 @@ func (s *Scheduler) due(ctx context.Context, region string, now time.Time) error
 			}
 		}
 		for job, rows := range byJob {
-			if err := s.jobs[job](ctx, rows); err != nil {
+			err := s.jobs[job](ctx, rows)
+			s.tally.ran(job, len(rows), err)
+			if err != nil {
+				left = earlier(left, rows[0].At)
 				failed = append(failed, fmt.Errorf("%s: %w", job, err))
 			}
 		}
 		if !more || len(rows) == 0 || ctx.Err() != nil {
-			return errors.Join(failed...)
+			return left, errors.Join(failed...)
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 	}

@@ -3,6 +3,7 @@ package keydir
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 )
 
 const shards = 64
@@ -21,8 +22,11 @@ type shard[V any] struct {
 	mu    sync.RWMutex
 	gen   uint64 // grows with each drop
 	bytes int
-	m     map[string]entry[V]
-	_     [64]byte // keeps two shards' locks out of one cache line
+
+	hits, misses atomic.Uint64
+
+	m map[string]entry[V]
+	_ [64]byte // keeps two shards' locks out of one cache line
 }
 
 type entry[V any] struct {
@@ -47,6 +51,11 @@ func (c *cache[V]) get(key []byte) (v V, gen uint64, ok bool) {
 	e, ok := s.m[string(key)]
 	gen = s.gen
 	s.mu.RUnlock()
+	if ok {
+		s.hits.Add(1)
+	} else {
+		s.misses.Add(1)
+	}
 	return e.v, gen, ok
 }
 
@@ -83,14 +92,17 @@ func (c *cache[V]) drop(key []byte) {
 	delete(s.m, string(key))
 }
 
-// size returns entries and bytes.
-func (c *cache[V]) size() (entries, bytes int) {
+// usage sums over the shards.
+func (c *cache[V]) usage(name string) Usage {
+	u := Usage{Cache: name}
 	for i := range c.shard {
 		s := &c.shard[i]
 		s.mu.RLock()
-		entries += len(s.m)
-		bytes += s.bytes
+		u.Entries += len(s.m)
+		u.Bytes += s.bytes
 		s.mu.RUnlock()
+		u.Hits += s.hits.Load()
+		u.Misses += s.misses.Load()
 	}
-	return entries, bytes
+	return u
 }

@@ -36,20 +36,21 @@ func TestCacheIsBounded(t *testing.T) {
 		k := fmt.Appendf(nil, "key-%d", i)
 		_, gen, _ := c.get(k)
 		c.put(k, i, 10+i%200, gen, nil)
-		entries, bytes := c.size()
+		u := c.usage("c")
+		entries, bytes := u.Entries, u.Bytes
 		if entries > maxEntries || bytes > maxBytes {
 			t.Fatalf("after %d: %d entries, %d bytes", i, entries, bytes)
 		}
 	}
-	entries, _ := c.size()
+	entries := c.usage("c").Entries
 	if entries < maxEntries/4 {
 		t.Errorf("only %d entries are kept", entries)
 	}
 	for i := range 10_000 {
 		c.drop(fmt.Appendf(nil, "key-%d", i))
 	}
-	if entries, bytes := c.size(); entries != 0 || bytes != 0 {
-		t.Errorf("after dropping all: %d entries, %d bytes", entries, bytes)
+	if u := c.usage("c"); u.Entries != 0 || u.Bytes != 0 {
+		t.Errorf("after dropping all: %d entries, %d bytes", u.Entries, u.Bytes)
 	}
 }
 

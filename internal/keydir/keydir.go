@@ -259,14 +259,16 @@ func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 	return k
 }
 
-// Sizes returns the entries and bytes of the caches of snapshots, aliases and
-// material ids together.
-func (d *Dir) Sizes() (entries, bytes int) {
-	for _, size := range []func() (int, int){d.keys.size, d.aliases.size, d.materials.size} {
-		e, b := size()
-		entries, bytes = entries+e, bytes+b
-	}
-	return entries, bytes
+// Usage is what a cache holds, and how often it had what it was asked for.
+type Usage struct {
+	Cache          string // "keys", "aliases" or "materials"
+	Entries, Bytes int
+	Hits, Misses   uint64
+}
+
+// Usage returns the usage of each cache.
+func (d *Dir) Usage() []Usage {
+	return []Usage{d.keys.usage("keys"), d.aliases.usage("aliases"), d.materials.usage("materials")}
 }
 
 // Record reads the record behind a snapshot, for a mutation to change it. ok

@@ -21,6 +21,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/obs"
 	"trent/internal/quota"
 	"trent/internal/store/sqlite"
 )
@@ -72,6 +73,13 @@ type Config struct {
 	// counts under Dev only.
 	Fault func(ctx context.Context, c *call.Call) error
 	Log   *slog.Logger
+	// MetricsAddress is where GET /metrics, /healthz and /readyz are answered; ""
+	// is nowhere.
+	MetricsAddress string
+	// LogRequests says which requests get a line in Log; "" is none.
+	LogRequests obs.Logged
+	// DroppedLines counts the lines that Log has lost; nil: it loses none.
+	DroppedLines func() uint64
 
 	deletionAt func(jobs.Point) // for tests
 }
@@ -85,6 +93,9 @@ type Node struct {
 	Domains *domains.Manager
 	// Identity holds the accounts and access keys.
 	Identity *identity.Directory
+	// Metrics are this node's own; Health says whether it can answer requests.
+	Metrics *obs.Metrics
+	Health  obs.Health
 
 	store    *sqlite.Store
 	trail    *audit.Trail
@@ -122,6 +133,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := backup.Whole(n.Data); err != nil {
 		return n, err
 	}
+	if err := n.openMetrics(); err != nil {
+		return n, err
+	}
 	if err := n.openStore(ctx); err != nil {
 		return n, err
 	}
@@ -138,6 +152,8 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 		return n, err
 	}
 	n.assemble()
+	n.measure()
+	n.Health.Begin(n.checks()...)
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
 	n.opened.Store(true)
@@ -146,7 +162,7 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 
 // newNode is a node of which nothing runs.
 func newNode(c Config) *Node {
-	n := &Node{Config: c, began: time.Now()}
+	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version())}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now

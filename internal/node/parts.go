@@ -21,6 +21,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/obs"
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
 	"trent/internal/ops/keypolicy"
@@ -43,11 +44,12 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	if err := ownFolder(n.Data); err != nil {
 		return err
 	}
-	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, storeFolder), sqlite.Options{Logger: n.Log})
+	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, storeFolder), sqlite.Options{Logger: n.Log, Hooks: n.storeHooks()})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", n.Data, err)
 	}
 	n.module = client.New(n.Log)
+	n.watchModule()
 	n.Domains, err = domains.Open(ctx, domains.Config{
 		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
 		RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
@@ -84,7 +86,7 @@ func ownFolder(path string) error {
 // openTrail opens the audit trail and moves what a crash left in the outbox,
 // before anything else is recorded.
 func (n *Node) openTrail(ctx context.Context) (err error) {
-	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: n.Domains.Node(), Mode: n.Audit, Logger: n.Log})
+	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: n.Domains.Node(), Mode: n.Audit, Logger: n.Log, Hooks: n.auditHooks()})
 	if err != nil {
 		return fmt.Errorf("open the audit trail: %w", err)
 	}
@@ -195,6 +197,7 @@ func (n *Node) assemble() {
 			&tags.Ops{Store: n.store, Regions: n.Domains, Limits: n.Limits},
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
+		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
 	})
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)

@@ -23,7 +23,20 @@ type Listener struct {
 
 // Serve answers requests on all listeners until the context ends; see Serve.
 func (n *Node) Serve(ctx context.Context, listeners ...Listener) error {
-	return Serve(ctx, Served{Handler: n.Pipeline, Gone: n.ended, Now: n.Now, Log: n.Log}, listeners...)
+	for i := range listeners {
+		asides := &listeners[i].Config.Asides
+		*asides = append(*asides, n.HealthAside)
+	}
+	return Serve(ctx, Served{Handler: n.Pipeline, Gone: n.ended, Ending: n.Health.End, Now: n.Now, Log: n.Log}, listeners...)
+}
+
+// HealthAside answers /healthz and /readyz, for load balancers.
+func (n *Node) HealthAside(_ context.Context, r *edge.AsideRequest) (edge.AsideAnswer, bool) {
+	if r.Method != "GET" && r.Method != "HEAD" {
+		return edge.AsideAnswer{}, false
+	}
+	status, body, ok := n.Health.Answer(r.Path)
+	return edge.AsideAnswer{Status: status, ContentType: "application/json", Body: body}, ok
 }
 
 // Gone tells, once, why the crypto module does not run any more, for good.
@@ -34,6 +47,7 @@ func (n *Node) Gone() <-chan error { return n.ended }
 type Served struct {
 	Handler edge.Handler
 	Gone    <-chan error // as Node.Gone
+	Ending  func()       // is called before listeners close
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -62,6 +76,7 @@ func Serve(ctx context.Context, s Served, listeners ...Listener) error {
 		s.Log.Error("the service is gone for good", "error", err)
 	case <-ctx.Done():
 	}
+	s.Ending()
 	s.shutdown(context.WithoutCancel(ctx), servers)
 	for _, l := range listeners {
 		l.Socket.Close() // of a server that had not begun to accept

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"trent/internal/apierr"
+	"trent/internal/edge"
 	"trent/internal/front"
 	"trent/internal/node"
 	"trent/internal/twin/faults"
@@ -137,9 +138,28 @@ func (t *Twin) Now() time.Time { return (*t.now.Load())() }
 func (t *Twin) Listen(ctx context.Context, listeners ...node.Listener) error {
 	for i := range listeners {
 		asides := &listeners[i].Config.Asides
-		*asides = append(*asides, t.aside)
+		*asides = append(*asides, t.aside, t.health)
 	}
-	return node.Serve(ctx, node.Served{Handler: t, Gone: t.gone, Now: t.Now, Log: t.Node.Log}, listeners...)
+	return node.Serve(ctx, node.Served{Handler: t, Gone: t.gone, Ending: t.ending, Now: t.Now, Log: t.Node.Log}, listeners...)
+}
+
+// ending makes the node unready.
+func (t *Twin) ending() {
+	t.serving.RLock()
+	defer t.serving.RUnlock()
+	if t.node != nil {
+		t.node.Health.End()
+	}
+}
+
+// health is the node's; during a reset the answer waits for the next one.
+func (t *Twin) health(ctx context.Context, r *edge.AsideRequest) (edge.AsideAnswer, bool) {
+	t.serving.RLock()
+	defer t.serving.RUnlock()
+	if t.node == nil {
+		return edge.AsideAnswer{}, false
+	}
+	return t.node.HealthAside(ctx, r)
 }
 
 // Serve answers a KMS request.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"time"
 
 	"trent/internal/hsm/proto"
 )
@@ -52,20 +53,8 @@ func (c *Call) Do(ctx context.Context) (answer []byte, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !l.send(c) {
-		return nil, ErrUnavailable
-	}
-	if done := ctx.Done(); done == nil {
-		<-c.answered
-	} else {
-		select {
-		case <-c.answered:
-		case <-done:
-			if l.abandon(c) {
-				return nil, ctx.Err()
-			}
-			<-c.answered
-		}
+	if err := c.wait(ctx, l); err != nil {
+		return nil, err
 	}
 	switch {
 	case c.lost:
@@ -76,6 +65,35 @@ func (c *Call) Do(ctx context.Context) (answer []byte, err error) {
 		return nil, c.status
 	}
 	return c.Frame, nil
+}
+
+// wait sends the request and waits until it is answered, the connection is
+// lost (then c.lost is set) or ctx ends, whose error it returns.
+func (c *Call) wait(ctx context.Context, l *link) error {
+	slow := c.command.Slow()
+	waiting := c.client.counters.waiting(slow)
+	waiting.Add(1)
+	defer waiting.Add(-1)
+	sent := time.Since(c.client.epoch)
+	if !l.send(c) {
+		return ErrUnavailable
+	}
+	if done := ctx.Done(); done == nil {
+		<-c.answered
+	} else {
+		select {
+		case <-c.answered:
+		case <-done:
+			if l.abandon(c) {
+				return ctx.Err()
+			}
+			<-c.answered
+		}
+	}
+	if observe := c.client.RoundTrip; observe != nil && !c.lost {
+		observe(slow, time.Since(c.client.epoch)-sent)
+	}
+	return nil
 }
 
 // Done wipes request and answer and ends the call.

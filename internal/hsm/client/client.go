@@ -55,6 +55,9 @@ const (
 	Down
 )
 
+// States lists the states.
+func States() []State { return []State{Restarting, Sealed, Ready, Mute, Down} }
+
 // String is the state's name, as trent status shows it.
 func (s State) String() string {
 	return [...]string{"restarting", "sealed", "ready", "mute", "down"}[s]
@@ -75,16 +78,21 @@ type Hook func(ctx context.Context) error
 // Client is the connection to one module. Its methods are safe for concurrent
 // use. Calls fail with ErrUnavailable until Run has made it ready.
 type Client struct {
+	// RoundTrip, if set before Run, is told how long each answered call took,
+	// and whether it was one of the module's slow lane.
+	RoundTrip func(slow bool, took time.Duration)
+
 	log      *slog.Logger
 	state    atomic.Uint32
 	link     atomic.Pointer[link]
 	calls    sync.Pool
 	counters counters
+	epoch    time.Time // durations are differences of times since then
 }
 
 // New makes a client that is Restarting; Run connects it.
 func New(log *slog.Logger) *Client {
-	c := &Client{log: log}
+	c := &Client{log: log, epoch: time.Now()}
 	c.calls.New = func() any { return &Call{client: c, answered: make(chan struct{}, 1)} }
 	return c
 }
@@ -99,10 +107,21 @@ func (c *Client) Ready() bool { return c.State() == Ready }
 // Counters since New; Reads and Writes are system calls that carried frames.
 type Counters struct {
 	FramesRead, Reads, FramesWritten, Writes uint64
+	Connections                              uint64
+	// Waiting calls now: sent and not answered, of the fast commands and of the slow lane's.
+	Fast, Slow int64
 }
 
 type counters struct {
-	framesRead, reads, framesWritten, writes atomic.Uint64
+	framesRead, reads, framesWritten, writes, connections atomic.Uint64
+	fast, slow                                            atomic.Int64
+}
+
+func (c *counters) waiting(slow bool) *atomic.Int64 {
+	if slow {
+		return &c.slow
+	}
+	return &c.fast
 }
 
 // Counters returns the counters.
@@ -110,6 +129,7 @@ func (c *Client) Counters() Counters {
 	return Counters{
 		FramesRead: c.counters.framesRead.Load(), Reads: c.counters.reads.Load(),
 		FramesWritten: c.counters.framesWritten.Load(), Writes: c.counters.writes.Load(),
+		Connections: c.counters.connections.Load(), Fast: c.counters.fast.Load(), Slow: c.counters.slow.Load(),
 	}
 }
 
@@ -135,6 +155,7 @@ func (c *Client) Run(ctx context.Context, source Source, hook Hook) error {
 
 // serve uses one connection until it is lost.
 func (c *Client) serve(ctx context.Context, conn io.ReadWriteCloser, hook Hook) error {
+	c.counters.connections.Add(1)
 	l := newLink(c, conn)
 	c.state.Store(uint32(Sealed))
 	c.link.Store(l)

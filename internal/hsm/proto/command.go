@@ -22,6 +22,16 @@ func (c Command) String() string {
 	return fmt.Sprintf("command 0x%02x", uint8(c))
 }
 
+// Slow reports whether the module runs the command in its lane of slow work,
+// beside the connection's reader.
+func (c Command) Slow() bool {
+	switch c {
+	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain:
+		return true
+	}
+	return false
+}
+
 // Known reports whether the protocol has the command.
 func (c Command) Known() bool {
 	_, ok := commandNames[c]

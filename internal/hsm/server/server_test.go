@@ -126,6 +126,9 @@ func TestEveryCommandHasARow(t *testing.T) {
 		if commands[c].slow != (commands[c].account != nil) {
 			t.Errorf("%v is slow without an account, or fast with one", c)
 		}
+		if commands[c].slow != c.Slow() {
+			t.Errorf("%v: slow in the table %v, in the protocol %v", c, commands[c].slow, c.Slow())
+		}
 	}
 }
 

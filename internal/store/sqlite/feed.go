@@ -69,6 +69,13 @@ func (f *feed) publish(rev store.Rev, events []store.Event) {
 	f.wake()
 }
 
+// revision is that of the last transaction that was published.
+func (f *feed) revision() store.Rev {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
 func (f *feed) wake() {
 	if f.more != nil {
 		close(f.more)

@@ -87,6 +87,7 @@ func (s *Store) read(ctx context.Context, f func(*reader) error) error {
 			return fmt.Errorf("store: open a reader: %w", err)
 		}
 	}
+	s.counts.reads.Add(1)
 	err := f(r)
 	if failure := (*sqlite.Error)(nil); errors.As(err, &failure) {
 		err = fmt.Errorf("store: read: %w", errors.Join(err, r.close()))

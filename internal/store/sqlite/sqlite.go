@@ -29,6 +29,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,6 +46,8 @@ const fileName = "trent.db"
 type Options struct {
 	// Logger receives failures of the disk; nil discards them.
 	Logger *slog.Logger
+	// Hooks are told what the engine does.
+	Hooks Hooks
 
 	// For this package's tests only: the SQLite VFS, a weaker setting of
 	// synchronous, with which the power loss test must fail, and the number of
@@ -52,6 +55,14 @@ type Options struct {
 	vfs             string
 	synchronous     string
 	checkpointEvery int
+}
+
+// Hooks are called by the engine's goroutines and must be quick. Any may be nil.
+type Hooks struct {
+	// Txn is told how long a transaction took, from its call to its outcome.
+	Txn func(took time.Duration)
+	// Group is told how many transactions a group commit held.
+	Group func(txns int)
 }
 
 // Store is an open engine. It implements store.Store and store.Eraser.
@@ -72,6 +83,7 @@ type Store struct {
 	closing chan struct{}  // closed with closed
 
 	failed atomic.Pointer[error] // why the engine refuses writes
+	counts counts
 }
 
 var (

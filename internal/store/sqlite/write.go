@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"trent/internal/store"
 )
@@ -110,10 +111,12 @@ func (s *Store) Txn(ctx context.Context, cmps []store.Cmp, ops []store.Op) (ok b
 	if err != nil {
 		return false, 0, err
 	}
+	began := time.Now()
 	r := &request{cmps: cmps, ops: cloneOps(ops, size), size: size}
 	if err := s.submit(ctx, r); err != nil {
 		return false, 0, err
 	}
+	s.count(r, time.Since(began))
 	return r.ok, r.rev, r.err
 }
 
@@ -218,6 +221,9 @@ func (w *writer) commitGroup(group []*request) {
 	}
 	err := w.applyGroup(group)
 	if err == nil {
+		if hook := w.s.opt.Hooks.Group; hook != nil {
+			hook(len(group))
+		}
 		changed := 0
 		for _, r := range group {
 			if len(r.events) > 0 {

@@ -1,0 +1,96 @@
+package obs
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxWaiting is how many bytes of log lines wait for a slow reader, besides as
+// many that are being written. Lines beyond are dropped and counted.
+const maxWaiting = 1 << 20
+
+// closeTimeout is how long Close waits for a reader that does not read.
+const closeTimeout = 2 * time.Second
+
+// Lines is the writer under a program's log: Write copies the line and returns,
+// and one goroutine writes what has gathered. So nobody who logs waits for a
+// terminal or a collector that reads slowly or not at all, and many lines cost
+// one system call.
+type Lines struct {
+	to      io.Writer
+	dropped atomic.Uint64
+	wake    chan struct{} // capacity 1
+	ended   chan struct{}
+
+	mu      sync.Mutex
+	waiting []byte
+	missing uint64 // lines dropped since the last that was taken
+	closed  bool
+}
+
+// NewLines returns a writer of lines to w; Close ends it.
+func NewLines(w io.Writer) *Lines {
+	l := &Lines{to: w, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	go l.run()
+	return l
+}
+
+// Write takes one whole line, or drops it. It never fails and never blocks.
+func (l *Lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.waiting)+len(line) > maxWaiting {
+		l.missing++
+		l.dropped.Add(1)
+		return len(line), nil
+	}
+	if l.missing > 0 {
+		l.waiting = fmt.Appendf(l.waiting, "%d log lines were dropped here: they are read too slowly\n", l.missing)
+		l.missing = 0
+	}
+	l.waiting = append(l.waiting, line...)
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	return len(line), nil
+}
+
+// Dropped is how many lines were lost, to a slow reader or to one that is gone.
+func (l *Lines) Dropped() uint64 { return l.dropped.Load() }
+
+func (l *Lines) run() {
+	defer close(l.ended)
+	var spare []byte
+	for range l.wake {
+		l.mu.Lock()
+		out := l.waiting
+		l.waiting = spare[:0]
+		l.mu.Unlock()
+		if _, err := l.to.Write(out); err != nil {
+			l.dropped.Add(1) // of how many lines is not known; there is nobody to tell
+		}
+		spare = out
+	}
+}
+
+// Close writes what waits and ends the writer. It gives up after two seconds,
+// and then leaves a goroutine behind that hangs in the write.
+func (l *Lines) Close() error {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.wake)
+	}
+	l.mu.Unlock()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.ended:
+	case <-timer.C:
+	}
+	return nil
+}

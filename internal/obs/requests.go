@@ -1,0 +1,110 @@
+package obs
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"trent/internal/api"
+	"trent/internal/front"
+)
+
+// codeOK is the label of a call that succeeded; every other code is one of
+// internal/apierr's.
+const codeOK = "OK"
+
+// unknownOperation is the label of requests that name no operation of AWS's.
+const unknownOperation = "unknown"
+
+// Requests counts requests, measures them, and logs them if it has a log. It is
+// the pipeline's front.Observer.
+type Requests struct {
+	log        *RequestLog // nil: none
+	operations [api.NumOps + 1]atomic.Pointer[operation]
+
+	total        *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	inFlight     atomic.Int64
+	requestBytes prometheus.Counter
+	answerBytes  prometheus.Counter
+	strangers    prometheus.Counter
+	unrecorded   prometheus.Counter
+}
+
+// operation has an operation's series, so that no request looks them up.
+type operation struct {
+	ok      prometheus.Counter
+	seconds prometheus.Observer
+}
+
+var _ front.Observer = (*Requests)(nil)
+
+// NewRequests adds the metrics of requests. log may be nil.
+func NewRequests(m *Metrics, log *RequestLog) *Requests {
+	r := &Requests{
+		log: log,
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: namespace + "requests_total", Help: "Requests answered, by operation and result code.",
+		}, []string{"operation", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: namespace + "request_duration_seconds", Help: "Time from the read request to its answer, by operation.", Buckets: secondsBuckets,
+		}, []string{"operation"}),
+		requestBytes: newCounter("request_bytes_total", "Bytes of requests' bodies."),
+		answerBytes:  newCounter("answer_bytes_total", "Bytes of answers' bodies."),
+		strangers:    newCounter("requests_unauthenticated_total", "Requests without a valid signature."),
+		unrecorded:   newCounter("requests_unrecorded_total", "Requests without a valid signature that were over the audit trail's cap for them."),
+	}
+	m.registry.MustRegister(r.total, r.seconds, r.requestBytes, r.answerBytes, r.strangers, r.unrecorded)
+	m.Gauge("requests_in_flight", "Requests that are being worked on.", func() float64 { return float64(r.inFlight.Load()) })
+	return r
+}
+
+func newCounter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: namespace + name, Help: help})
+}
+
+// Began implements front.Observer.
+func (r *Requests) Began() { r.inFlight.Add(1) }
+
+// Ended implements front.Observer.
+func (r *Requests) Ended(o front.Outcome) {
+	r.inFlight.Add(-1)
+	op := r.operation(o.Op)
+	op.seconds.Observe(o.Took.Seconds())
+	if o.Code == "" {
+		op.ok.Inc()
+	} else {
+		r.total.WithLabelValues(operationName(o.Op), string(o.Code)).Inc()
+	}
+	r.requestBytes.Add(float64(o.RequestBytes))
+	r.answerBytes.Add(float64(o.AnswerBytes))
+	if o.Account == "" {
+		r.strangers.Inc()
+	}
+	if o.Unrecorded {
+		r.unrecorded.Inc()
+	}
+	if r.log != nil {
+		r.log.write(o)
+	}
+}
+
+// operation returns an operation's series, which exist from its first request
+// on: most of the 56 are never asked for.
+func (r *Requests) operation(op api.Op) *operation {
+	p := &r.operations[op]
+	if have := p.Load(); have != nil {
+		return have
+	}
+	name := operationName(op)
+	made := &operation{r.total.WithLabelValues(name, codeOK), r.seconds.WithLabelValues(name)}
+	p.Store(made) // two that are made at once are the same series
+	return made
+}
+
+func operationName(op api.Op) string {
+	if op == 0 {
+		return unknownOperation
+	}
+	return op.String()
+}
