@@ -36,7 +36,7 @@ func broken(in Request) string {
 	case *ReEncryptRequest:
 		return ciphertextRule(r.DryRun, r.DryRunModifiers, r.Has(ReEncryptCiphertextBlob), r.Has(ReEncryptSourceKeyId), "sourceKeyId")
 	case *CreateAliasRequest:
-		return aliasPrefix(r.AliasName)
+		return newAliasName(r.AliasName)
 	case *UpdateAliasRequest:
 		return aliasPrefix(r.AliasName)
 	case *DeleteAliasRequest:
@@ -46,7 +46,7 @@ func broken(in Request) string {
 	case *ScheduleKeyDeletionRequest:
 		// AWS documents 7 to 30 though its model says 1 to 365.
 		if r.Has(ScheduleKeyDeletionPendingWindowInDays) && !within(int(r.PendingWindowInDays), 7, 30) {
-			return "PendingWindowInDays must be between 7 and 30 (inclusive)."
+			return "PendingWindowInDays must be between 7 and 30" // reported
 		}
 	default:
 		return brokenGrant(in)
@@ -120,6 +120,18 @@ func nullText(name string) string {
 func aliasPrefix(name string) string {
 	if !strings.HasPrefix(name, "alias/") {
 		return `Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html` // recorded
+	}
+	return ""
+}
+
+// newAliasName demands what aliasPrefix does, and no colon, which the model's
+// pattern permits.
+func newAliasName(name string) string {
+	if text := aliasPrefix(name); text != "" {
+		return text
+	}
+	if strings.Contains(name, ":") {
+		return name + " contains invalid characters for an alias" // reported
 	}
 	return ""
 }

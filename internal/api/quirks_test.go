@@ -12,7 +12,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	const alias = `Alias must start with the prefix "alias/". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html`
 	const size = "Please specify either number of bytes or key spec."
-	const window = "PendingWindowInDays must be between 7 and 30 (inclusive)."
+	const window = "PendingWindowInDays must be between 7 and 30"
 	const null = "1 validation error detected: Value null at '%' failed to satisfy constraint: Member must not be null"
 	const retire = "You must specify either GrantToken, or both KeyId and GrantId."
 	for _, c := range []struct {

@@ -90,7 +90,7 @@ func TestAliasesOfAKeyAreCounted(t *testing.T) {
 		c.must(t, "CreateAlias", object{"AliasName": fmt.Sprint("alias/", i), "TargetKeyId": full})
 	}
 	c.must(t, "CreateAlias", object{"AliasName": "alias/one-more", "TargetKeyId": other})
-	want := "arn:aws:kms:eu-west-1:111122223333:key/" + full + " has reached the limit of 50 aliases."
+	const want = "Aliases per key quota for this account in this region is 50, current usage is 50."
 	for _, op := range []string{"UpdateAlias", "CreateAlias"} {
 		name := map[string]string{"UpdateAlias": "alias/one-more", "CreateAlias": "alias/new"}[op]
 		if got := c.call(op, object{"AliasName": name, "TargetKeyId": full}); got.code != "LimitExceededException" || got.message != want {

@@ -24,7 +24,7 @@ func scheduleDeletion(t *testing.T, c caller, alias string) {
 	}
 	refused(t, c, "CancelKeyDeletion", object{"KeyId": id}, "KMSInvalidStateException", arn+" is not pending deletion.")
 	refused(t, c, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 6},
-		"ValidationException", "PendingWindowInDays must be between 7 and 30 (inclusive).")
+		"ValidationException", "PendingWindowInDays must be between 7 and 30")
 
 	out := must(t, c, "ScheduleKeyDeletion", object{"KeyId": arn, "PendingWindowInDays": 7})
 	if out["KeyId"] != arn || out["KeyState"] != "PendingDeletion" || fmt.Sprint(out["PendingWindowInDays"]) != "7" {

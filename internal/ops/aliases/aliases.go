@@ -5,6 +5,7 @@ package aliases
 
 import (
 	"context"
+	"math"
 
 	"trent/internal/apierr"
 	"trent/internal/domains"
@@ -25,16 +26,16 @@ type Ops struct {
 
 const aliasPrefix = "alias/"
 
-// checkRoom returns an error if the key can have no further alias.
+// checkRoom returns AWS's error, as it is reported, if the key can have no
+// further alias.
 func (o *Ops) checkRoom(ctx context.Context, k *key.Key) error {
-	limit := o.Limits.AliasesPerKey
 	prefix := record.AliasOfKeyPrefix(k.Region, k.Account, k.ID)
-	have, _, _, err := o.Store.Range(ctx, prefix, record.PrefixEnd(prefix), limit)
+	have, _, err := o.Store.Count(ctx, prefix, record.PrefixEnd(prefix), math.MaxInt)
 	if err != nil {
 		return err
 	}
-	if len(have) >= limit {
-		return apierr.New(apierr.LimitExceeded, "%s has reached the limit of %d aliases.", k.ARN, limit)
+	if limit := o.Limits.AliasesPerKey; have >= limit {
+		return apierr.New(apierr.LimitExceeded, "Aliases per key quota for this account in this region is %d, current usage is %d.", limit, have)
 	}
 	return nil
 }
