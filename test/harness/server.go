@@ -273,6 +273,25 @@ func (s *Server) Module() int {
 // Output is everything that the server wrote so far, over all its starts.
 func (s *Server) Output() []byte { return s.logs.bytes() }
 
+// MetricsURL is where the server answers /metrics, /healthz and /readyz, since
+// its last start: it was started with --metrics, on any port.
+func (s *Server) MetricsURL(t testing.TB) string {
+	t.Helper()
+	var address string
+	found := Eventually(startTimeout, func() bool { // the log is written beside the standard output
+		_, after, ok := bytes.Cut(s.Output(), []byte(`msg="metrics listener" address=`))
+		for more := ok; more; _, after, more = bytes.Cut(after, []byte(`msg="metrics listener" address=`)) {
+			line, _, whole := bytes.Cut(after, []byte("\n"))
+			ok, address = whole, string(line)
+		}
+		return ok
+	})
+	if !found {
+		t.Fatalf("the log names no metrics listener: %s", s.Output())
+	}
+	return "http://" + address
+}
+
 // Healthy asks the server for its simplest answer.
 func (s *Server) Healthy() bool {
 	client := http.Client{Timeout: 10 * time.Second}

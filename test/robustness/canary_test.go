@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,13 +141,25 @@ func randomBytes(n int) []byte {
 
 // TestNothingLeaks plants secrets in a session of good and of bad requests,
 // and looks for them in the files (the store's write-ahead log too, while it
-// runs), the logs, the audit trail, the errors, and the dumps of a crash.
+// runs), the logs of all levels with a line for each request, the metrics, the
+// health checks, the audit trail, the errors, and the dumps of a crash.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	s := harness.Start(t, "--audit", "relaxed")
+	s := harness.Start(t, "--audit", "relaxed", "--log-level", "debug", "--log-requests", "all", "--metrics", "127.0.0.1:0")
 	list, errorBodies := plant(t, s)
+	// What the audit trail may have, as CloudTrail does, and nothing else.
+	recorded := slices.Concat(list, plantRecorded(t, s))
 
 	scan(t, s.Data, list)
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		body := get(t, s.MetricsURL(t)+path)
+		for _, what := range leaks(body, recorded) {
+			t.Errorf("%s holds %s", path, what)
+		}
+	}
+	if !bytes.Contains(get(t, s.MetricsURL(t)+"/metrics"), []byte(`trent_requests_total{code="OK",operation="Decrypt"}`)) {
+		t.Errorf("the metrics do not tell of the session: this looks at the wrong place")
+	}
 	records, err := harness.ReadAudit(s.Data)
 	if err != nil || len(records) == 0 {
 		t.Fatalf("the trail: %d records, %v", len(records), err)
@@ -165,6 +179,13 @@ func TestNothingLeaks(t *testing.T) {
 		t.Errorf("SIGQUIT does not end the server")
 	}
 	output := s.Output()
+	logged, _, _ := bytes.Cut(output, []byte("SIGQUIT: quit")) // stacks and registers are not logs
+	if n := bytes.Count(logged, []byte("msg=request operation=Decrypt code=OK ")); n < 2 {
+		t.Errorf("%d Decrypts are logged: this looks at the wrong place", n)
+	}
+	for _, what := range leaks(logged, recorded) {
+		t.Errorf("the log holds %s", what)
+	}
 	if n := bytes.Count(output, []byte("SIGQUIT: quit")); n != 1 {
 		t.Errorf("%d processes have printed their stacks, want the service only", n)
 	}
@@ -172,6 +193,50 @@ func TestNothingLeaks(t *testing.T) {
 		t.Errorf("the server's output holds %s", what)
 	}
 	scan(t, s.Data, list)
+}
+
+// plantRecorded makes requests with what belongs in the audit trail at most: an
+// encryption context, headers, credentials.
+func plantRecorded(t *testing.T, s *harness.Server) (list []needle) {
+	t.Helper()
+	secretOf := func(what string) string {
+		text := hex.EncodeToString(randomBytes(canarySize))
+		list = append(list, needle{what, []byte(text[:canarySize])}, needle{what, []byte(text[canarySize:])})
+		return text
+	}
+	key, _ := s.CreateKey(t, harness.Default)
+	s.Must(t, "Encrypt", object{"KeyId": key, "Plaintext": "AA==", "EncryptionContext": object{"k": secretOf("a value of an encryption context")}})
+	for _, in := range []object{{"KeyId": key, "Plaintext": "AA=="}, {"KeyId": "alias/none", "Plaintext": "AA=="}} {
+		in["EncryptionContext"] = object{secretOf("a name in an encryption context"): "v"}
+		var authorization string
+		s.Do(t, harness.Request{Operation: "Encrypt", Body: harness.Marshal(in),
+			Before: func(r *http.Request) { r.Header.Set("User-Agent", secretOf("a user agent")) },
+			After: func(r *http.Request) {
+				r.Header.Set("X-Canary", secretOf("a header"))
+				authorization = r.Header.Get("Authorization")
+			}})
+		_, signature, _ := strings.Cut(authorization, "Signature=")
+		if len(signature) != 64 {
+			t.Fatalf("the signature is %q", signature)
+		}
+		list = append(list, needle{"a signature", []byte(signature)})
+	}
+	return list
+}
+
+// get reads a page, whatever its status.
+func get(t *testing.T, url string) []byte {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || len(body) == 0 {
+		t.Fatalf("%s: %d bytes, %v", url, len(body), err)
+	}
+	return body
 }
 
 // plant makes the session and returns what to look for, and the error bodies.
