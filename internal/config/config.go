@@ -133,8 +133,10 @@ type Metrics struct {
 
 // Admin is the operator's socket.
 type Admin struct {
-	// Socket is the path of the Unix socket. Only the service's user and root may use it. Default: admin.sock in the data folder.
+	// Socket is the path of the Unix socket. Default: admin.sock in the data folder.
 	Socket string `yaml:"socket"`
+	// Users are the numbers of users (id -u) who may use the socket, beside root and the service's own: each of them can give himself access keys of every account. They have to reach the socket, so it needs a path outside of the data folder.
+	Users []uint32 `yaml:"users"`
 }
 
 // Values of Audit.Durability.

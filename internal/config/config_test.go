@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ domain_rotation: 90m
 quotas: {keys: 1, aliases_per_key: 2, tags_per_key: 3, key_policy_bytes: 4}
 log: {level: debug, format: text, requests: errors}
 metrics: {address: ":9464"}
-admin: {socket: /run/trent/admin.sock}
+admin: {socket: /run/trent/admin.sock, users: [1001, 1002]}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ admin: {socket: /run/trent/admin.sock}
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
 		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
-		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" {
+		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.Users, []uint32{1001, 1002}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -103,6 +104,8 @@ func TestRefused(t *testing.T) {
 		"two documents":            {"data: data", "data: data\n---\na: b", problem{0, "", "has more than one document"}},
 		"no data":                  {"data: data\n", "", problem{0, "data", "is missing"}},
 		"partition":                {"data: data", "data: data\npartition: amazon", problem{2, "partition", `"amazon" is no partition`}},
+		"admin users, by name":     {"data: data", "data: data\nadmin: {socket: /run/a, users: [alice]}", problem{2, "admin.users[0]", ""}},
+		"admin users, data folder": {"data: data", "data: data\nadmin: {users: [1001]}", problem{2, "admin.users", "cannot reach the socket in the data folder"}},
 		"no Regions":               {"regions: [eu-west-1]", "regions: []", problem{2, "regions", "is missing"}},
 		"no Region's form":         {"[eu-west-1]", "[eu-west-1, global]", problem{2, "regions[1]", `"global" has not the form`}},
 		"Region twice":             {"[eu-west-1]", "[eu-west-1, eu-west-1]", problem{2, "regions[1]", "eu-west-1 stands twice"}},

@@ -74,4 +74,6 @@ metrics:
 # The socket of "trent status", "trent account" and the like.
 admin:
   socket: /run/trent/admin.sock
+  # Who may use it beside root and the service's own user, by number (id -u).
+  users: []
 `

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func (c *Config) validate(p *problems) {
 		validateAddress(p, "metrics.address", a)
 	}
 	validateSocket(p, "admin.socket", c.Admin.Socket)
+	if len(c.Admin.Users) > 0 && filepath.Dir(c.Admin.Socket) == c.Data {
+		p.add("admin.users", "set admin.socket", "cannot reach the socket in the data folder, which only the service's user can enter")
+	}
 }
 
 // SlogLevel is the level as the logger has it.
