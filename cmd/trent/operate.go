@@ -28,7 +28,6 @@ func (f *operatorFlags) register(c *cobra.Command) {
 	fs.StringVar(&f.data, "data", "trent-data", "the server's data `folder`, with the socket admin.sock")
 	fs.StringVar(&f.config, "config", "", "the server's configuration `file`")
 	fs.StringVarP(&f.output, "output", "o", outputTable, "`form` of the output: table or json")
-	c.MarkFlagsMutuallyExclusive("data", "config")
 	fs.Lookup("socket").DefValue = ""
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{outputTable, outputJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -49,6 +48,9 @@ func (f *operatorFlags) client(c *cobra.Command) (*admin.Client, error) {
 		return nil, usageError(c, fmt.Errorf("--output %q: want table or json", f.output))
 	}
 	named := c.Flags().Changed
+	if named("data") && named("config") {
+		return nil, usageError(c, errors.New("--data and --config name two servers"))
+	}
 	if f.socket != "" && (named("socket") || !named("data") && !named("config")) {
 		return admin.NewClient(f.socket), nil
 	}

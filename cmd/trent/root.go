@@ -45,6 +45,7 @@ func noArguments(c *cobra.Command, args []string) error {
 	}
 	if c.HasSubCommands() {
 		text := fmt.Sprintf("unknown command %q", c.CommandPath()+" "+args[0])
+		c.SuggestionsMinimumDistance = 2 // edits; cobra's own default, which it sets for the root only
 		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 			text += "; did you mean " + strings.Join(near, " or ") + "?"
 		}

@@ -1,0 +1,100 @@
+package operator
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"trent/test/harness"
+)
+
+const jsonHead = "# What `--output json` prints\n" + `
+One JSON object a command. Members may join; none goes away or changes its meaning. Times are RFC 3339 in UTC, numbers are whole.
+Members that do not apply are left out: ` + "`next`" + ` on the last page, ` + "`error`" + ` of the module and of the audit trail when there is none, what the
+crypto module says of a Region when it does not answer, ` + "`deletionDate`" + `, a material's ` + "`created`" + `. This page is made by the tests: ` + "`cd test && go test ./operator -run TestJSON -update`" + `.
+`
+
+// TestJSON: the members of each answer and their types are what docs/cli-json.md
+// says.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	key, _ := s.CreateKey(t, harness.Default)
+	s.Must(t, "CreateAlias", object{"AliasName": "alias/payroll", "TargetKeyId": key})
+	s.Must(t, "TagResource", object{"KeyId": key, "Tags": []object{{"TagKey": "cost", "TagValue": "7"}}})
+	second, _ := s.CreateKey(t, harness.Default)
+	s.Must(t, "ScheduleKeyDeletion", object{"KeyId": second})
+	account := "111122223333"
+	ask(t, s, "account", "create", "--id", account)
+	ask(t, s, "account", "new-root-key", account)
+	page := strings.Builder{}
+	page.WriteString(jsonHead)
+	for _, command := range []string{
+		"status", "hsm status", "hsm restart", "account create", "account list --limit 1", "account show " + account, "account disable " + account,
+		"account enable " + account, "account new-root-key " + account, "account deactivate-root-key " + account + " KEY",
+		"key list --limit 1", "key show " + second, "key show " + key,
+	} {
+		args := strings.Fields(command)
+		if last := len(args) - 1; args[last] == "KEY" {
+			args[last] = text(ask(t, s, "account", "new-root-key", account), "accessKeyId")
+		}
+		lines := map[string]bool{}
+		shape(ask(t, s, args...), "", lines)
+		title := command
+		if strings.HasPrefix(command, "key show") {
+			title = "key show"
+		}
+		for _, id := range []string{" " + account, " KEY", " --limit 1"} {
+			title = strings.ReplaceAll(title, id, "")
+		}
+		if command == "key show "+second {
+			title += ", pending deletion"
+		}
+		fmt.Fprintf(&page, "\n## trent %s\n\n", title)
+		for _, line := range slices.Sorted(maps.Keys(lines)) {
+			fmt.Fprintln(&page, "    "+line)
+		}
+	}
+	path := filepath.Join(harness.Root(), "docs", "cli-json.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(path); err != nil || string(want) != page.String() {
+		t.Errorf("%v; the answers are:\n%s", err, page.String())
+	}
+}
+
+// shape notes each member's path and type. The keys of a map that callers fill
+// are no members.
+func shape(v any, path string, lines map[string]bool) {
+	switch v := v.(type) {
+	case object:
+		for name, member := range v {
+			if path == "tags" {
+				name = "<tag key>"
+			}
+			shape(member, strings.TrimPrefix(path+"."+name, "."), lines)
+		}
+	case []any:
+		if len(v) == 0 {
+			lines[path+"[]"] = true
+		}
+		for _, element := range v {
+			shape(element, path+"[]", lines)
+		}
+	case float64:
+		lines[path+"  number"] = true
+	case bool:
+		lines[path+"  true or false"] = true
+	case nil:
+		lines[path+"  null"] = true
+	default:
+		lines[path+"  text"] = true
+	}
+}
