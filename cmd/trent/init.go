@@ -80,7 +80,11 @@ func initCommand() *cobra.Command {
 func (f *initFlags) run(ctx context.Context, conf *config.Config, stdout io.Writer, log *slog.Logger) (err error) {
 	if f.credentials != "" {
 		if _, err := os.Lstat(f.credentials); !errors.Is(err, fs.ErrNotExist) {
-			return errors.Join(err, fmt.Errorf("%s: %w", f.credentials, bootstrap.ErrExists))
+			err = errors.Join(err, fmt.Errorf("%s: %w", f.credentials, bootstrap.ErrExists))
+			if errors.Is(bootstrap.Ready(conf.Data), bootstrap.ErrUnfinished) {
+				err = fmt.Errorf("%w; an init was cut off here, and if the file is its, remove it: this one makes another access key", err)
+			}
+			return err
 		}
 	}
 	var elsewhere []string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net"
 	"os"
 )
@@ -19,4 +20,11 @@ func notify(state string) error {
 	defer conn.Close()
 	_, err = conn.Write([]byte(state))
 	return err
+}
+
+// tellSystemd notifies; that it cannot is no reason to end.
+func tellSystemd(state string, log *slog.Logger) {
+	if err := notify(state); err != nil {
+		log.Error("systemd was not told", "state", state, "error", err)
+	}
 }

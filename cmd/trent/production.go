@@ -26,15 +26,20 @@ func configFlag(c *cobra.Command, path *string) {
 
 // readConfig reads a configuration and checks the files that it names.
 func readConfig(c *cobra.Command, path string) (*config.Config, error) {
-	if path == "" {
-		return nil, usageError(c, errors.New("--config is missing"))
-	}
-	conf, err := config.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	_, err = conf.Check(time.Now())
+	conf, _, err := readWarned(c, path)
 	return conf, err
+}
+
+// readWarned is readConfig with what the operator of a service should know.
+func readWarned(c *cobra.Command, path string) (conf *config.Config, warnings config.Errors, err error) {
+	if path == "" {
+		return nil, nil, usageError(c, errors.New("--config is missing"))
+	}
+	if conf, err = config.Read(path); err != nil {
+		return nil, nil, err
+	}
+	warnings, err = conf.Check(time.Now())
+	return conf, warnings, err
 }
 
 // newLog is the log that a configuration describes.

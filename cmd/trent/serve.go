@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,7 +15,6 @@ import (
 	"trent/internal/bootstrap"
 	"trent/internal/certificate"
 	"trent/internal/config"
-	"trent/internal/edge"
 	"trent/internal/node"
 	"trent/internal/obs"
 )
@@ -42,13 +38,20 @@ func serveCommand() *cobra.Command {
 		Use: "serve", Short: "Run the service in production, as a configuration file describes it",
 		Long: serveLong, Example: serveExample, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			conf, err := readConfig(c, path)
+			conf, warnings, err := readWarned(c, path)
 			if err != nil {
 				return err
 			}
 			lines := obs.NewLines(c.ErrOrStderr())
 			defer lines.Close()
-			return serve(c.Context(), conf, c.OutOrStdout(), lines)
+			for _, w := range warnings {
+				newLog(conf, lines).Warn(w.Problem, "file", w.File, "line", w.Line, "key", w.Path)
+			}
+			err = serve(c.Context(), conf, c.OutOrStdout(), lines)
+			if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
+				return nil // it was told to end before it served
+			}
+			return err
 		},
 	}
 	configFlag(c, &path)
@@ -61,6 +64,9 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *ob
 	if err := bootstrap.Ready(conf.Data); err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // from here on it does not end the process
+	defer signal.Stop(hangup)
 	entrances, err := openEntrances(conf, log)
 	if err != nil {
 		return err
@@ -77,110 +83,18 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *ob
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	go certificate.Watch(watching, hangup, entrances.certificates...)
 	// Scripts read this line: docs and tests rely on its form.
 	fmt.Fprintf(stdout, "trent serve: %s data %s\n", strings.Join(entrances.urls, " "), conf.Data)
-	if err := notify("READY=1"); err != nil {
-		log.Error("systemd was not told that the service is ready", "error", err)
-	}
+	tellSystemd("READY=1", log)
+	ending := make(chan struct{})
 	context.AfterFunc(ctx, func() {
-		if err := notify("STOPPING=1"); err != nil {
-			log.Error("systemd was not told that the service ends", "error", err)
-		}
+		defer close(ending)
+		tellSystemd("STOPPING=1", log)
 	})
-	return errors.Join(n.Serve(ctx, entrances.listeners...), n.Close())
-}
-
-// entrances are the open listeners of a configuration.
-type entrances struct {
-	listeners    []node.Listener
-	certificates []*certificate.Files
-	urls         []string // name=URL of each
-}
-
-// openEntrances opens all listeners, or none.
-func openEntrances(conf *config.Config, log *slog.Logger) (e *entrances, err error) {
-	e = &entrances{}
-	for i := range conf.Listeners {
-		if err := e.open(&conf.Listeners[i], log); err != nil {
-			e.close()
-			return nil, fmt.Errorf("listener %s: %w", conf.Listeners[i].Name, err)
-		}
+	err = n.Serve(ctx, entrances.listeners...)
+	if ctx.Err() != nil {
+		<-ending
 	}
-	return e, nil
-}
-
-func (e *entrances) close() {
-	for _, l := range e.listeners {
-		l.Socket.Close()
-	}
-}
-
-func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
-	c := edge.Config{Listener: l.Name, HTTP2: l.HTTP2, Connections: new(atomic.Int64)}
-	scheme := "http"
-	if l.TLS != nil {
-		files, err := certificate.Open(l.TLS.Certificate, l.TLS.Key, log)
-		if err != nil {
-			return err
-		}
-		e.certificates = append(e.certificates, files)
-		c.TLS, scheme = files.Config(), "https"
-	}
-	if l.Plaintext && l.Remote() {
-		log.Warn("a listener beyond this machine is plain HTTP: what is encrypted and decrypted can be read on the network",
-			"listener", l.Name, "address", l.Address)
-	}
-	if l.Socket != "" {
-		socket, err := listenUnix(l.Socket, os.FileMode(l.Mode))
-		if err != nil {
-			return err
-		}
-		e.listeners = append(e.listeners, node.Listener{Socket: socket, Config: c})
-		e.urls = append(e.urls, l.Name+"="+scheme+"+unix:"+l.Socket)
-		return nil
-	}
-	socket, err := net.Listen("tcp", l.Address)
-	if err != nil {
-		return err
-	}
-	e.listeners = append(e.listeners, node.Listener{Socket: socket, Config: c})
-	e.urls = append(e.urls, l.Name+"="+scheme+"://"+socket.Addr().String())
-	return nil
-}
-
-// listenUnix listens at path, over a socket that nobody listens on any more and
-// over nothing else.
-func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
-	socket, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		info, statErr := os.Lstat(path)
-		if statErr != nil || info.Mode().Type() != os.ModeSocket {
-			return nil, err
-		}
-		probe, dialErr := net.Dial("unix", path)
-		if dialErr == nil {
-			probe.Close()
-			return nil, fmt.Errorf("another process listens: %w", err)
-		}
-		if !errors.Is(dialErr, syscall.ECONNREFUSED) {
-			return nil, err
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-		socket, err = net.Listen("unix", path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	// Whoever connects before this still has to sign.
-	if err := os.Chmod(path, mode); err != nil {
-		socket.Close()
-		return nil, err
-	}
-	return socket, nil
+	return errors.Join(err, n.Close())
 }

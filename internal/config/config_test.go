@@ -114,6 +114,8 @@ func TestRefused(t *testing.T) {
 		"name":                     {"name: local", "name: Öffentlich", problem{4, "listeners[0].name", "\"Öffentlich\": want a-z"}},
 		"name twice":               {tlsListener, tlsListener + "  - {name: local, socket: s}\n", problem{6, "listeners[1].name", "local stands twice"}},
 		"address twice":            {tlsListener, tlsListener + "  - {name: b, address: 127.0.0.1:8080}\n", problem{6, "listeners[1]", "127.0.0.1:8080 stands twice"}},
+		"the admin socket":         {tlsListener, tlsListener + "  - {name: b, socket: data/admin.sock}\n", problem{6, "listeners[1]", "/etc/trent/data/admin.sock stands twice"}},
+		"the module's socket":      {tlsListener, tlsListener + "  - {name: b, socket: /run/trent-hsm/socket}\n", problem{6, "listeners[1]", "/run/trent-hsm/socket stands twice"}},
 		"no place":                 {"    address: 127.0.0.1:8080\n", "", problem{4, "listeners[0]", "wants one of"}},
 		"two places":               {"    address: 127.0.0.1:8080", "    address: 127.0.0.1:8080\n    socket: s", problem{4, "listeners[0]", "wants one of"}},
 		"no port":                  {"127.0.0.1:8080", "127.0.0.1", problem{5, "listeners[0].address", `"127.0.0.1" is no address`}},

@@ -93,7 +93,8 @@ func (c *Config) validateListeners(p *problems) {
 	if len(c.Listeners) == 0 {
 		p.add("listeners", "", "is missing: at least one listener")
 	}
-	names, places := map[string]bool{}, map[string]bool{}
+	names := map[string]bool{}
+	places := map[string]bool{c.Admin.Socket: true, c.Module.Socket: true}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		path := fmt.Sprintf("listeners[%d]", i)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,16 @@ func TestTLS(t *testing.T) {
 			expect(tls.VersionTLS12, tls.X25519, 1)
 			if _, err := dial(tls.VersionTLS11); err == nil {
 				t.Error("TLS 1.1 is accepted")
+			}
+			for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+				conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
+				if err != nil {
+					continue
+				}
+				conn.Close()
+				if !strings.HasPrefix(suite.Name, "TLS_ECDHE_ECDSA_") || strings.Contains(suite.Name, "_CBC_") {
+					t.Errorf("%s is accepted", suite.Name)
+				}
 			}
 			certtest.New(t, 2, later).Write(t, dir)
 			expect(tls.VersionTLS13, tls.X25519MLKEM768, 1)

@@ -27,7 +27,7 @@ const wait = 30 * time.Second
 // listener, and the audit trail says which one it was.
 func TestServe(t *testing.T) {
 	t.Parallel()
-	p := harness.NewProduction(t, "").Init("--account", "111122223333")
+	p := harness.NewProduction(t, "partition: aws-cn").Init("--account", "111122223333")
 	s := p.Serve()
 	if p.Account != "111122223333" || !strings.HasPrefix(s.URLs["public"], "https://127.0.0.1:") || s.URLs["local"] != "http+unix:"+filepath.Join(p.Folder, "kms.sock") {
 		t.Errorf("account %s, %v", p.Account, s.URLs)
@@ -36,7 +36,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
 	key, arn := s.CreateKey(t, p.Who)
-	if want := "arn:aws:kms:" + harness.Region + ":111122223333:key/" + key; arn != want {
+	if want := "arn:aws-cn:kms:" + harness.Region + ":111122223333:key/" + key; arn != want {
 		t.Errorf("the ARN is %s, want %s", arn, want)
 	}
 	plaintext := base64.StdEncoding.EncodeToString([]byte("payroll"))
@@ -75,6 +75,9 @@ func TestServe(t *testing.T) {
 	}
 	for _, r := range records {
 		if r.Text("eventName") == "Decrypt" {
+			if got := r.Text("userIdentity", "arn"); got != "arn:aws-cn:iam::111122223333:root" {
+				t.Errorf("the caller is %s", got)
+			}
 			listeners[r.Text("additionalEventData", "listenerId")]++
 		}
 	}
@@ -265,5 +268,31 @@ func TestNotify(t *testing.T) {
 	expect("STOPPING=1")
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStopBeforeReady: a service that waits for its module ends when it is told
+// to, and that is no failure.
+func TestStopBeforeReady(t *testing.T) {
+	t.Parallel()
+	p := harness.NewProduction(t, "").Init()
+	p.Write("module: {socket: run/hsm}\nunseal: {same_user: true}\n")
+	cmd := p.Command("serve", "--config", p.Config)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for said := bufio.NewScanner(stderr); said.Scan(); {
+		if strings.Contains(said.Text(), "no connection to the crypto module") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
 	}
 }
