@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha512"
+	"crypto/subtle"
 	"encoding/asn1"
 
 	"trent/internal/keyspec"
@@ -24,23 +25,40 @@ func (ed25519Scheme) Generate() ([]byte, error) {
 	return k, err
 }
 
-func (ed25519Scheme) Public(private []byte) ([]byte, error) {
+// check splits a stored key and checks that the public key is the seed's: a
+// signature under another one would give the private key away.
+func (ed25519Scheme) check(private []byte) (seed, public []byte, err error) {
 	if len(private) != ed25519.PrivateKeySize {
-		return nil, ErrKey
+		return nil, nil, ErrKey
 	}
-	return marshalSPKI(ed25519Algorithm(), private[ed25519.SeedSize:])
+	seed = private[:ed25519.SeedSize]
+	k := ed25519.NewKeyFromSeed(seed)
+	defer clear(k)
+	if subtle.ConstantTimeCompare(k, private) != 1 {
+		return nil, nil, ErrKey
+	}
+	return seed, private[ed25519.SeedSize:], nil
 }
 
-func (ed25519Scheme) PKCS8(private []byte) ([]byte, error) {
-	if len(private) != ed25519.PrivateKeySize {
-		return nil, ErrKey
-	}
-	seed, err := asn1.Marshal(private[:ed25519.SeedSize])
+func (s ed25519Scheme) Public(private []byte) ([]byte, error) {
+	_, public, err := s.check(private)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(seed)
-	return marshalPKCS8(ed25519Algorithm(), seed)
+	return marshalSPKI(ed25519Algorithm(), public)
+}
+
+func (s ed25519Scheme) PKCS8(private []byte) ([]byte, error) {
+	seed, _, err := s.check(private)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := asn1.Marshal(seed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(inner)
+	return marshalPKCS8(ed25519Algorithm(), inner)
 }
 
 // prepare returns what is signed, and how. ED25519_PH_SHA_512 takes a digest
@@ -64,7 +82,11 @@ func (ed25519Scheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message
 	if len(private) != ed25519.PrivateKeySize {
 		return nil, ErrKey
 	}
-	return ed25519.PrivateKey(bytes.Clone(private)).Sign(nil, signed, options)
+	// The library keeps what it has parsed by the slice's address, which must be
+	// the Go heap's.
+	k := ed25519.PrivateKey(bytes.Clone(private))
+	defer clear(k)
+	return k.Sign(nil, signed, options)
 }
 
 func (ed25519Scheme) Verify(spki []byte, a *keyspec.Alg, t MessageType, message, signature []byte) error {

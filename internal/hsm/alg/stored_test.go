@@ -19,7 +19,7 @@ import (
 // frozen reads testdata/stored/SPEC: a stored private key and its SPKI, two
 // lines of hex. They were made once and never change: keys in use have these
 // forms.
-func frozen(t *testing.T, spec keyspec.Spec) (private, spki []byte) {
+func frozen(t testing.TB, spec keyspec.Spec) (private, spki []byte) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "stored", string(spec)))
 	if err != nil {
