@@ -28,10 +28,17 @@ backup that somebody else made is refused. In production it stands where the
 configuration says; run the command as the service's user. With --dev, which
 makes a folder of trent dev, --key-file is copied into it.
 
+FILE can be -, standard input.
+
 The audit trail begins anew. Its first record names the last record of the old
 trail that the backup covers.`
 
+// standardInput in place of a file: the service's user need not be able to open
+// what root can.
+const standardInput = "-"
+
 const restoreExample = `  trent restore --config /etc/trent/trent.yaml /backup/trent-2026-11-22.backup
+  runuser -u trent -- trent restore --config /etc/trent/trent.yaml - < trent.backup
   trent restore --dev --data ./copy --key-file ./trent-data/module/key dev.backup`
 
 // restoreFlags are the flags of trent restore.
@@ -116,16 +123,20 @@ func (f *restoreFlags) restoration(c *cobra.Command) (*restoration, error) {
 
 // run restores, and leaves nothing behind if it fails.
 func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
+	in := c.InOrStdin()
+	if path != standardInput {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
 	}
-	defer file.Close()
 	folder, err := backup.BeginFolder(r.node.Data)
 	if err != nil {
 		return err
 	}
-	m, err := r.fill(c.Context(), &progress{r: file, w: c.ErrOrStderr(), what: "restore"})
+	m, err := r.fill(c.Context(), &progress{r: in, w: c.ErrOrStderr(), what: "restore"})
 	if err == nil {
 		err = folder.Finish()
 	}
