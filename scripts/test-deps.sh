@@ -13,6 +13,8 @@ needs=(
 	/usr/bin/strace:strace
 	/usr/bin/gcc:gcc
 	/usr/bin/openssl:openssl
+	/usr/bin/unshare:util-linux
+	/bin/ip:iproute2
 	/usr/bin/node:nodejs
 	/usr/bin/npm:npm
 )
@@ -22,6 +24,7 @@ for need in "${needs[@]}"; do
 done
 [[ -x /usr/bin/gcc && ! -e /usr/include/stdio.h ]] && missing+=(libc6-dev)
 /usr/bin/python3 -c 'import boto3' 2>/dev/null || missing+=(python3-boto3)
+/usr/bin/python3 -c 'import cryptography' 2>/dev/null || missing+=(python3-cryptography)
 
 if ((${#missing[@]} > 0)); then
 	if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
