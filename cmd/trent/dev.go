@@ -47,7 +47,8 @@ const defaultRotation = 24 * time.Hour
 // devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
 	listen, data, audit, hsm, hsmBinary, adminSocket, metrics, logLevel, logRequests string
-	allowRemote, http2                                                               bool
+	allowRemote, http2, tls                                                          bool
+	tlsNames                                                                         []string
 	rotation                                                                         time.Duration
 
 	mode   audit.Mode
@@ -65,6 +66,8 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.rotation, "domain-rotation", defaultRotation, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")
+	fs.BoolVar(&f.tls, "tls", false, "serve HTTPS, with a certificate made in the data folder")
+	fs.StringSliceVar(&f.tlsNames, "tls-name", nil, "further `name` or address that the certificate is for")
 	fs.StringVar(&f.metrics, "metrics", "", "serve /metrics, /healthz and /readyz on this `address` too")
 	fs.StringVar(&f.adminSocket, "admin-socket", "", "Unix `socket` for operators (default: admin.sock in the data folder)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -95,6 +98,9 @@ func (f *devFlags) check() error {
 	}
 	if f.data == "" {
 		return errors.New("--data needs a folder")
+	}
+	if len(f.tlsNames) > 0 && !f.tls {
+		return errors.New("--tls-name needs --tls")
 	}
 	data, err := filepath.Abs(f.data)
 	f.data = data

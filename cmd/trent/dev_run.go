@@ -10,13 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
+	"trent/internal/certificate"
 	"trent/internal/edge"
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/supervisor"
 	"trent/internal/node"
 	"trent/internal/obs"
 	"trent/internal/twin"
+	"trent/internal/twin/certs"
 )
 
 // run serves until the context ends.
@@ -32,6 +35,14 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	entrance := node.Listener{Socket: listener, Config: edge.Config{Listener: "dev", HTTP2: f.http2, LocalOnly: !f.allowRemote, Connections: new(atomic.Int64)}}
+	scheme, authority := "http", ""
+	if f.tls {
+		scheme = "https"
+		if authority, err = f.certify(&entrance.Config, log); err != nil {
+			listener.Close()
+			return err
+		}
+	}
 	settings := f.twin(entrance, log)
 	settings.Node.MetricsAddress, settings.Node.LogRequests, settings.Node.DroppedLines = f.metrics, f.logged, lines.Dropped
 	t, err := twin.Open(ctx, settings)
@@ -40,12 +51,30 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	// Scripts read this line: docs and tests rely on its form.
-	fmt.Fprintf(stdout, "trent dev: http://%s data %s\n", listener.Addr(), f.data)
+	fmt.Fprintf(stdout, "trent dev: %s://%s data %s\n", scheme, listener.Addr(), f.data)
+	if f.tls {
+		fmt.Fprintf(stdout, "trent dev: AWS_CA_BUNDLE=%s\n", authority)
+	}
 	err = t.Listen(ctx, entrance)
 	if closeErr := t.Close(); err == nil {
 		err = closeErr
 	}
 	return err
+}
+
+// certify makes a listener one for HTTPS, and returns the file of who signed its
+// certificate.
+func (f *devFlags) certify(c *edge.Config, log *slog.Logger) (authority string, err error) {
+	files, err := certs.Ensure(filepath.Join(f.data, "tls"), f.tlsNames, time.Now())
+	if err != nil {
+		return "", err
+	}
+	pair, err := certificate.Open(files.Certificate, files.Key, log)
+	if err != nil {
+		return "", err
+	}
+	c.TLS = pair.Config()
+	return files.Authority, nil
 }
 
 // twin is the service that the flags describe.
