@@ -72,6 +72,35 @@ func TestCheckKeyPolicy(t *testing.T) {
 	}
 }
 
+// TestUsualKeyPolicies: what keys of real services have is taken.
+func TestUsualKeyPolicies(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]string{
+		"administrators": `"Sid":"admins may not use it","Principal":{"AWS":["arn:aws:iam::111122223333:role/Admin","arn:aws:iam::111122223333:user/ops/alice"]},
+			"Action":["kms:Create*","kms:Put*","kms:TagResource","kms:ScheduleKeyDeletion"],"Resource":"*"`,
+		"grants for services": `"Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":["kms:CreateGrant","kms:ListGrants"],"Resource":"*",
+			"Condition":{"Bool":{"kms:GrantIsForAWSResource":true}}`,
+		"through a service only": `"Principal":{"AWS":"*"},"Action":["kms:Decrypt","kms:GenerateDataKey*"],"Resource":["*"],
+			"Condition":{"StringEquals":{"kms:CallerAccount":"111122223333"},"StringLike":{"kms:ViaService":["s3.*.amazonaws.com","ec2.eu-west-1.amazonaws.com"]}}`,
+		"logs": `"Principal":{"Service":"logs.eu-west-1.amazonaws.com"},"Action":["kms:Encrypt*","kms:Decrypt*","kms:ReEncrypt*","kms:GenerateDataKey*","kms:Describe*"],"Resource":"*",
+			"Condition":{"ArnLike":{"kms:EncryptionContext:aws:logs:arn":"arn:aws:logs:eu-west-1:111122223333:*"}}`,
+		"an organization": `"Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"kms:EncryptionContextKeys":"false"}}`,
+		"single sign-on": `"Principal":{"AWS":"arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef"},"Action":"kms:*","Resource":"*",
+			"Condition":{"DateLessThan":{"aws:CurrentTime":"2030-01-01T00:00:00Z"},"NumericLessThanEquals":{"kms:ScheduleKeyDeletionPendingWindowInDays":"30"},"IpAddress":{"aws:SourceIp":["192.0.2.0/24","2001:db8::/32"]}}`,
+		"an enclave": `"Principal":{"AWS":"arn:aws:sts::111122223333:assumed-role/app/i-0123456789abcdef0"},"Action":"kms:Decrypt","Resource":"*",
+			"Condition":{"StringEqualsIgnoreCase":{"kms:RecipientAttestation:ImageSha384":"${aws:PrincipalTag/image}"}}`,
+		"an empty Sid": `"Sid":"","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"`,
+	} {
+		two := statement(s)
+		two = strings.TrimSuffix(two, "]}") + `,{"Sid":"","Effect":"Deny","Principal":"*","NotAction":"kms:Describe*","Resource":"*","Condition":{"BoolIfExists":{"aws:SecureTransport":"false"}}}]}`
+		for _, document := range []string{statement(s), two} {
+			if err := policy.CheckKeyPolicy(parse(t, document), partition); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // TestPrincipals: the forms of those that can call KMS, and of those that cannot.
 func TestPrincipals(t *testing.T) {
 	t.Parallel()
