@@ -16,22 +16,21 @@ import (
 // foreign is the identifier's ARN if it names another account, also with an
 // error: for a key of another account unknown and forbidden must look the
 // same, so the caller answers both with AccessDeniedException. Errors are
-// NotFoundException with AWS's texts.
+// NotFoundException with AWS's texts, and InvalidArnException for an alias where
+// the operation takes none.
 func (d *Dir) Resolve(ctx context.Context, account, region, identifier string, aliases bool) (k *key.Key, foreign string, err error) {
 	id := arn.Parse(identifier)
+	if !aliases && (id.Kind == arn.AliasName || id.Kind == arn.AliasARN) {
+		return nil, "", apierr.New(apierr.InvalidArn, "Key Aliases are not supported for this operation.")
+	}
 	switch id.Kind {
 	case arn.KeyID:
 		k, err := d.byID(ctx, region, account, id.ID)
 		return k, "", err
 	case arn.AliasName:
-		if aliases {
-			k, err := d.byAlias(ctx, region, account, id.ID)
-			return k, "", err
-		}
+		k, err := d.byAlias(ctx, region, account, id.ID)
+		return k, "", err
 	case arn.KeyARN, arn.AliasARN:
-		if id.Kind == arn.AliasARN && !aliases {
-			break
-		}
 		return d.byARN(ctx, account, region, identifier, id)
 	}
 	return nil, "", apierr.New(apierr.NotFound, "Invalid keyId '%s'", identifier)

@@ -42,6 +42,7 @@ type outcome uint8
 const (
 	found        outcome = iota + 1 // the call succeeds, on the key that was named
 	noIdentifier                    // Invalid keyId '…'
+	noAliases                       // Key Aliases are not supported for this operation.
 	otherRegion                     // Invalid arn us-west-2
 	denied                          // … is not authorized to perform …
 	noKey                           // Key '…' does not exist
@@ -63,10 +64,10 @@ var (
 		absentKey: noKey, absentKeyARN: noKey, absentAlias: noAlias, absentAliasARN: noAlias,
 	}
 	keyOnly = columns{
-		keyID: found, keyARN: found, aliasName: noIdentifier, aliasARN: noIdentifier,
-		regionKey: otherRegion, regionAlias: noIdentifier, accountKey: denied, accountNone: denied, accountAlias: noIdentifier,
+		keyID: found, keyARN: found, aliasName: noAliases, aliasARN: noAliases,
+		regionKey: otherRegion, regionAlias: noAliases, accountKey: denied, accountNone: denied, accountAlias: noAliases,
 		malWords: noIdentifier, malDashes: noIdentifier, malARN: noIdentifier, malKeyARN: noIdentifier,
-		absentKey: noKey, absentKeyARN: noKey, absentAlias: noIdentifier, absentAliasARN: noIdentifier,
+		absentKey: noKey, absentKeyARN: noKey, absentAlias: noAliases, absentAliasARN: noAliases,
 	}
 	// The name of an alias that exists, in the caller's account and Region: no
 	// ARN can name it.
@@ -289,6 +290,8 @@ func (w *namedWorld) check(row *namingRow, want outcome, identifier string, got 
 		status, code = 200, ""
 	case noIdentifier:
 		message = "Invalid keyId '" + identifier + "'"
+	case noAliases:
+		code, message = "InvalidArnException", "Key Aliases are not supported for this operation."
 	case otherRegion:
 		message = "Invalid arn us-west-2"
 	case denied:

@@ -20,7 +20,7 @@ func scheduleDeletion(t *testing.T, c caller, alias string) {
 		return m
 	}
 	for _, operation := range []string{"ScheduleKeyDeletion", "CancelKeyDeletion"} {
-		refused(t, c, operation, object{"KeyId": alias}, "NotFoundException", "Invalid keyId '"+alias+"'")
+		refused(t, c, operation, object{"KeyId": alias}, "InvalidArnException", "Key Aliases are not supported for this operation.")
 	}
 	refused(t, c, "CancelKeyDeletion", object{"KeyId": id}, "KMSInvalidStateException", arn+" is not pending deletion.")
 	refused(t, c, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 6},

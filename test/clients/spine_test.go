@@ -77,7 +77,7 @@ func spine(t *testing.T, c caller, alias string) {
 	t.Run("aliases are refused where AWS takes none", func(t *testing.T) {
 		for _, operation := range []string{"EnableKey", "DisableKey"} {
 			for _, name := range []string{key.alias, key.aliasARN} {
-				refused(t, c, operation, object{"KeyId": name}, "NotFoundException", "Invalid keyId '"+name+"'")
+				refused(t, c, operation, object{"KeyId": name}, "InvalidArnException", "Key Aliases are not supported for this operation.")
 			}
 		}
 	})

@@ -21,6 +21,7 @@ const (
 	oneError     = "1 validation error detected: Value "
 	notNull      = " failed to satisfy constraint: Member must not be null"
 	aliasPattern = "^[a-zA-Z0-9:/_-]+$"
+	noAliases    = "Key Aliases are not supported for this operation."
 	incorrectKey = "The key ID in the request does not identify a CMK that can perform this operation."
 	root         = "arn:aws:iam::" + harness.Account + ":root"
 )
@@ -118,7 +119,7 @@ func (w *world) identifiers() []badInput {
 		{name: "alias taken", operation: "CreateAlias", body: harness.Marshal(object{"AliasName": "alias/taken", "TargetKeyId": w.other}),
 			code: "AlreadyExistsException", message: "An alias with the name " + w.account + "alias/taken already exists"},
 		{name: "alias as target", operation: "CreateAlias", body: harness.Marshal(object{"AliasName": "alias/new", "TargetKeyId": "alias/taken"}),
-			code: notFound, message: "Invalid keyId 'alias/taken'"},
+			code: "InvalidArnException", message: noAliases},
 		{name: "unknown target", operation: "CreateAlias", body: harness.Marshal(object{"AliasName": "alias/new", "TargetKeyId": w.unknown}), code: notFound, message: none},
 		{name: "unknown alias", operation: "DeleteAlias", body: harness.Marshal(object{"AliasName": "alias/none"}), code: notFound,
 			message: "Alias " + w.account + "alias/none is not found."},
@@ -169,8 +170,8 @@ func (w *world) namedBadly(operation, member string, more object, aliases bool) 
 		row("unknown alias ARN", w.account+"alias/none", notFound, "Alias "+w.account+"alias/none is not found.")
 		row("an AWS managed key's alias", "alias/aws/s3", notFound, "Alias "+w.account+"alias/aws/s3 is not found.")
 	} else {
-		row("alias", "alias/taken", notFound, "Invalid keyId 'alias/taken'")
-		row("alias ARN", w.account+"alias/taken", notFound, "Invalid keyId '"+w.account+"alias/taken'")
+		row("alias", "alias/taken", "InvalidArnException", noAliases)
+		row("alias ARN", w.account+"alias/taken", "InvalidArnException", noAliases)
 	}
 	return rows
 }
