@@ -58,10 +58,20 @@ func TestScheduler(t *testing.T) {
 	if !next.Equal(now.Add(time.Millisecond)) {
 		t.Errorf("next is %v", next)
 	}
+	n := uint64(len(want))
+	if s := s.Stats(); s.Lag != time.Hour || s.Jobs["works"] != (Done{Runs: n}) || s.Jobs["fails"] != (Done{Runs: n, Failures: n}) || len(s.Jobs) != 2 {
+		t.Errorf("%+v", s)
+	}
 	now = now.Add(2 * time.Hour)
+	if s := s.Stats(); s.Lag != 3*time.Hour {
+		t.Errorf("the failed work has been due for %v", s.Lag)
+	}
 	jobs["fails"] = jobs["works"]
 	if next, err := s.once(t.Context()); err != nil || !next.IsZero() {
 		t.Errorf("next %v, error %v, want never", next, err)
+	}
+	if s := s.Stats(); s.Lag != 0 || s.Jobs["fails"].Failures != n {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -68,9 +68,12 @@ func (p *peer) answer(id uint64, status proto.Status, message []byte) {
 var info = proto.Info{Version: proto.Version}
 
 // running starts a client in a synctest bubble.
-func running(t *testing.T, source client.Source, hook client.Hook) *client.Client {
+func running(t *testing.T, source client.Source, hook client.Hook, change ...func(*client.Client)) *client.Client {
 	t.Helper()
 	c := client.New(slog.New(slog.DiscardHandler))
+	for _, f := range change {
+		f(c)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {

@@ -37,11 +37,17 @@ func TestFailedDisk(t *testing.T) {
 	}
 	observed := 0
 	defer s.Observe(func(store.Rev, []store.Event) { observed++ })()
+	if err := s.Err(); err != nil {
+		t.Errorf("Err before the failure: %v", err)
+	}
 	lossy().breakDisk(dir, true)
 	if err := put(s, "b", "secret-value"); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("Txn on a failing disk: %v, want ErrUnknown", err)
 	}
 	lossy().breakDisk(dir, false)
+	if n := s.Stats(); s.Err() == nil || n.Failures != 1 || n.Committed != 1 {
+		t.Errorf("after the failure: %v, %+v", s.Err(), n)
+	}
 	if err := put(s, "c", "1"); err == nil || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("Txn after a failure: %v, want a refusal", err)
 	}
