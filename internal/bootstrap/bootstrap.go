@@ -105,15 +105,23 @@ func Begin(data string, files ...string) (*Unfinished, error) {
 }
 
 // makeFolder makes a folder, and those above it that are missing, and writes
-// its name to disk.
+// their names to disk. An empty one may be there, as a volume is, below a folder
+// that this user cannot even read.
 func makeFolder(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	_, err := os.Stat(path)
+	if err == nil {
+		return os.Chmod(path, 0o700)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Chmod(path, 0o700); err != nil { // it may have been there, empty
-		return err
+	parent := filepath.Dir(path)
+	if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
 	}
-	return sync(filepath.Dir(path))
+	return errors.Join(os.Mkdir(path, 0o700), sync(parent))
 }
 
 // sync writes the entries of a folder to disk.

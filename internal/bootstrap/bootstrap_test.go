@@ -128,3 +128,22 @@ func TestFilesElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestVolume: a folder that is there and empty will do, whoever owns the one
+// above it.
+func TestVolume(t *testing.T) {
+	t.Parallel()
+	folder := fill(t)
+	parent := filepath.Dir(folder)
+	if err := os.Chmod(parent, 0o100); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(parent, 0o700) })
+	u, err := bootstrap.Begin(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Finish(); err != nil {
+		t.Error(err)
+	}
+}

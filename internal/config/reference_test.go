@@ -27,7 +27,6 @@ A relative path is relative to the folder of the file. This page is made from th
 // reference makes the page from the commented structs.
 type reference struct {
 	structs map[string]*ast.StructType
-	docs    map[string]string
 	page    strings.Builder
 	keys    []string
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -63,6 +64,8 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 // ownFolder makes the data folder if it is missing, keeps others out of it, and
 // makes its name durable.
 func ownFolder(path string) error {
+	_, err := os.Stat(path)
+	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func ownFolder(path string) error {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Geteuid() {
 		return fmt.Errorf("the data folder %s belongs to user %d", path, owner)
 	}
-	if err := os.Chmod(path, 0o700); err != nil {
+	if err := os.Chmod(path, 0o700); err != nil || !made {
 		return err
 	}
 	parent, err := os.Open(filepath.Dir(path))

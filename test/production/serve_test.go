@@ -45,6 +45,8 @@ func TestServe(t *testing.T) {
 		t.Fatalf("it ends with %d on SIGTERM", code)
 	}
 	s.Restart()
+	s.Kill() // it leaves its sockets behind
+	s.Restart()
 	protocols := map[string]string{"public": "HTTP/1.1", "h2": "HTTP/2.0", "local": "HTTP/1.1"}
 	for name, protocol := range protocols {
 		s.URL = s.URLs[name]
