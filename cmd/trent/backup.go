@@ -18,7 +18,8 @@ import (
 const backupLong = `trent backup writes the state of a running server, as of one moment, to a new
 file: keys with their policies, aliases and tags, accounts, and the domains of
 all Regions. Requests go on meanwhile. The file stands under its name only when
-it is whole and on disk; a file that is there is not overwritten.
+it is whole and on disk; a file that is there is not overwritten. With --out -
+the bytes go to standard output: a reader must look at the exit status.
 
 The crypto module's key file is not in it: without a copy of that file, kept
 elsewhere, a backup opens nothing. The audit trail is not in it either, but for
@@ -30,6 +31,7 @@ func backupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "backup", Short: "Write a backup of a running server", Long: backupLong, Args: noArguments,
 		Example: `  trent backup --config /etc/trent/trent.yaml --out /backup/trent-$(date +%F).backup
+  docker exec trent /usr/bin/trent backup --config /etc/trent/trent.yaml --out - > trent.backup
   trent backup verify /backup/trent-2026-11-22.backup`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if out == "" {
@@ -39,7 +41,7 @@ func backupCommand() *cobra.Command {
 		},
 	}
 	f.register(c)
-	c.Flags().StringVar(&out, "out", "", "new `file` for the backup")
+	c.Flags().StringVar(&out, "out", "", "new `file` for the backup, or - for standard output")
 	c.AddCommand(backupVerifyCommand())
 	return c
 }
@@ -49,7 +51,7 @@ func makeBackup(c *cobra.Command, f *operatorFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil && path != standardStream {
 		return exists(path)
 	}
 	body, err := client.Backup(c.Context())
@@ -57,13 +59,19 @@ func makeBackup(c *cobra.Command, f *operatorFlags, path string) error {
 		return f.hint(c, err)
 	}
 	defer body.Close()
-	m, err := backup.Save(path, &progress{r: body, w: c.ErrOrStderr(), what: "backup"})
+	in := &progress{r: body, w: c.ErrOrStderr(), what: "backup"}
+	var m *backup.Manifest
+	if path == standardStream {
+		_, err = backup.Verify(io.TeeReader(in, c.OutOrStdout()))
+	} else {
+		m, err = backup.Save(path, in)
+	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return exists(path)
 	case errors.Is(err, backup.ErrNotValid), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("the server cut the backup off, and its log says why: %w", err)
-	case err != nil:
+	case err != nil || m == nil:
 		return err
 	}
 	return show(c.OutOrStdout(), f.output, describeBackup(path, m), backupTable)

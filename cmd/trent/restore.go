@@ -33,9 +33,9 @@ FILE can be -, standard input.
 The audit trail begins anew. Its first record names the last record of the old
 trail that the backup covers.`
 
-// standardInput in place of a file: the service's user need not be able to open
-// what root can.
-const standardInput = "-"
+// standardStream in place of a file is standard input or output: the service's
+// user need not be able to open what root can, and a container has no folders.
+const standardStream = "-"
 
 const restoreExample = `  trent restore --config /etc/trent/trent.yaml /backup/trent-2026-11-22.backup
   runuser -u trent -- trent restore --config /etc/trent/trent.yaml - < trent.backup
@@ -124,7 +124,7 @@ func (f *restoreFlags) restoration(c *cobra.Command) (*restoration, error) {
 // run restores, and leaves nothing behind if it fails.
 func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
 	in := c.InOrStdin()
-	if path != standardInput {
+	if path != standardStream {
 		file, err := os.Open(path)
 		if err != nil {
 			return err

@@ -37,8 +37,9 @@ func TestJSON(t *testing.T) {
 		"status", "hsm status", "hsm restart", "account create", "account list --limit 1", "account show " + account, "account disable " + account,
 		"account enable " + account, "account new-root-key " + account, "account deactivate-root-key " + account + " KEY",
 		"key list --limit 1", "key show " + second, "key show " + key,
+		"backup --out FILE",
 	} {
-		args := strings.Fields(command)
+		args := strings.Fields(strings.Replace(command, "FILE", filepath.Join(t.TempDir(), "file"), 1))
 		if last := len(args) - 1; args[last] == "KEY" {
 			args[last] = text(ask(t, s, "account", "new-root-key", account), "accessKeyId")
 		}
@@ -48,11 +49,14 @@ func TestJSON(t *testing.T) {
 		if strings.HasPrefix(command, "key show") {
 			title = "key show"
 		}
-		for _, id := range []string{" " + account, " KEY", " --limit 1"} {
+		for _, id := range []string{" " + account, " KEY", " --limit 1", " --out FILE"} {
 			title = strings.ReplaceAll(title, id, "")
 		}
 		if command == "key show "+second {
 			title += ", pending deletion"
+		}
+		if title == "backup" {
+			title += ", trent backup verify, trent restore"
 		}
 		fmt.Fprintf(&page, "\n## trent %s\n\n", title)
 		for _, line := range slices.Sorted(maps.Keys(lines)) {

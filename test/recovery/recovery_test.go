@@ -195,6 +195,30 @@ func TestRestoreRefuses(t *testing.T) {
 	opens(t, harness.StartIn(t, data), []secret{x})
 }
 
+// TestStandardStreams: a backup through pipes.
+func TestStandardStreams(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	x := newSecret(t, s)
+	data := filepath.Join(t.TempDir(), "data")
+	backup := exec.CommandContext(t.Context(), harness.Program("trent"), "backup", "--data", s.Data, "--out", "-")
+	restore := exec.CommandContext(t.Context(), harness.Program("trent"), restore(s, data, "-")...)
+	var err error
+	if restore.Stdin, err = backup.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := backup.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := restore.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if err := backup.Wait(); err != nil {
+		t.Error(err)
+	}
+	opens(t, harness.StartIn(t, data), []secret{x})
+}
+
 // TestKilledRestore: a restore is killed at many places: with a part of the
 // backup read, and while it waits for the crypto module. No server opens what is
 // left, and the next restore says what to do.
