@@ -27,7 +27,10 @@ func TestJSON(t *testing.T) {
 	s.Must(t, "CreateAlias", object{"AliasName": "alias/payroll", "TargetKeyId": key})
 	s.Must(t, "TagResource", object{"KeyId": key, "Tags": []object{{"TagKey": "cost", "TagValue": "7"}}})
 	second, _ := s.CreateKey(t, harness.Default)
-	s.Must(t, "ScheduleKeyDeletion", object{"KeyId": second})
+	third, _ := s.CreateKey(t, harness.Default)
+	for _, id := range []string{second, third} { // so that of any two keys one is pending deletion
+		s.Must(t, "ScheduleKeyDeletion", object{"KeyId": id})
+	}
 	account := "111122223333"
 	ask(t, s, "account", "create", "--id", account)
 	ask(t, s, "account", "new-root-key", account)
@@ -36,7 +39,7 @@ func TestJSON(t *testing.T) {
 	for _, command := range []string{
 		"status", "hsm status", "hsm restart", "account create", "account list --limit 1", "account show " + account, "account disable " + account,
 		"account enable " + account, "account new-root-key " + account, "account deactivate-root-key " + account + " KEY",
-		"key list --limit 1", "key show " + second, "key show " + key,
+		"key list --limit 2", "key show " + second, "key show " + key,
 		"backup --out FILE",
 	} {
 		args := strings.Fields(strings.Replace(command, "FILE", filepath.Join(t.TempDir(), "file"), 1))
@@ -49,7 +52,7 @@ func TestJSON(t *testing.T) {
 		if strings.HasPrefix(command, "key show") {
 			title = "key show"
 		}
-		for _, id := range []string{" " + account, " KEY", " --limit 1", " --out FILE"} {
+		for _, id := range []string{" " + account, " KEY", " --limit 1", " --limit 2", " --out FILE"} {
 			title = strings.ReplaceAll(title, id, "")
 		}
 		if command == "key show "+second {
