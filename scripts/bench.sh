@@ -1,10 +1,12 @@
 #!/bin/bash
-# Measures Trent beside a null server (test/load), then runs the
-# micro-benchmarks of every package that has some. Both write to standard
-# output; the load's figures also to bin/bench.json.
+# Measures Trent beside a null server (test/load), then pages of long lists
+# beside the store's own reads and starts with many keys, then runs the
+# micro-benchmarks of every package that has some. All write to standard output;
+# the load's figures also to bin/bench.json, the lists' to bin/bench-lists.json.
 #
 #   BENCH_SECONDS=5 make bench          longer phases; default 2
 #   BENCH_FLAGS="-conns 16 -ops Decrypt" make bench
+#   BENCH_KEYS=0 make bench             without lists; default 100000 keys
 #   BENCH_MICRO=0 make bench            without the micro-benchmarks
 #   taskset -c 0 make bench             everything on one processor
 #
@@ -16,6 +18,8 @@ go -C test build -trimpath -o ../bin/load ./load
 # BENCH_FLAGS is a list of words.
 # shellcheck disable=SC2086
 bin/load run -bin bin -seconds "${BENCH_SECONDS:-2}" -json bin/bench.json ${BENCH_FLAGS:-}
+
+[[ ${BENCH_KEYS:-100000} == 0 ]] || bin/load lists -bin bin -keys "${BENCH_KEYS:-100000}" -json bin/bench-lists.json
 
 [[ ${BENCH_MICRO:-1} == 0 ]] && exit 0
 mapfile -t packages < <(grep -rl --include='*_test.go' '^func Benchmark' ./internal ./cmd | xargs -r -n1 dirname | sort -u)

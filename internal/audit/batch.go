@@ -17,6 +17,7 @@ type batch struct {
 	buf     []byte // whole records, one after the other
 	records uint64
 	callers int           // of Append, that wait for it
+	pins    int           // of enqueuePinned, that hold its segment once it is written
 	done    chan struct{} // closed when the appenders' wait is over: written, failed or stalled
 	err     error
 	over    bool          // done is closed
@@ -153,6 +154,7 @@ func (t *Trail) write(b *batch) (again bool) {
 	}
 	t.resume()
 	t.head = head
+	t.pins += b.pins
 	t.stats.Writes++
 	t.stats.Records += b.records
 	t.stats.Bytes += uint64(len(b.buf))

@@ -276,8 +276,8 @@ func (b *Outbox) finishMove(ctx context.Context) error {
 	}
 	// The rows are done with; or they are not in the trail, or it takes nothing
 	// more before the next Open and Drain, and they stay in the store.
+	b.trail.unpin(b.batch)
 	b.batch, b.keys = nil, nil
-	b.trail.unpin()
 	return err
 }
 
@@ -306,6 +306,9 @@ func (b *Outbox) dedupe(ctx context.Context, regions []string) error {
 	var done [][]byte
 	t := b.trail
 	_, err = scanSegment(t.opts.fs, t.w.dir, t.tail, nil, func(r Record) bool {
+		if !mayBeOf(r.JSON, rows) {
+			return ctx.Err() == nil
+		}
 		if id := eventID(r.JSON); rows[id] != nil {
 			done = append(done, rows[id]...)
 			delete(rows, id)
@@ -338,6 +341,22 @@ func (b *Outbox) rowsByID(ctx context.Context, regions []string) (map[string][][
 		}
 	}
 	return rows, nil
+}
+
+// mayBeOf reports whether a record has the event id of a row anywhere. It spares
+// a start the decoding of a whole segment.
+func mayBeOf(record []byte, rows map[string][][]byte) bool {
+	name := []byte(`"eventID":"`)
+	for {
+		_, after, found := bytes.Cut(record, name)
+		if !found {
+			return false
+		}
+		if id, _, _ := bytes.Cut(after, []byte{'"'}); rows[string(id)] != nil {
+			return true
+		}
+		record = after
+	}
 }
 
 // eventID reads a record's own event id. What callers put into the record's

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// enqueuePinned puts records into the queue, all into one batch, and keeps the
-// trail from beginning a new segment until unpin; after an error it is not
-// pinned. It does not wait for space: the outbox sends the rows of one
+// enqueuePinned puts records into the queue, all into one batch. From its write
+// until unpin the trail begins no new segment. It does not wait for space: the outbox sends the rows of one
 // transaction, and then waits for them. The batch's settled is closed when it
 // is certain whether the records are written, however long the disk takes.
 func (t *Trail) enqueuePinned(records [][]byte) (*batch, error) {
@@ -29,14 +28,18 @@ func (t *Trail) enqueuePinned(records [][]byte) (*batch, error) {
 	if b.settled == nil {
 		b.settled = make(chan struct{})
 	}
-	t.pins++
+	b.pins++
 	return b, nil
 }
 
-func (t *Trail) unpin() {
+// unpin lets the trail begin segments again after a batch of enqueuePinned that
+// is settled.
+func (t *Trail) unpin(b *batch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pins--
+	if b.written == nil {
+		t.pins--
+	}
 }
 
 // syncPinned makes what the caller has had written in the pinned segment

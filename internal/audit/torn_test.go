@@ -23,7 +23,7 @@ func appendTogether(t testing.TB, trail *Trail, records ...string) {
 		t.Fatal(err)
 	}
 	<-b.settled
-	trail.unpin()
+	trail.unpin(b)
 	if b.written != nil {
 		t.Fatal(b.written)
 	}

@@ -158,7 +158,7 @@ type Trail struct {
 	current   *batch    // taken, being written
 	spare     []byte    // buffer of a batch that is done
 	file      file      // the segment being written, for sync
-	pins      int       // while not 0 no new segment is begun
+	pins      int       // of written batches; while not 0 no new segment is begun
 	failure   error     // why appends are refused; nil if they are not
 	retryAt   time.Time // when an append may try again; zero: when the cause is gone
 	closed    bool

@@ -18,6 +18,7 @@ type connection struct {
 	reader *bufio.Reader
 	pool   [][]byte // signed requests, sent in turn
 	next   int
+	keep   bool // the bodies of good answers too
 }
 
 func dial(host string, pool [][]byte, first int) (*connection, error) {
@@ -34,7 +35,7 @@ func (c *connection) close() { c.conn.Close() }
 const answerTimeout = 30 * time.Second
 
 // roundTrip sends the next request. The body is returned for any status but
-// 200, for an error message.
+// 200, for an error message, and with keep for 200 too.
 func (c *connection) roundTrip() (status int, body []byte, err error) {
 	c.conn.SetDeadline(time.Now().Add(answerTimeout))
 	request := c.pool[c.next%len(c.pool)]
@@ -42,13 +43,13 @@ func (c *connection) roundTrip() (status int, body []byte, err error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return 0, nil, err
 	}
-	return readAnswer(c.reader)
+	return readAnswer(c.reader, c.keep)
 }
 
 var contentLengthName = []byte("content-length")
 
 // readAnswer reads one HTTP/1.1 response whose body has a Content-Length.
-func readAnswer(r *bufio.Reader) (status int, body []byte, err error) {
+func readAnswer(r *bufio.Reader, keep bool) (status int, body []byte, err error) {
 	line, err := readLine(r)
 	if err != nil {
 		return 0, nil, err
@@ -77,7 +78,7 @@ func readAnswer(r *bufio.Reader) (status int, body []byte, err error) {
 	if length < 0 {
 		return 0, nil, fmt.Errorf("an answer without Content-Length")
 	}
-	if status == 200 {
+	if status == 200 && !keep {
 		_, err = r.Discard(length)
 		return status, nil, err
 	}

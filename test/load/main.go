@@ -1,9 +1,10 @@
 // Command load measures Trent under closed-loop load, beside a null server.
 //
 //	load run  [-seconds 2] [-rounds 5] [-conns 1,16,64] [-ops …] [-modes relaxed,strict] [-json FILE]
+//	load lists [-keys 100000] [-rounds 5] [-json FILE]
 //	load null -listen 127.0.0.1:0 < answers.json
 //
-// `make bench` is `load run` with the programs just built. The null server is
+// `make bench` is `load run` and `load lists` with the programs just built. The null server is
 // net/http with a body read, a SigV4 check with a cached key, and an answer of
 // the same bytes: what any server of this protocol in Go has to pay. On a
 // shared machine only the ratio of the two, measured in turn, means something.
@@ -18,9 +19,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "null": serveNull}
+	commands := map[string]func([]string) error{"run": run, "lists": lists, "null": serveNull}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load run|null [flags]   (-h for the flags)")
+		fmt.Fprintln(os.Stderr, "usage: load run|lists|null [flags]   (-h for the flags)")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

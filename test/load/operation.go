@@ -74,11 +74,15 @@ func (r request) wire(host string, at time.Time) ([]byte, error) {
 
 // send sends a request once and returns the answer's body.
 func (r request) send(ctx context.Context, host string) ([]byte, error) {
+	return r.sendWith(ctx, http.DefaultClient, host)
+}
+
+func (r request) sendWith(ctx context.Context, client *http.Client, host string) ([]byte, error) {
 	req, err := r.sign(ctx, host, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

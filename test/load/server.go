@@ -79,6 +79,12 @@ func startServer(name string, cmd *exec.Cmd) (*server, error) {
 	return s, nil
 }
 
+// kill ends the server as a crash does.
+func (s *server) kill() {
+	s.cmd.Process.Kill()
+	<-s.gone
+}
+
 // stop ends the server in order.
 func (s *server) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
@@ -107,9 +113,9 @@ type start struct {
 
 // firstAnswer starts trent dev and measures the time from the start of its
 // process to its first signed answer.
-func firstAnswer(ctx context.Context, bin, data string) (*server, float64, error) {
+func firstAnswer(ctx context.Context, bin, data string, flags ...string) (*server, float64, error) {
 	begin := time.Now()
-	s, err := startTrent("trent", bin, data)
+	s, err := startTrent("trent", bin, data, flags...)
 	if err != nil {
 		return nil, 0, err
 	}
