@@ -128,6 +128,28 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
+// TestRulesNameMetrics: the rules to alert on ask for what there is, with the
+// labels that it has.
+func TestRulesNameMetrics(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("../../packaging/prometheus/trent.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, found := documented(t), 0
+	for _, m := range regexp.MustCompile(`\b(trent_\w+?)(_bucket)?(?:\{(\w+)=)?\b`).FindAllStringSubmatch(string(rules), -1) {
+		name, label := m[1], m[3]
+		row := known[name]
+		if row == "" || m[2] != "" != strings.HasPrefix(row, "histogram") || !strings.Contains(row, label) {
+			t.Errorf("%s: documented is %q", m[0], row)
+		}
+		found++
+	}
+	if found < 10 {
+		t.Errorf("only %d metrics in the rules: this looks at the wrong place", found)
+	}
+}
+
 // TestMetricsCount: each number is that of what happened.
 func TestMetricsCount(t *testing.T) {
 	t.Parallel()
