@@ -17,7 +17,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"syscall"
 
 	"trent/internal/harden"
 	"trent/internal/hsm/domain"
@@ -65,6 +67,10 @@ func initialize(path string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "trent-hsm:", err)
 		return exit.Sandbox
 	}
+	if err := ownFolderOf(path); err != nil {
+		fmt.Fprintln(stderr, "trent-hsm:", err)
+		return exit.Key
+	}
 	file, err := unseal.CreateFile(path)
 	if err != nil {
 		fmt.Fprintln(stderr, "trent-hsm:", err)
@@ -76,6 +82,19 @@ Keep a copy of it, apart from backups of the service's data folder: without it
 nothing can be decrypted, and with both everything can.
 `, path)
 	return exit.OK
+}
+
+// ownFolderOf refuses a folder of another user's: a key file that root makes is
+// of no use to the module's user.
+func ownFolderOf(path string) error {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("the folder of %s belongs to another user than this one, %d: run this as the module's user, who owns both", path, os.Geteuid())
+	}
+	return nil
 }
 
 // serve opens what the module needs, closes everything else, and serves.

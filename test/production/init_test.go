@@ -203,3 +203,51 @@ func initUntil(t *testing.T, p *harness.Production, lines int) (shown string, en
 	_ = cmd.Wait() // killed, as a rule
 	return shown, ended
 }
+
+// TestInitCannotShow: an init that could not hand over the access key is not
+// finished. The next one keeps the account and makes another key.
+func TestInitCannotShow(t *testing.T) {
+	t.Parallel()
+	p := harness.NewProduction(t, "")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	cmd := p.Command("init", "--config", p.Config, "--account", "111122223333")
+	cmd.Stdout = full
+	if err := cmd.Run(); err == nil {
+		t.Fatal("init succeeds, and has shown nothing")
+	}
+	if out, code := p.Run("serve"); code != 1 || !strings.Contains(out, `"trent init"`) {
+		t.Errorf("serve: %d, %s", code, out)
+	}
+	if out, code := p.Run("init", "--account", "444455556666"); code != 1 || !strings.Contains(out, "had made another account: 111122223333") {
+		t.Errorf("with another account: %d, %s", code, out)
+	}
+	credentials := filepath.Join(p.Folder, "credentials")
+	if err := os.WriteFile(credentials, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := p.Run("init", "--credentials-file", credentials); code != 1 || !strings.Contains(out, "if the file is its, remove it") {
+		t.Errorf("with a credentials file that is there: %d, %s", code, out)
+	}
+	p.Init()
+	if p.Account != "111122223333" {
+		t.Errorf("the account is %s", p.Account)
+	}
+	s := p.Serve()
+	s.CreateKey(t, p.Who)
+	s.Stop()
+	records, err := harness.ReadAudit(p.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := map[string]int{}
+	for _, r := range records {
+		events[r.Text("eventName")]++
+	}
+	if events["CreateAccount"] != 1 || events["CreateAccessKey"] != 2 {
+		t.Errorf("the audit trail has %v", events)
+	}
+}

@@ -123,6 +123,9 @@ func TestSeparateUsers(t *testing.T) {
 func TestModuleWithoutKey(t *testing.T) {
 	t.Parallel()
 	p := newSeparate(t)
+	if out, err := exec.CommandContext(t.Context(), harness.Program("trent-hsm"), "init", "--key-file", p.keyFile).CombinedOutput(); err == nil || !strings.Contains(string(out), "run this as the module's user") {
+		t.Errorf("trent-hsm init as root: %v, %s", err, out)
+	}
 	out, code := p.Run("init")
 	if code != 1 || !strings.Contains(out, "there is no") && !strings.Contains(out, "trent-hsm init") {
 		t.Errorf("%d, %s", code, out)
