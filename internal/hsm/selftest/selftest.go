@@ -1,7 +1,8 @@
 // Package selftest owns the module's own self-tests: known answers for what
-// is Trent's (key derivation, exported key token, ciphertext blob), a
-// consistency test with a fresh key, and the continuous health test of random
-// output. Go's FIPS 140-3 module tests its own algorithms.
+// is Trent's (key derivation, exported key token, ciphertext blob) and for the
+// algorithms that are not Go's, a consistency test with a fresh key, and the
+// continuous health test of random output. Go's FIPS 140-3 module tests its own
+// algorithms.
 //
 // It must never report what a test computed, only which test failed. Only
 // internal/hsm/engine and tests may import it.
@@ -14,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 
+	"trent/internal/hsm/alg"
 	"trent/internal/hsm/blob"
 	"trent/internal/hsm/kdf"
 	"trent/internal/hsm/token"
@@ -48,7 +50,7 @@ var (
 
 // tests lists the self-tests in their order.
 func tests() []test {
-	return []test{
+	list := []test{
 		{"kdf-known-answer", kdfKnownAnswer},
 		{"material-id-known-answer", materialKnownAnswer},
 		{"ekt-known-answer", tokenKnownAnswer},
@@ -57,6 +59,10 @@ func tests() []test {
 		{"blob-altered", blobAltered},
 		{"pairwise-consistency", pairwise},
 	}
+	for _, k := range alg.KnownAnswers() {
+		list = append(list, test{k.Name, k.Run})
+	}
+	return list
 }
 
 // Names returns the names of the self-tests in their order.
@@ -72,16 +78,24 @@ func Names() []string {
 // failed.
 func Run(corrupt Corrupt) error {
 	for _, t := range tests() {
-		computed, want, err := t.run()
-		if err == nil && corrupt != nil {
-			corrupt(t.name, computed)
-		}
-		if err == nil && (len(want) == 0 || !bytes.Equal(computed, want)) {
-			err = errAnswer
-		}
-		if err != nil {
+		if err := t.check(corrupt); err != nil {
 			return &Failure{t.name, err}
 		}
+	}
+	return nil
+}
+
+// check runs one self-test.
+func (t *test) check(corrupt Corrupt) error {
+	computed, want, err := t.run()
+	if err != nil {
+		return err
+	}
+	if corrupt != nil {
+		corrupt(t.name, computed)
+	}
+	if len(want) == 0 || !bytes.Equal(computed, want) {
+		return errAnswer
 	}
 	return nil
 }
