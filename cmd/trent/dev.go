@@ -46,10 +46,10 @@ const defaultRotation = 24 * time.Hour
 
 // devFlags are the flags of trent dev, and what check makes of them.
 type devFlags struct {
-	listen, data, audit, hsm, hsmBinary, adminSocket, metrics, logLevel, logRequests string
-	allowRemote, http2, tls                                                          bool
-	tlsNames                                                                         []string
-	rotation                                                                         time.Duration
+	listen, data, audit, hsm, hsmBinary, adminSocket, seed, metrics, logLevel, logRequests string
+	allowRemote, http2, tls                                                                bool
+	tlsNames                                                                               []string
+	rotation                                                                               time.Duration
 
 	mode   audit.Mode
 	level  slog.Level
@@ -66,6 +66,7 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.rotation, "domain-rotation", defaultRotation, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")
+	fs.StringVar(&f.seed, "seed", "", "YAML `file` of accounts and keys to make (docs/dev.md)")
 	fs.BoolVar(&f.tls, "tls", false, "serve HTTPS, with a certificate made in the data folder")
 	fs.StringSliceVar(&f.tlsNames, "tls-name", nil, "further `name` or address that the certificate is for")
 	fs.StringVar(&f.metrics, "metrics", "", "serve /metrics, /healthz and /readyz on this `address` too")

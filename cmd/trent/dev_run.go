@@ -20,6 +20,7 @@ import (
 	"trent/internal/obs"
 	"trent/internal/twin"
 	"trent/internal/twin/certs"
+	"trent/internal/twin/seed"
 )
 
 // run serves until the context ends.
@@ -44,6 +45,12 @@ func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		}
 	}
 	settings := f.twin(entrance, log)
+	if f.seed != "" {
+		if settings.Seed, err = seed.Read(f.seed); err != nil {
+			listener.Close()
+			return err
+		}
+	}
 	settings.Node.MetricsAddress, settings.Node.LogRequests, settings.Node.DroppedLines = f.metrics, f.logged, lines.Dropped
 	t, err := twin.Open(ctx, settings)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/hsm/supervisor"
 	"trent/internal/node"
+	"trent/internal/twin/seed"
 )
 
 func TestMain(m *testing.M) {
@@ -56,6 +57,7 @@ type fixture struct {
 	*Twin
 	dir, url string
 	process  *process
+	seed     *seed.File
 	stop     func() error
 }
 
@@ -97,7 +99,7 @@ func (f *fixture) config(t *testing.T) Config {
 	f.process = &process{log: log, key: f.dir + "/module-key"}
 	return Config{
 		Node:   node.Config{Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: 10 * day, Log: log, Module: f.process.source},
-		Module: f.process,
+		Module: f.process, Seed: f.seed,
 	}
 }
 

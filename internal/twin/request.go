@@ -36,6 +36,9 @@ func (e *apiError) Error() string {
 	return e.Code + ": " + e.Message
 }
 
+// ErrorCode is the code of AWS's.
+func (e *apiError) ErrorCode() string { return e.Code }
+
 // call makes a request. keyID is what CreateKey gives the new key; "" otherwise.
 // The error is an *apiError if the service refuses.
 func (c caller) call(ctx context.Context, op, keyID string, in, out any) error {

@@ -23,6 +23,7 @@ import (
 	"trent/internal/front"
 	"trent/internal/node"
 	"trent/internal/twin/faults"
+	"trent/internal/twin/seed"
 	"trent/internal/wire"
 )
 
@@ -41,6 +42,8 @@ type Config struct {
 	// Module is nil if the crypto module was started separately: then there is
 	// no reset.
 	Module Process
+	// Seed is applied to each node that is opened; nil means none.
+	Seed *seed.File
 }
 
 // A Twin is the service behind trent dev's listeners.
@@ -88,6 +91,11 @@ func (t *Twin) open(ctx context.Context) error {
 		t.closeModule()
 		return err
 	}
+	if err := t.sow(ctx, n); err != nil {
+		err = errors.Join(err, n.Close())
+		t.closeModule()
+		return err
+	}
 	t.node = n
 	t.now.Store(&n.Now)
 	go func() { // ends with the node, whose module ends with it
@@ -95,6 +103,23 @@ func (t *Twin) open(ctx context.Context) error {
 			t.fail(err)
 		}
 	}()
+	return nil
+}
+
+// sow applies the seed to a node, with the requests that applications make.
+func (t *Twin) sow(ctx context.Context, n *node.Node) error {
+	if t.Seed == nil {
+		return nil
+	}
+	call := func(ctx context.Context, account, region, op, keyID string, in, out any) error {
+		return caller{n.Pipeline, n.Now, account, region}.call(ctx, op, keyID, in, out)
+	}
+	if err := t.Seed.Apply(ctx, call); err != nil {
+		return err
+	}
+	if err := t.setFaults(t.Seed.FaultSeed, t.Seed.Faults); err != nil {
+		return fmt.Errorf("the seed's faults: %w", err)
+	}
 	return nil
 }
 

@@ -1,0 +1,206 @@
+package seed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"trent/internal/key"
+)
+
+// Call makes one request as an account, in a Region. keyID is what CreateKey
+// gives the new key. An error of the API has a method ErrorCode.
+type Call func(ctx context.Context, account, region, op, keyID string, in, out any) error
+
+// accountRegion is where the request is made that makes an account.
+const accountRegion = "us-east-1"
+
+type object = map[string]any
+
+// Apply brings a service to what the seed says: what is there already is left
+// as it is or changed to it, and what the seed does not name stays.
+func (f *File) Apply(ctx context.Context, call Call) error {
+	for i, account := range f.Accounts {
+		if err := call(ctx, account, accountRegion, "ListKeys", "", object{"Limit": 1}, nil); err != nil {
+			return f.at(fmt.Sprintf("accounts[%d]", i), "%w", err)
+		}
+	}
+	for i := range f.Keys {
+		k := &f.Keys[i]
+		t := target{k, func(op string, in object, out any) error {
+			err := call(ctx, k.Account, k.Region, op, k.ID, in, out)
+			if err != nil {
+				return fmt.Errorf("%s: %w", op, err)
+			}
+			return nil
+		}}
+		if err := t.apply(); err != nil {
+			return f.at(fmt.Sprintf("keys[%d]", i), "%w", err)
+		}
+	}
+	return nil
+}
+
+// target is a key on its way to what the seed says.
+type target struct {
+	*Key
+	call func(op string, in object, out any) error
+}
+
+// metadata is what the answers of CreateKey and DescribeKey have in common.
+type metadata struct {
+	KeyMetadata struct {
+		KeyID       string    `json:"KeyId"`
+		Description string    `json:"Description"`
+		KeyState    key.State `json:"KeyState"`
+	}
+}
+
+type tag struct{ TagKey, TagValue string }
+
+func (t *target) apply() error {
+	found, err := t.find()
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		if found, err = t.create(); err != nil {
+			return err
+		}
+	} else if done, err := t.change(found); err != nil || done {
+		return err
+	}
+	if err := t.alias(found.KeyMetadata.KeyID); err != nil {
+		return err
+	}
+	return t.state(found.KeyMetadata.KeyID, found.KeyMetadata.KeyState)
+}
+
+// find returns the key that is there already; nil if there is none.
+func (t *target) find() (*metadata, error) {
+	name := t.ID
+	if name == "" {
+		name = t.Aliases[0]
+	}
+	var m metadata
+	err := t.call("DescribeKey", object{"KeyId": name}, &m)
+	if code(err) == "NotFoundException" {
+		return nil, nil
+	}
+	return &m, err
+}
+
+func (t *target) create() (*metadata, error) {
+	in := object{}
+	for name, value := range map[string]string{"Description": t.Description, "Policy": t.Policy, "KeySpec": t.KeySpec, "KeyUsage": t.KeyUsage} {
+		if value != "" {
+			in[name] = value
+		}
+	}
+	if tags := t.missing(nil); len(tags) > 0 {
+		in["Tags"] = tags
+	}
+	var m metadata
+	return &m, t.call("CreateKey", in, &m)
+}
+
+// change brings a key that is there to what the seed says of it itself. It is
+// done if the key waits for its deletion, as it shall.
+func (t *target) change(found *metadata) (done bool, err error) {
+	m := &found.KeyMetadata
+	if m.KeyState == key.PendingDeletion {
+		if t.State == key.PendingDeletion {
+			return true, nil
+		}
+		if err := t.call("CancelKeyDeletion", object{"KeyId": m.KeyID}, nil); err != nil {
+			return false, err
+		}
+		m.KeyState = key.Disabled
+	}
+	if m.Description != t.Description {
+		if err := t.call("UpdateKeyDescription", object{"KeyId": m.KeyID, "Description": t.Description}, nil); err != nil {
+			return false, err
+		}
+	}
+	var have struct{ Tags []tag }
+	if err := t.call("ListResourceTags", object{"KeyId": m.KeyID}, &have); err != nil {
+		return false, err
+	}
+	if tags := t.missing(have.Tags); len(tags) > 0 {
+		if err := t.call("TagResource", object{"KeyId": m.KeyID, "Tags": tags}, nil); err != nil {
+			return false, err
+		}
+	}
+	if t.Policy == "" {
+		return false, nil
+	}
+	var policy struct{ Policy string }
+	if err := t.call("GetKeyPolicy", object{"KeyId": m.KeyID}, &policy); err != nil || policy.Policy == t.Policy {
+		return false, err
+	}
+	return false, t.call("PutKeyPolicy", object{"KeyId": m.KeyID, "Policy": t.Policy}, nil)
+}
+
+// missing are the seed's tags that are not among those, in the order of their keys.
+func (t *target) missing(have []tag) (tags []tag) {
+	for k, v := range t.Tags {
+		if want := (tag{k, v}); !slices.Contains(have, want) {
+			tags = append(tags, want)
+		}
+	}
+	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.TagKey, b.TagKey) })
+	return tags
+}
+
+// alias makes the key's aliases, and takes those that another key has.
+func (t *target) alias(id string) error {
+	var have struct{ Aliases []struct{ AliasName string } }
+	if err := t.call("ListAliases", object{"KeyId": id, "Limit": 100}, &have); err != nil {
+		return err
+	}
+	for _, name := range t.Aliases {
+		if slices.Contains(have.Aliases, struct{ AliasName string }{name}) {
+			continue
+		}
+		in := object{"AliasName": name, "TargetKeyId": id}
+		err := t.call("CreateAlias", in, nil)
+		if code(err) == "AlreadyExistsException" {
+			err = t.call("UpdateAlias", in, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// state brings the key from one state to the seed's.
+func (t *target) state(id string, from key.State) error {
+	in := object{"KeyId": id}
+	switch {
+	case t.State == from:
+		return nil
+	case t.State == key.Enabled:
+		return t.call("EnableKey", in, nil)
+	case t.State == key.Disabled:
+		return t.call("DisableKey", in, nil)
+	}
+	if t.PendingWindowDays != 0 {
+		in["PendingWindowInDays"] = t.PendingWindowDays
+	}
+	return t.call("ScheduleKeyDeletion", in, nil)
+}
+
+// code is the API's code of an error; "" if it has none.
+func code(err error) string {
+	var coded interface {
+		error
+		ErrorCode() string
+	}
+	if errors.As(err, &coded) {
+		return coded.ErrorCode()
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package seed
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestParse: what is wrong with a seed is named with its line and its field.
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                       "",
+		"# nothing":                              "",
+		"accounts: [111122223333, 000000000000]": "",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n":                                                                           "",
+		"keys:\n- region: eu-west-1\n  id: 1234abcd-12ab-34cd-56ef-1234567890ab\n  state: PendingDeletion\n  pending_window_days: 7\n": "",
+		"faults:\n- {operation: Decrypt, fault: throttle, rate: 0.5}\nfault_seed: 7\n":                                                 "",
+
+		"keys: [":                         "seed.yaml:1: ",
+		"accounts: {}\n":                  "seed.yaml:1: ",
+		"keys: []\n---\nkeys: []\n":       "more than one document",
+		"keys: []\nkeys: []\n":            "seed.yaml:2: ",
+		"key: []\n":                       "seed.yaml:1: unknown field key",
+		"accounts:\n- 111122223333\n- 12": "seed.yaml:3: accounts[1]: want 12 digits",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  material: AAAA\n":                                   "seed.yaml:4: unknown field material",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: [a]\n":                                        "seed.yaml:4: ",
+		"keys:\n- aliases: [alias/a]\n":                                                                          "seed.yaml:2: keys[0].region: want a Region",
+		"keys:\n- region: eu-west-1\n":                                                                           "keys[0].id: a key needs an id or an alias",
+		"keys:\n- region: europe\n  aliases: [alias/a]\n":                                                        "seed.yaml:2: keys[0].region: ",
+		"keys:\n- region: eu-west-1\n\n  id: key-1\n":                                                            "seed.yaml:4: keys[0].id: want a UUID",
+		"keys:\n- region: eu-west-1\n  id: 1234ABCD-12ab-34cd-56ef-1234567890ab\n":                               "seed.yaml:3: keys[0].id: want a UUID",
+		"keys:\n- region: eu-west-1\n  id: mrk-1234abcd12ab34cd56ef1234567890ab\n":                               "seed.yaml:3: keys[0].id: want a UUID",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  account: 1\n":                                       "seed.yaml:4: keys[0].account: want 12 digits",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingImport\n":                             "seed.yaml:4: keys[0].state: want",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  pending_window_days: 7\n":                           "seed.yaml:4: keys[0].pending_window_days: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  pending_window_days: soon\n":                        "seed.yaml:4: ",
+		"keys:\n- {region: eu-west-1, aliases: [alias/a]}\n- {region: eu-west-1, aliases: [alias/b, alias/a]}\n": "seed.yaml:3: keys[1]: alias/a is that of keys[0]",
+	} {
+		f, err := Parse("seed.yaml", []byte(text))
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%q: %v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%q: %v, want %q", text, err, want)
+		case err != nil && (strings.Contains(err.Error(), "!!") || strings.Contains(err.Error(), "seed.Key")):
+			t.Errorf("%q: %v speaks of Go or of YAML's own", text, err)
+		case want == "" && f == nil:
+			t.Errorf("%q: nothing", text)
+		}
+	}
+	if _, err := Parse("seed.yaml", []byte("accounts: [1]\nkeys:\n- region: x\n")); err == nil || strings.Count(err.Error(), "seed.yaml:") != 3 {
+		t.Errorf("not every reason: %v", err)
+	}
+	if _, err := Read(t.TempDir() + "/none"); err == nil {
+		t.Error("a file that is not there")
+	}
+}
+
+// TestReferencesAreNotFollowed: a seed that grows when it is read is refused.
+func TestReferencesAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	text := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		before := string(c - 1)
+		text += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+before+",", 8) + "*" + before + "]\n"
+	}
+	if _, err := Parse("seed.yaml", []byte(text)); err == nil {
+		t.Error("accepted")
+	}
+}
+
+// FuzzParse: no text makes it panic, and what is accepted can be found again.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {a: b}\naccounts: [111122223333]\n"))
+	f.Add([]byte("keys: &a\n- *a\n"))
+	f.Add([]byte("faults:\n- {fault: throttle, rate: .nan}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := Parse("seed.yaml", text)
+		if err != nil {
+			return
+		}
+		for _, k := range file.Keys {
+			if k.Region == "" || k.Account == "" || k.State == "" || k.ID == "" && len(k.Aliases) == 0 {
+				t.Fatalf("%q gives the key %+v", text, k)
+			}
+		}
+	})
+}

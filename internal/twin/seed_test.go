@@ -1,0 +1,135 @@
+package twin
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"trent/internal/twin/seed"
+)
+
+const seeded = `
+accounts: [444455556666]
+keys:
+- account: 111122223333
+  region: eu-west-1
+  id: 1234abcd-12ab-34cd-56ef-1234567890ab
+  description: payroll
+  aliases: [alias/payroll, alias/salaries]
+  tags: {cost: "7", ward: radiology}
+- account: 111122223333
+  region: eu-west-1
+  aliases: [alias/off]
+  state: Disabled
+- account: 111122223333
+  region: eu-west-1
+  aliases: [alias/going]
+  state: PendingDeletion
+  pending_window_days: 9
+faults:
+- {operation: GenerateRandom, fault: throttle, count: 1}
+`
+
+const seededID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+
+func parsed(t *testing.T, text string) *seed.File {
+	t.Helper()
+	f, err := seed.Parse("seed.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// state is what the seeded keys are, by their aliases.
+func (f *fixture) state(t *testing.T) object {
+	t.Helper()
+	all := object{}
+	for _, alias := range f.must(t, "ListAliases", object{})["Aliases"].([]any) {
+		a := alias.(object)
+		m := f.must(t, "DescribeKey", object{"KeyId": a["AliasName"]})["KeyMetadata"].(object)
+		tags := f.must(t, "ListResourceTags", object{"KeyId": m["KeyId"]})["Tags"]
+		all[a["AliasName"].(string)] = []any{m["KeyId"], m["KeyState"], m["Description"], m["DeletionDate"], m["CreationDate"], tags}
+	}
+	return all
+}
+
+// TestSeed: what the file says is there, once, after a start, after another one
+// on the same folder, after a change by a client, and after a reset.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	f := &fixture{dir: t.TempDir(), seed: parsed(t, seeded)}
+	f.start(t)
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	first := f.state(t)
+	if len(first) != 4 || !reflect.DeepEqual(first["alias/payroll"], first["alias/salaries"]) {
+		t.Errorf("aliases %v", first)
+	}
+	payroll := first["alias/payroll"].([]any)
+	if payroll[0] != seededID || payroll[1] != "Enabled" || payroll[2] != "payroll" || len(payroll[5].([]any)) != 2 {
+		t.Errorf("payroll: %v", payroll)
+	}
+	if off, going := first["alias/off"].([]any), first["alias/going"].([]any); off[1] != "Disabled" || going[1] != "PendingDeletion" {
+		t.Errorf("states: %v, %v", off, going)
+	}
+	if _, code := f.call(t, "GenerateRandom", object{"NumberOfBytes": 1}); code != "ThrottlingException" {
+		t.Errorf("the seed's fault: %q", code)
+	}
+	blob := f.must(t, "Encrypt", object{"KeyId": "alias/payroll", "Plaintext": []byte("x")})["CiphertextBlob"]
+
+	f.restart(t, true)
+	if again := f.state(t); !reflect.DeepEqual(again, first) {
+		t.Errorf("started again: %v, want %v", again, first)
+	}
+	f.must(t, "Decrypt", object{"CiphertextBlob": blob})
+
+	mine := f.createKey(t)
+	f.must(t, "DisableKey", object{"KeyId": seededID})
+	f.must(t, "UpdateKeyDescription", object{"KeyId": seededID, "Description": "mine"})
+	f.must(t, "TagResource", object{"KeyId": seededID, "Tags": []object{{"TagKey": "cost", "TagValue": "8"}}})
+	f.must(t, "UpdateAlias", object{"AliasName": "alias/salaries", "TargetKeyId": mine})
+	f.must(t, "ScheduleKeyDeletion", object{"KeyId": first["alias/off"].([]any)[0], "PendingWindowInDays": 7})
+	f.restart(t, true)
+	changed := f.state(t)
+	if !reflect.DeepEqual(changed, first) {
+		t.Errorf("changed by a client and started again: %v, want %v", changed, first)
+	}
+	f.must(t, "DescribeKey", object{"KeyId": mine})
+
+	f.post(t, "/_trent/reset", "{}")
+	if fresh := f.state(t)["alias/payroll"].([]any); fresh[0] != seededID || fresh[1] != "Enabled" {
+		t.Errorf("after a reset: %v", fresh)
+	}
+	if _, code := f.call(t, "Decrypt", object{"CiphertextBlob": blob}); code != "AccessDeniedException" {
+		t.Errorf("a ciphertext of before the reset: %q", code)
+	}
+	if _, code := f.call(t, "DescribeKey", object{"KeyId": mine}); code != "NotFoundException" {
+		t.Errorf("a key of before the reset: %q", code)
+	}
+}
+
+// TestSeedIsRefused: by the rules that hold for clients, with the key's line.
+func TestSeedIsRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"keys:\n- region: eu-west-1\n  aliases: [alias/aws/s3]\n":                                                "seed.yaml:2: keys[0]: CreateAlias: InvalidAliasNameException",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  key_spec: RSA_1\n":                                  "seed.yaml:2: keys[0]: CreateKey: ValidationException",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  policy: all\n":                                      "seed.yaml:2: keys[0]: CreateKey: MalformedPolicyDocumentException",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {\"aws:a\": b}\n":                             "seed.yaml:2: keys[0]: CreateKey: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingDeletion\n  pending_window_days: 3\n": "seed.yaml:2: keys[0]: ScheduleKeyDeletion: ValidationException",
+		"faults: [{fault: fire}]": "the seed's faults: rule 1: fault \"fire\"",
+	} {
+		f := &fixture{dir: t.TempDir(), seed: parsed(t, text)}
+		twin, err := Open(t.Context(), f.config(t))
+		if err == nil {
+			twin.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
