@@ -93,9 +93,6 @@ func (c *Child) last(mute bool) (again bool, err error) {
 	p := c.process
 	c.process = nil
 	again = p != nil && p.again
-	if again {
-		c.restarts = restarts{}
-	}
 	c.mu.Unlock()
 	if p != nil {
 		status := p.end()
@@ -139,11 +136,12 @@ func (c *Child) delay(ctx context.Context) error {
 }
 
 // Restart ends the module, so that Connect is called and starts another at
-// once, be it mute or not. If none runs, the next one does not wait. It is an
-// operator's act. It does not wait for anything.
+// once, be it mute or not. If none runs, the next one does not wait. The
+// restarts so far are forgotten. It is an operator's act, and waits for nothing.
 func (c *Child) Restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.restarts = restarts{}
 	if c.process == nil {
 		select {
 		case c.hurry <- struct{}{}:

@@ -97,6 +97,9 @@ func TestRestartDoesNotWait(t *testing.T) {
 			if got := <-waited; (got == 0) != hurry {
 				t.Errorf("hurry %v: waited %v", hurry, got)
 			}
+			if n, _ := c.Restarts(); (n == 0) != hurry {
+				t.Errorf("hurry %v: %d restarts are counted", hurry, n)
+			}
 		}
 	})
 }
