@@ -4,21 +4,17 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
-	"trent/internal/audit"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -219,113 +215,6 @@ func TestIncompleteStores(t *testing.T) {
 	}
 }
 
-// TestHeadCoversTheRevision: while mutations are committed, each of which has
-// an event, the trail up to a backup's head has the events of all that are in
-// the backup; the record after the head is the backup's own.
-func TestHeadCoversTheRevision(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
-	stop := make(chan struct{})
-	var writers sync.WaitGroup
-	begun := make(chan struct{}, 4)
-	for writer := range 4 {
-		writers.Go(func() {
-			for i := 0; ; i++ {
-				id := fmt.Sprintf("%d-%d", writer, i)
-				s.put(t, s.event(t, id), store.Op{Key: record.KeyPath("eu-west-1", "1", id), Value: []byte(id)})
-				if i == 0 {
-					begun <- struct{}{}
-				}
-				select {
-				case <-stop:
-					return
-				default:
-				}
-			}
-		})
-	}
-	for range 4 {
-		<-begun
-	}
-	const backups = 5
-	var files [backups][]byte
-	var made [backups]*Manifest
-	for i := range backups {
-		files[i], made[i] = s.backup(t)
-	}
-	close(stop)
-	writers.Wait()
-
-	sequence := map[string]uint64{}
-	own := map[uint64]string{} // details of CreateBackup records
-	for r, err := range audit.Records(s.dir + "/audit") {
-		if err != nil && !errors.Is(err, audit.ErrTorn) {
-			t.Fatal(err)
-		}
-		var event struct {
-			EventID, EventName string
-			RequestParameters  struct{ Revision, AuditHash string }
-			UserIdentity       struct{ UserName string }
-		}
-		if err := json.Unmarshal(r.JSON, &event); err != nil {
-			t.Fatal(err)
-		}
-		sequence[event.EventID] = r.Sequence
-		if event.EventName == eventCreate && event.UserIdentity.UserName == operator.Name {
-			own[r.Sequence] = event.RequestParameters.Revision + " " + event.RequestParameters.AuditHash
-		}
-	}
-	for i, m := range made {
-		db := emptyStore(t)
-		if _, err := Restore(t.Context(), bytes.NewReader(files[i]), db); err != nil {
-			t.Fatal(err)
-		}
-		count := 0
-		for key := range rows(t, db) {
-			p, ok := record.ParsePath([]byte(key))
-			if !ok || p.Kind != record.KindKey || p.Account != "1" {
-				continue
-			}
-			count++
-			if at, ok := sequence[p.KeyID]; !ok || at > m.Head.Sequence {
-				t.Errorf("backup %d holds the mutation %s, whose record is %d; its head is %d", i, p.KeyID, at, m.Head.Sequence)
-			}
-		}
-		if count < 4 {
-			t.Errorf("backup %d holds %d mutations", i, count)
-		}
-		// Other events may come between the head and the backup's own record.
-		found := false
-		for at, details := range own {
-			found = found || at > m.Head.Sequence && details == fmt.Sprintf("%d %x", m.Contents.Revision, m.Head.Hash)
-		}
-		if !found {
-			t.Errorf("backup %d has no record: %v", i, own)
-		}
-	}
-}
-
-// TestNoBackupWithoutItsRecord: when the trail takes nothing, there is no backup.
-func TestNoBackupWithoutItsRecord(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
-	trail, err := audit.Open(t.Context(), t.TempDir(), audit.Options{Node: [16]byte{1}, Mode: audit.Relaxed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := trail.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s.Trail = trail
-	var b bytes.Buffer
-	if _, err := Create(t.Context(), s.Source, operator, &b); !errors.Is(err, audit.ErrClosed) {
-		t.Errorf("%v", err)
-	}
-	if _, err := Verify(&b); !errors.Is(err, ErrNotValid) {
-		t.Errorf("what was written: %v", err)
-	}
-}
-
 // TestVector freezes the bytes of version 1.
 func TestVector(t *testing.T) {
 	t.Parallel()
@@ -346,84 +235,6 @@ func TestVector(t *testing.T) {
 	}
 	if err := sealed.Authenticate(sealer(t, 1)); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestSave: a file is new, whole and its owner's, or it is not there.
-func TestSave(t *testing.T) {
-	t.Parallel()
-	file, made := newService(t).backup(t)
-	dir := t.TempDir()
-	path := filepath.Join(dir, "backup")
-	if _, err := Save(path, bytes.NewReader(file[:len(file)-1])); !errors.Is(err, ErrNotValid) {
-		t.Errorf("cut short: %v", err)
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("%v is left, %v", entries, err)
-	}
-	m, err := Save(path, bytes.NewReader(file))
-	if diff := cmp.Diff(made, m); err != nil || diff != "" {
-		t.Fatal(err, diff)
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, file) {
-		t.Errorf("%x, %v", got, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	if _, err := Save(path, bytes.NewReader(file)); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("over a file: %v", err)
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Errorf("%v is left, %v", entries, err)
-	}
-}
-
-// TestFolder: a data folder is marked from before it has anything until it is
-// finished, and abandoned it is as it was.
-func TestFolder(t *testing.T) {
-	t.Parallel()
-	for _, exists := range []bool{false, true} {
-		home := t.TempDir()
-		data := filepath.Join(home, "data")
-		begin := func() *Folder {
-			t.Helper()
-			f, err := BeginFolder(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.MkdirAll(filepath.Join(data, "store"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			return f
-		}
-		if exists {
-			if err := os.Mkdir(data, 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f := begin()
-		if err := Whole(data); !errors.Is(err, ErrCutOff) {
-			t.Errorf("unfinished: %v", err)
-		}
-		if _, err := BeginFolder(data); !errors.Is(err, ErrCutOff) {
-			t.Errorf("while another restore is at work: %v", err)
-		}
-		if err := f.Abandon(); err != nil {
-			t.Fatal(err)
-		}
-		if entries, err := os.ReadDir(data); errors.Is(err, fs.ErrNotExist) == exists || len(entries) != 0 {
-			t.Errorf("%v is left, %v", entries, err)
-		}
-		if err := begin().Finish(); err != nil {
-			t.Fatal(err)
-		}
-		if entries, err := os.ReadDir(data); err != nil || len(entries) != 1 || Whole(data) != nil {
-			t.Errorf("%v, %v, %v", entries, err, Whole(data))
-		}
-		if _, err := BeginFolder(data); !errors.Is(err, ErrNotEmpty) || errors.Is(err, ErrCutOff) {
-			t.Errorf("over a data folder: %v", err)
-		}
 	}
 }
 

@@ -37,6 +37,29 @@ func TestProduction(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	wrongKeyFiles(t, p, file)
+	if out, code := p.Run("restore", file); code != 0 {
+		t.Fatalf("%d: %s", code, out)
+	}
+
+	s = p.Serve()
+	if got := s.MustAs(t, p.Who, "Decrypt", object{"CiphertextBlob": sealed})["Plaintext"]; got != "a2VwdA==" {
+		t.Errorf("Decrypt gives %v", got)
+	}
+	page := s.MustAs(t, p.Who, "ListKeys", object{"Marker": marker})["Keys"].([]any)
+	if last := max(id, other); len(page) != 1 || page[0].(object)["KeyId"] != last {
+		t.Errorf("behind the marker come %v, want %s", page, last)
+	}
+	res := s.Do(t, harness.Request{Operation: "DescribeKey", Who: p.Who, Body: harness.Marshal(object{"KeyId": later})})
+	if res.Status != http.StatusBadRequest || res.Type != "NotFoundException" {
+		t.Errorf("a key made after the backup: %d %s", res.Status, res.Body)
+	}
+}
+
+// wrongKeyFiles tries to restore without the key file and with another one,
+// and puts the right one back.
+func wrongKeyFiles(t *testing.T, p *harness.Production, file string) {
+	t.Helper()
 	key := filepath.Join(p.Folder, "module", "key")
 	right, err := os.ReadFile(key)
 	if err != nil {
@@ -59,21 +82,5 @@ func TestProduction(t *testing.T) {
 	}
 	if err := os.WriteFile(key, right, 0o600); err != nil {
 		t.Fatal(err)
-	}
-	if out, code := p.Run("restore", file); code != 0 {
-		t.Fatalf("%d: %s", code, out)
-	}
-
-	s = p.Serve()
-	if got := s.MustAs(t, p.Who, "Decrypt", object{"CiphertextBlob": sealed})["Plaintext"]; got != "a2VwdA==" {
-		t.Errorf("Decrypt gives %v", got)
-	}
-	page := s.MustAs(t, p.Who, "ListKeys", object{"Marker": marker})["Keys"].([]any)
-	if last := max(id, other); len(page) != 1 || page[0].(object)["KeyId"] != last {
-		t.Errorf("behind the marker come %v, want %s", page, last)
-	}
-	res := s.Do(t, harness.Request{Operation: "DescribeKey", Who: p.Who, Body: harness.Marshal(object{"KeyId": later})})
-	if res.Status != http.StatusBadRequest || res.Type != "NotFoundException" {
-		t.Errorf("a key made after the backup: %d %s", res.Status, res.Body)
 	}
 }

@@ -135,7 +135,13 @@ func TestBackupWhileClientsWrite(t *testing.T) {
 	if code := s.Stop() | copied.Stop(); code != 0 {
 		t.Errorf("exit codes %d", code)
 	}
-	old, err := harness.ReadAudit(s.Data)
+	trails(t, s.Data, data, info)
+}
+
+// trails checks the trail of the original and that of the copy.
+func trails(t *testing.T, original, data string, info backupInfo) {
+	t.Helper()
+	old, err := harness.ReadAudit(original)
 	if err != nil {
 		t.Fatal(err)
 	}
