@@ -74,6 +74,9 @@ func answer[Out any](c *cobra.Command, f *operatorFlags, ask func(*admin.Client)
 	if err != nil {
 		return f.hint(c, err)
 	}
+	if secret, ok := any(out).(interface{ Wipe() }); ok {
+		defer secret.Wipe()
+	}
 	return show(c.OutOrStdout(), f.output, out, table)
 }
 

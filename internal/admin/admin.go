@@ -202,6 +202,9 @@ type NewRootKey struct {
 	Deactivated     []string  `json:"deactivated"` // access key ids
 }
 
+// Wipe overwrites the secret.
+func (k NewRootKey) Wipe() { k.SecretAccessKey.Wipe() }
+
 // Secret is a secret that is on its way to the operator, whom alone it is made
 // for: as JSON it is not hidden.
 type Secret struct{ secret.Bytes }

@@ -179,6 +179,9 @@ func answer[Out any](s *Server, f func(*request) (Out, error)) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
+		if secret, ok := any(out).(interface{ Wipe() }); ok {
+			defer secret.Wipe()
+		}
 		s.write(w, http.StatusOK, out)
 	})
 }

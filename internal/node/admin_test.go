@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"trent/internal/admin"
@@ -119,6 +122,56 @@ func TestDisabledAccount(t *testing.T) {
 		}
 	}
 	c.must(t, "DescribeKey", map[string]any{"KeyId": key})
+}
+
+// TestDisablingHoldsAtOnce: a request that lies between two changes of its
+// account has the answer of the state between them, however many come at once.
+func TestDisablingHoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	f, a := newOperated(t)
+	ctx := t.Context()
+	const account, rounds = "111122223333", 30
+	c := f.caller(account)
+	c.must(t, "ListKeys", "{}")
+	var changes atomic.Int64 // odd while one is under way; every second one disables
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	ended := make(chan struct{})
+	defer close(ended)
+	var seen [2]atomic.Int64 // answers in each state
+	for range 4 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				before := changes.Load()
+				got := c.call("ListKeys", "{}")
+				if before%2 != 0 || changes.Load() != before {
+					continue
+				}
+				disabled := before/2%2 == 1
+				if refused := got.code == "UnrecognizedClientException"; refused != disabled || !refused && got.code != "" {
+					t.Errorf("disabled %v: %+v", disabled, got)
+				}
+				seen[before/2%2].Add(1)
+			}
+		})
+	}
+	for round := range 2 * rounds {
+		for seen[round%2].Load() <= int64(round/2) && !t.Failed() { // some answers in each state
+			runtime.Gosched()
+		}
+		changes.Add(1)
+		_, err := a.SetAccountDisabled(ctx, account, round%2 == 0)
+		changes.Add(1)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+	}
 }
 
 // TestNewRootKey: it signs at once, in any Region, and the one before does not.
