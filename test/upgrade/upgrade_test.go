@@ -55,11 +55,45 @@ func check(t *testing.T, archive, expectations string) {
 	}
 }
 
+// TestUpgradeLate opens every frozen folder and sets the clock to the day after
+// its last waiting period: what is pending deletion goes, by a schedule that
+// an earlier release wrote, and everything else stays.
+func TestUpgradeLate(t *testing.T) {
+	t.Parallel()
+	archives, err := filepath.Glob(filepath.Join("testdata", "*", "*.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, archive := range archives {
+		name := strings.TrimSuffix(archive, ".tar.gz")
+		t.Run(strings.TrimPrefix(name, "testdata/"), func(t *testing.T) {
+			t.Parallel()
+			f := readFolder(t, name+".json")
+			s := harness.StartIn(t, unpack(t, archive))
+			ahead := 31 * 24 * time.Hour // 30 days is the longest period
+			res, err := http.Post(s.URL+"/_trent/clock", "application/json", strings.NewReader(harness.Marshal(object{"advance": ahead.String()})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := harness.ReadResponse(t, res); got.Status != http.StatusOK {
+				t.Fatalf("POST /_trent/clock: %d %s", got.Status, got.Body)
+			}
+			readAt(t, s, f, time.Now().Add(ahead))
+		})
+	}
+}
+
 // read checks every key, alias, tag, policy and ciphertext.
 func read(t *testing.T, s *harness.Server, f *folder) {
 	t.Helper()
+	readAt(t, s, f, time.Now())
+}
+
+// readAt is read on a server whose clock says now.
+func readAt(t *testing.T, s *harness.Server, f *folder, now time.Time) {
+	t.Helper()
 	for _, k := range f.Keys {
-		if k.DeletionDate != 0 && time.Now().Unix() >= int64(k.DeletionDate) {
+		if k.DeletionDate != 0 && now.Unix() >= int64(k.DeletionDate) {
 			deleted(t, s, k)
 			continue
 		}
