@@ -2,6 +2,7 @@ package alg_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -181,6 +182,26 @@ func TestPointOfAnotherKey(t *testing.T) {
 			t.Errorf("Sign: %v", err)
 		}
 	})
+}
+
+// TestMLKEMSeedForm: PKCS #8 is that of RFC 9935, C.1.1.1, whose seed counts
+// from 0; the other sets differ in their object identifier only.
+func TestMLKEMSeedForm(t *testing.T) {
+	t.Parallel()
+	want, err := base64.StdEncoding.DecodeString("MFQCAQAwCwYJYIZIAWUDBAQBBEKAQAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ" +
+		"GhscHR4fICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := want[len(want)-64:]
+	set := bytes.Index(want, []byte{4, 4, 1}) + 2 // the identifier's last byte
+	for i, spec := range []keyspec.Spec{"ML_KEM_512", "ML_KEM_768", "ML_KEM_1024"} {
+		want[set] = byte(i + 1)
+		got, err := alg.Of(keyspec.Of(spec)).(alg.Exporter).PKCS8(seed)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %x, not %x: %v", spec, got, want, err)
+		}
+	}
 }
 
 // TestSM2LastScalar: with the order less one the library signs for ever.
