@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,21 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := Read(t.TempDir() + "/none"); err == nil {
 		t.Error("a file that is not there")
+	}
+}
+
+// TestDocument: the example of docs/dev.md is a seed.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/dev.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, ok := strings.Cut(text, "```")
+	f, err := Parse("docs/dev.md", []byte(text))
+	if !ok || err != nil || len(f.Keys) != 2 || len(f.Faults) != 1 || f.FaultSeed == nil || f.Keys[0].Policy == "" {
+		t.Errorf("%v: %+v", err, f)
 	}
 }
 
