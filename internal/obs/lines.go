@@ -12,13 +12,17 @@ import (
 // many that are being written. Lines beyond are dropped and counted.
 const maxWaiting = 1 << 20
 
+// gatherTime is how long lines gather after a write before the next, so that a
+// busy server makes one system call for many.
+const gatherTime = 2 * time.Millisecond
+
 // closeTimeout is how long Close waits for a reader that does not read.
 const closeTimeout = 2 * time.Second
 
 // Lines is the writer under a program's log: Write copies the line and returns,
-// and one goroutine writes what has gathered. So nobody who logs waits for a
-// terminal or a collector that reads slowly or not at all, and many lines cost
-// one system call.
+// and one goroutine writes what has gathered, at once if nothing was written
+// just now. So nobody who logs waits for a terminal or a collector that reads
+// slowly or not at all, and many lines cost one system call.
 type Lines struct {
 	to      io.Writer
 	dropped atomic.Uint64
@@ -74,6 +78,7 @@ func (l *Lines) run() {
 			l.dropped.Add(1) // of how many lines is not known; there is nobody to tell
 		}
 		spare = out
+		time.Sleep(gatherTime)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 			t.Errorf("%d of %d lines are dropped", dropped, n)
 		}
 		close(g.open)
-		synctest.Wait() // all that waited is written
+		time.Sleep(time.Second) // all that waited is written
 		l.Write([]byte("the last\n"))
 		l.Close()
 		lines := strings.SplitAfter(g.got.String(), "\n")
@@ -78,9 +78,10 @@ func TestCloseWritesWhatWaits(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
-		defer close(g.open)
 		l := NewLines(g)
+		defer func() { close(g.open); <-l.ended }()
 		l.Write([]byte("a line\n"))
+		synctest.Wait() // it hangs in the write
 		start := time.Now()
 		l.Close()
 		if waited := time.Since(start); waited != closeTimeout {
