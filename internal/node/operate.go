@@ -206,7 +206,7 @@ func (n *Node) RestartModule(ctx context.Context, by admin.Operator) (admin.Modu
 	event := by.Event("RestartModule", "", n.Now())
 	event.EventID = n.events.New()
 	if err := n.trail.Append(ctx, event.AppendJSON(nil)); err != nil {
-		return admin.Module{}, err
+		return admin.Module{}, admin.Errorf(admin.Unavailable, "the restart cannot be recorded, so it is not done: %v", err)
 	}
 	before := c.Pid()
 	c.Restart()
