@@ -54,6 +54,9 @@ func (w *writer) Write(b []byte) (n int, err error) {
 
 // finish writes the snapshot's end, the manifest and the hash.
 func (w *writer) finish(manifest []byte, mac [macBytes]byte) error {
+	if len(manifest) > maxManifestBytes {
+		return fmt.Errorf("backup: a manifest of %d bytes", len(manifest))
+	}
 	b := binary.BigEndian.AppendUint32(nil, 0)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(manifest)))
 	b = append(append(b, manifest...), mac[:]...)

@@ -37,6 +37,10 @@ const (
 	serviceKeySeal    = "seal"
 )
 
+// format of the store: its keys and records, docs/formats.md. A release that
+// others cannot read has another one.
+const format = 1
+
 // maxDevRegions bounds how many Regions trent dev makes on demand.
 const maxDevRegions = 64
 
@@ -48,6 +52,8 @@ var (
 	ErrMissing = errors.New("domains: a domain token or service key is missing; restore it from a backup, it is never made anew")
 	// ErrWrongMode: a store of trent dev under production, or the reverse.
 	ErrWrongMode = errors.New("domains: a data folder of trent dev serves dev only, and one of production never dev")
+	// ErrFormat: the store is of a later release than this program.
+	ErrFormat = errors.New("domains: the store's format is not one that this release reads")
 )
 
 // A Region is what the service needs of a Region that it holds.
@@ -115,6 +121,9 @@ func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
 	if _, err := record.Decode(kv.Value, record.TypeStore, &m.meta); err != nil {
 		return nil, err
 	}
+	if m.meta.Format != format {
+		return nil, fmt.Errorf("%w: %d", ErrFormat, m.meta.Format)
+	}
 	if m.meta.Dev != c.Dev {
 		return nil, ErrWrongMode
 	}
@@ -122,7 +131,7 @@ func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
 }
 
 func (m *Manager) createMeta(ctx context.Context) (store.KV, error) {
-	meta := record.Store{ID: make([]byte, 16), Node: make([]byte, 16), Format: 1, Dev: m.Dev, CreatedMs: m.Now().UnixMilli()}
+	meta := record.Store{ID: make([]byte, 16), Node: make([]byte, 16), Format: format, Dev: m.Dev, CreatedMs: m.Now().UnixMilli()}
 	rand.Read(meta.ID)
 	rand.Read(meta.Node)
 	key := record.StorePath()

@@ -7,10 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"sync"
 	"testing"
 
+	"trent/internal/admin"
 	"trent/internal/audit"
 	"trent/internal/backup"
 	"trent/internal/domains"
@@ -224,4 +226,28 @@ func TestAForgedBackup(t *testing.T) {
 	if !errors.Is(err, backup.ErrForged) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestOneBackupAtATime: a second one is refused, and one whose reader goes away
+// leaves the way free for the next.
+func TestOneBackupAtATime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.caller("111122223333").newBlob(t)
+	r, w := io.Pipe()
+	ended := make(chan error)
+	go func() { ended <- f.Backup(t.Context(), backupOperator, w) }()
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it has begun, and waits
+		t.Fatal(err)
+	}
+	err := f.Backup(t.Context(), backupOperator, io.Discard)
+	if refusal, ok := errors.AsType[*admin.Error](err); !ok || refusal.Code != admin.NotPossible {
+		t.Errorf("a second one: %v", err)
+	}
+	gone := errors.New("the reader has gone")
+	r.CloseWithError(gone)
+	if err := <-ended; !errors.Is(err, gone) {
+		t.Errorf("without a reader: %v", err)
+	}
+	f.backup(t)
 }

@@ -2,10 +2,14 @@ package node_test
 
 import (
 	"bytes"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"trent/internal/domains"
+	"trent/internal/node"
+	"trent/internal/record"
 	"trent/internal/store"
 	"trent/internal/store/sqlite"
 )
@@ -135,5 +139,29 @@ func TestOneDamagedRecordDoesNotStopRewrapping(t *testing.T) {
 	}
 	if due, err := f.Domains.Due(t.Context(), "eu-west-1"); err != nil || !due.Rewrap {
 		t.Errorf("due %+v, %v", due, err)
+	}
+}
+
+// TestLaterFormat: a store that a later release has written in a format of its
+// own is not opened.
+func TestLaterFormat(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.edit(t, func(all []store.KV) []store.Op {
+		path := record.StorePath()
+		var own record.Store
+		version, err := record.Decode(find(all, string(path)).Value, record.TypeStore, &own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own.Format++
+		value, err := record.Encode(record.TypeStore, version+1, &own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []store.Op{{Key: path, Value: value}}
+	})
+	if _, err := node.Open(t.Context(), f.config(t)); !errors.Is(err, domains.ErrFormat) {
+		t.Errorf("%v", err)
 	}
 }
