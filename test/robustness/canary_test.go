@@ -151,6 +151,7 @@ func TestNothingLeaks(t *testing.T) {
 	recorded := slices.Concat(list, plantRecorded(t, s))
 
 	scan(t, s.Data, list)
+	inBackup(t, s, recorded)
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		body := get(t, s.MetricsURL(t)+path)
 		for _, what := range leaks(body, recorded) {
@@ -193,6 +194,30 @@ func TestNothingLeaks(t *testing.T) {
 		t.Errorf("the server's output holds %s", what)
 	}
 	scan(t, s.Data, list)
+}
+
+// inBackup looks for secrets, and for the module's key, in a backup.
+func inBackup(t *testing.T, s *harness.Server, list []needle) {
+	t.Helper()
+	keyFile, err := os.ReadFile(filepath.Join(s.Data, "module", "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(keyFile)))
+	if err != nil || len(key) != canarySize {
+		t.Fatalf("the key file has %d bytes, %v", len(keyFile), err)
+	}
+	file := filepath.Join(t.TempDir(), "backup")
+	if out, code := harness.Run(t, "backup", "--data", s.Data, "--out", file); code != 0 {
+		t.Fatalf("trent backup: %d %s", code, out)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil || !bytes.Contains(b, []byte(harness.Region)) {
+		t.Fatalf("the backup: %d bytes, %v", len(b), err)
+	}
+	for _, what := range leaks(b, slices.Concat(list, needles("the module's key", key))) {
+		t.Errorf("the backup holds %s", what)
+	}
 }
 
 // plantRecorded makes requests with what belongs in the audit trail at most: an
