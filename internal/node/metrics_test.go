@@ -137,7 +137,7 @@ func TestRulesNameMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	known, found := documented(t), 0
-	for _, m := range regexp.MustCompile(`\b(trent_\w+?)(_bucket)?(?:\{(\w+)=)?\b`).FindAllStringSubmatch(string(rules), -1) {
+	for _, m := range regexp.MustCompile(`\b(trent_\w+?)(_bucket)?\b(?:\{(\w+)=)?`).FindAllStringSubmatch(string(rules), -1) {
 		name, label := m[1], m[3]
 		row := known[name]
 		if row == "" || m[2] != "" != strings.HasPrefix(row, "histogram") || !strings.Contains(row, label) {
