@@ -3,11 +3,16 @@ package edge
 import (
 	"io"
 	"sync"
+
+	"trent/internal/wire"
 )
 
 // buffers holds the memory of one request: its body and its answer's. Both
 // may hold plaintext, so they are wiped before another request gets them.
-type buffers struct{ body, answer []byte }
+type buffers struct {
+	body, answer []byte
+	in           wire.Request // of net/http's server, whose request would else be new each time
+}
 
 // answerBytes holds the answer of any operation that returns a plaintext, so
 // that none is left behind in a buffer that had to grow.
@@ -20,6 +25,7 @@ var pool = sync.Pool{New: func() any {
 func (b *buffers) release() {
 	clear(b.body)
 	clear(b.answer)
+	b.in = wire.Request{}
 	if cap(b.body) <= keepBuffer && cap(b.answer) <= keepBuffer {
 		b.body, b.answer = b.body[:0], b.answer[:0]
 		pool.Put(b)

@@ -67,7 +67,8 @@ var contentType = []string{wire.ContentType}
 func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b := pool.Get().(*buffers)
 	defer b.release()
-	in := wire.Request{
+	in := &b.in
+	*in = wire.Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Host: r.Host, Header: r.Header,
 		Remote: remote(r.RemoteAddr), Listener: s.config.Listener, TLS: tlsDetails(r.TLS, r.Host), Received: s.config.Now(),
 	}
@@ -85,12 +86,12 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if refused != nil {
 		in.Err = refused
 	} else if in.Path != kmsPath {
-		if answer, ok := s.config.aside(r.Context(), &in); ok {
+		if answer, ok := s.config.aside(r.Context(), in); ok {
 			s.write(w, answer)
 			return
 		}
 	}
-	answer := s.handler.Serve(r.Context(), &in, b.answer[:0])
+	answer := s.handler.Serve(r.Context(), in, b.answer[:0])
 	b.answer = answer.Body
 	h := w.Header()
 	h["Content-Type"] = contentType
