@@ -118,7 +118,10 @@ func inFiles(t *testing.T, dir, text string) (found bool) {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		found = found || bytes.Contains(b, []byte(text))
+		if at := bytes.Index(b, []byte(text)); at >= 0 {
+			found = true
+			t.Logf("%s, at %d: %q", path, at, b[max(0, at-300):min(len(b), at+300)])
+		}
 		return err
 	}); err != nil {
 		t.Fatal(err)

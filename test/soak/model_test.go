@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go/middleware"
+
+	"trent/test/harness"
 )
 
 // A model is what the server has acknowledged of a client's keys, by key id.
@@ -19,6 +21,7 @@ type model map[string]keyModel
 type keyModel struct {
 	state       types.KeyState
 	description string
+	policy      string
 	tags        map[string]string
 	aliases     map[string]bool
 }
@@ -31,7 +34,7 @@ func (m model) with(id string, k keyModel) model {
 }
 
 func (k keyModel) equal(o keyModel) bool {
-	return k.state == o.state && k.description == o.description && maps.Equal(k.tags, o.tags) && maps.Equal(k.aliases, o.aliases)
+	return k.state == o.state && k.description == o.description && k.policy == o.policy && maps.Equal(k.tags, o.tags) && maps.Equal(k.aliases, o.aliases)
 }
 
 // withAlias is the key with an alias more, or less.
@@ -56,6 +59,13 @@ func (k keyModel) withTag(tag string, value *string) keyModel {
 	return k
 }
 
+// policyOf is a key policy that allows what the default one does, and can be told
+// from every other.
+func policyOf(name string) string {
+	return `{"Version":"2012-10-17","Id":"` + name + `","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + harness.Account +
+		`:root"},"Action":"kms:*","Resource":"*"}]}`
+}
+
 // observe reads everything that a model says of a key. lost says that not all
 // answers came; there is nothing to compare then.
 func (w *worker) observe(through int, id string) (k keyModel, lost bool) {
@@ -74,6 +84,14 @@ func (w *worker) observe(through int, id string) (k keyModel, lost bool) {
 			if aws.ToString(m.KeyId) != id || m.Enabled != (m.KeyState == types.KeyStateEnabled) {
 				return out.ResultMetadata, fmt.Errorf("%w: key %s is described as %v", errWrong, id, m)
 			}
+			return out.ResultMetadata, nil
+		}},
+		{"GetKeyPolicy", func(ctx context.Context, c *kms.Client) (middleware.Metadata, error) {
+			out, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id})
+			if err != nil {
+				return middleware.Metadata{}, err
+			}
+			k.policy = aws.ToString(out.Policy)
 			return out.ResultMetadata, nil
 		}},
 		{"ListResourceTags", func(ctx context.Context, c *kms.Client) (middleware.Metadata, error) {

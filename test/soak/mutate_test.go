@@ -13,7 +13,7 @@ import (
 // mutates names the operations of the mix that change something.
 var mutates = map[string]bool{
 	"CreateKey": true, "UpdateKeyDescription": true, "EnableKey": true, "DisableKey": true, "ScheduleKeyDeletion": true, "CancelKeyDeletion": true,
-	"CreateAlias": true, "UpdateAlias": true, "DeleteAlias": true, "TagResource": true, "UntagResource": true,
+	"PutKeyPolicy": true, "CreateAlias": true, "UpdateAlias": true, "DeleteAlias": true, "TagResource": true, "UntagResource": true,
 }
 
 // A mutation is a call, and what it makes of the model.
@@ -64,7 +64,9 @@ func (w *worker) mutation(id string, k keyModel) (m mutation, ok bool) {
 		return w.ofAlias(id, k)
 	case n < 6:
 		return w.ofTag(id, k), true
-	case n < 8 || id == w.stable:
+	case n == 6:
+		return w.ofPolicy(id, k), true
+	case n == 7 || id == w.stable:
 		return w.ofDescription(id, k), true
 	default:
 		return w.ofState(id, k), true
@@ -90,6 +92,17 @@ func (w *worker) ofDescription(id string, k keyModel) mutation {
 		}
 		return out.ResultMetadata, nil
 	})
+}
+
+func (w *worker) ofPolicy(id string, k keyModel) mutation {
+	k.policy = policyOf(w.name())
+	return mutation{op: "PutKeyPolicy", after: w.known.with(id, k), keys: []string{id}, call: func(ctx context.Context, c *kms.Client) (middleware.Metadata, error) {
+		out, err := c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &id, Policy: &k.policy})
+		if err != nil {
+			return middleware.Metadata{}, err
+		}
+		return out.ResultMetadata, nil
+	}}
 }
 
 func (w *worker) ofTag(id string, k keyModel) mutation {

@@ -142,7 +142,7 @@ func (w *worker) next() {
 		w.create()
 	case n < 60:
 		w.crypto()
-	case n < 75:
+	case n < 72:
 		id := w.anyKey()
 		if k, lost := w.observe(w.id, id); !lost && !w.run.failed() && !k.equal(w.known[id]) {
 			w.run.wrong("client %d: key %s is %v, want %v", w.id, id, k, w.known[id])
@@ -175,8 +175,9 @@ func (w *worker) name() string {
 func (w *worker) create() {
 	var created string
 	description := w.name()
+	policy := policyOf(description)
 	v := w.do(w.id, "CreateKey", "", func(ctx context.Context, c *kms.Client) (middleware.Metadata, error) {
-		out, err := c.CreateKey(ctx, &kms.CreateKeyInput{Description: &description})
+		out, err := c.CreateKey(ctx, &kms.CreateKeyInput{Description: &description, Policy: &policy})
 		if err != nil {
 			return middleware.Metadata{}, err
 		}
@@ -187,7 +188,7 @@ func (w *worker) create() {
 	case lostConnection:
 		w.made++
 	case succeeded:
-		w.known = w.known.with(created, keyModel{state: "Enabled", description: description, tags: map[string]string{}, aliases: map[string]bool{}})
+		w.known = w.known.with(created, keyModel{state: "Enabled", description: description, policy: policy, tags: map[string]string{}, aliases: map[string]bool{}})
 		if w.stable == "" {
 			w.stable = created
 		}
