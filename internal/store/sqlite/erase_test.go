@@ -85,6 +85,78 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// TestEraseAfterChurn: rows that come and go beside others make SQLite move
+// cells from page to page, and leave copies of them. Erase finds those of the
+// deleted rows too, and what is written later brings none back.
+func TestEraseAfterChurn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openDir(t, dir)
+	rng := rand.New(rand.NewPCG(3, 4))
+	rounds := 20
+	if os.Getenv("TRENT_SOAK") == "1" {
+		rounds = 200
+	}
+	key := func(i int) []byte { return fmt.Appendf(nil, "canary-%08d-/%016x", i, rng.Uint64()) }
+	write := func(ops ...store.Op) {
+		t.Helper()
+		if ok, _, err := s.Txn(t.Context(), nil, ops); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	next := 0
+	row := func(markers int) store.Op {
+		next++
+		return store.Op{Key: key(next), Value: bytes.Repeat(fmt.Appendf(nil, "canary-%08d-", next), markers)}
+	}
+	var live [][]store.Op  // the rows of a key
+	var passing []store.Op // such as the outbox's: large, and soon gone
+	for range rounds {
+		gone := map[int]bool{}
+		remove := func(rows ...store.Op) {
+			for i, op := range rows {
+				var n int
+				if _, err := fmt.Sscanf(string(op.Key), "canary-%08d-", &n); err != nil {
+					t.Fatal(err)
+				}
+				gone[n] = true
+				rows[i] = store.Op{Key: op.Key, Delete: true}
+			}
+			write(rows...)
+		}
+		for range 150 {
+			rows := []store.Op{row(12), row(30), row(16), row(8), row(5)}
+			event := row(60 + rng.IntN(60))
+			write(append(rows, event)...)
+			live, passing = append(live, rows), append(passing, event)
+			if len(passing) > 5 {
+				remove(passing...)
+				passing = nil
+			}
+			for range 3 { // rewrapped: written again, as long as before
+				write(live[rng.IntN(len(live))][2])
+			}
+			if at := rng.IntN(len(live)); rng.IntN(2) == 0 {
+				remove(live[at]...)
+				live = append(live[:at:at], live[at+1:]...)
+			}
+		}
+		if err := s.Erase(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		write(store.Op{Key: []byte("a later one"), Value: []byte("v")})
+		found := scan(t, dir)
+		for i := range gone {
+			if found[i] {
+				t.Errorf("value %d is deleted and found", i)
+			}
+		}
+		if len(found) < 5*len(live) {
+			t.Fatalf("%d rows are found of %d: the scan finds nothing", len(found), 5*len(live))
+		}
+	}
+}
+
 // scan says which values' markers stand in any file of a folder.
 func scan(t *testing.T, dir string) map[int]bool {
 	t.Helper()

@@ -32,7 +32,10 @@ func (s *Store) openDatabase() (conn, error) {
 	if err != nil {
 		return conn{}, err
 	}
-	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+	// It stays open until the connections are closed: closing it would give
+	// back SQLite's own locks on it, which are the process's.
+	s.file = f
+	if err := f.Chmod(0o600); err != nil {
 		return conn{}, err
 	}
 	c, err := s.openConn(

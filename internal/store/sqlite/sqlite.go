@@ -71,6 +71,7 @@ type Store struct {
 	opt    Options
 	log    *slog.Logger
 	lock   *os.File // the folder, locked
+	file   *os.File // the database, for Erase
 	id     string   // session id
 	feed   feed
 	writer *writer
@@ -123,6 +124,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		s.readers <- nil
 	}
 	if s.writer, err = openWriter(s); err != nil {
+		if s.file != nil {
+			s.file.Close()
+		}
 		lock.Close()
 		return nil, fmt.Errorf("store: open %s: %w", s.path(), err)
 	}
@@ -226,6 +230,6 @@ func (s *Store) Close() error {
 			errs = append(errs, r.close())
 		}
 	}
-	errs = append(errs, s.writer.close(), unlockDir(s.lock))
+	errs = append(errs, s.writer.close(), s.file.Close(), unlockDir(s.lock))
 	return errors.Join(errs...)
 }
