@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"trent/internal/admin"
 	"trent/internal/audit"
@@ -18,6 +19,9 @@ import (
 
 // ErrNotUnsealed: the crypto module does not open what a backup holds.
 var ErrNotUnsealed = errors.New("the crypto module cannot unseal this backup: its key file is another one than that of the service that was backed up (or the module is at a socket and holds a later state of the same domains: restart trent-hsm)")
+
+// restoreTimeout is how long a restore waits for the crypto module.
+const restoreTimeout = 30 * time.Second
 
 // Backup writes a backup for an operator while requests go on, one at a time.
 // The errors are those of backup.Create and, before anything is written,
@@ -70,9 +74,7 @@ func Restore(ctx context.Context, c Config, by identity.Operator, r io.Reader) (
 	if err := n.findModule(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.startModule(ctx); errors.Is(err, hsmjobs.DomainRefused) {
-		return nil, fmt.Errorf("%w: %w", ErrNotUnsealed, err)
-	} else if err != nil {
+	if err := n.unseal(ctx); err != nil {
 		return nil, err
 	}
 	records, err := n.records(ctx, domains.Global)
@@ -87,6 +89,21 @@ func Restore(ctx context.Context, c Config, by identity.Operator, r io.Reader) (
 		return nil, fmt.Errorf("begin the audit trail: %w", err)
 	}
 	return m, n.trail.Append(ctx, backup.RestoredEvent(by, m, n.Now()))
+}
+
+// unseal starts or reaches the crypto module. It does not wait for ever for one
+// that an operator has to start.
+func (n *Node) unseal(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
+	defer cancel()
+	err := n.startModule(ctx)
+	switch {
+	case errors.Is(err, hsmjobs.DomainRefused):
+		return fmt.Errorf("%w: %w", ErrNotUnsealed, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no crypto module answers within %v: start trent-hsm, and restore again: %w", restoreTimeout, err)
+	}
+	return err
 }
 
 // restoreStore makes the store of a backup.
