@@ -7,8 +7,8 @@
 // fsync (group commit); each keeps its own conditions, its own revision and
 // its own all-or-nothing. Reads have connections of their own and never wait
 // for the writer. The database runs in WAL mode with synchronous=FULL, so an
-// acknowledged transaction survives power loss, and with secure_delete=ON, so
-// that Erase leaves no deleted byte in any file.
+// acknowledged transaction survives power loss, and with secure_delete=ON; Erase
+// takes what that leaves, so that no deleted byte is in any file.
 //
 // It must never interpret what it stores, and never go on writing after a disk
 // has failed: from then on every Txn is refused until the store is opened
