@@ -20,10 +20,15 @@ import (
 const devLong = `trent dev starts a server for development, with the crypto module as its
 child. It accepts the access key id "test" (account 000000000000) and every
 12-digit access key id (that account), with the secret "test", in any Region.
-Signatures are checked all the same. Never use it for keys that matter.`
+Signatures are checked all the same. Never use it for keys that matter.
+
+Applications are tested against it with its clock, faults, reset and seeds:
+docs/dev.md.`
 
 const devExample = `  trent dev
-  trent dev --listen 127.0.0.1:5000 --data ./kms --audit strict`
+  trent dev --listen 127.0.0.1:5000 --data ./kms --audit strict
+  trent dev --seed seed.yaml --tls
+  curl -H 'Content-Type: application/json' -d '{"advance":"30d"}' http://127.0.0.1:4599/_trent/clock`
 
 func devCommand() *cobra.Command {
 	var f devFlags

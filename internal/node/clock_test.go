@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/call"
 	"trent/internal/hsm/client/jobs"
 	"trent/internal/node"
 	"trent/internal/record"
@@ -145,5 +146,21 @@ func TestWhatIsStillDue(t *testing.T) {
 	}
 	if got := f.generation(t, "eu-west-1"); got != 2 {
 		t.Errorf("generation %d is active", got)
+	}
+}
+
+// TestProductionIsNotMoved: what moves the clock of trent dev, and its faults,
+// are refused and left out where nobody has asked for development.
+func TestProductionIsNotMoved(t *testing.T) {
+	t.Parallel()
+	fault := func(context.Context, *call.Call) error { return errors.New("a fault") }
+	if (node.Config{Dev: true, Fault: fault}).FaultHook() == nil {
+		t.Error("trent dev has no faults")
+	}
+	if (node.Config{Fault: fault}).FaultHook() != nil {
+		t.Error("production has faults")
+	}
+	if left, err := new(node.Node).MoveClock(t.Context(), time.Now().Add(time.Hour)); err == nil || errors.Is(err, node.ErrClock) || left != nil {
+		t.Errorf("production's clock is moved: %v, %v", left, err)
 	}
 }

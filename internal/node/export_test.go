@@ -1,6 +1,11 @@
 package node
 
-import "trent/internal/jobs"
+import (
+	"context"
+
+	"trent/internal/call"
+	"trent/internal/jobs"
+)
 
 // CloseTrail ends the audit trail under a running service, as a disk that
 // takes no more writes does.
@@ -10,4 +15,9 @@ func (n *Node) CloseTrail() error { return n.trail.Close() }
 func (c Config) DeletionAt(at func(jobs.Point)) Config {
 	c.deletionAt = at
 	return c
+}
+
+// FaultHook is the hook that the pipeline of a node with this Config has.
+func (c Config) FaultHook() func(context.Context, *call.Call) error {
+	return (&Node{Config: c}).fault()
 }
