@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func scrubFile(f *os.File) error {
 	}
 	usable := size - int(head[20])
 	buffer := make([]byte, scrubPages*size)
-	changed := false
+	zeros, changed := make([]byte, size), false
 	for page := int64(0); ; page += scrubPages {
 		n, err := f.ReadAt(buffer, page*int64(size))
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -65,9 +66,11 @@ func scrubFile(f *os.File) error {
 				header = dbHeaderBytes
 			}
 			err := unused(buffer[i:i+usable], header, func(from, to int) error {
+				if bytes.Equal(buffer[i+from:i+to], zeros[:to-from]) {
+					return nil
+				}
 				changed = true
-				clear(buffer[i+from : i+to])
-				_, err := f.WriteAt(buffer[i+from:i+to], page*int64(size)+int64(i+from))
+				_, err := f.WriteAt(zeros[:to-from], page*int64(size)+int64(i+from))
 				return err
 			})
 			if err != nil {
@@ -84,8 +87,7 @@ func scrubFile(f *os.File) error {
 	return f.Sync()
 }
 
-// unused calls zero for the parts of a page that nothing uses, if they are not
-// zero: between the cell pointers and the cells, and in the free blocks.
+// unused calls zero for the parts of a page that nothing uses: between the cell pointers and the cells, and in the free blocks.
 func unused(page []byte, header int, zero func(from, to int) error) error {
 	at := header
 	switch page[header] {
@@ -105,7 +107,7 @@ func unused(page []byte, header int, zero func(from, to int) error) error {
 	if cells < pointers || cells > len(page) {
 		return errPage
 	}
-	if err := zeroed(page, pointers, cells, zero); err != nil {
+	if err := zero(pointers, cells); err != nil {
 		return err
 	}
 	for block, last := word(header+1), cells-1; block != 0; {
@@ -113,24 +115,10 @@ func unused(page []byte, header int, zero func(from, to int) error) error {
 		if block <= last || block+4 > len(page) || block+word(block+2) > len(page) || word(block+2) < 4 {
 			return errPage
 		}
-		if err := zeroed(page, block+4, block+word(block+2), zero); err != nil {
+		if err := zero(block+4, block+word(block+2)); err != nil {
 			return err
 		}
 		last, block = block, word(block)
 	}
 	return nil
-}
-
-// zeroed calls zero if there is anything but zeros.
-func zeroed(page []byte, from, to int, zero func(from, to int) error) error {
-	for from < to && page[from] == 0 {
-		from++
-	}
-	for to > from && page[to-1] == 0 {
-		to--
-	}
-	if from == to {
-		return nil
-	}
-	return zero(from, to)
 }
