@@ -26,7 +26,7 @@ func (b *buffers) release() {
 	clear(b.body)
 	clear(b.answer)
 	b.in = wire.Request{}
-	if cap(b.body) <= keepBuffer && cap(b.answer) <= keepBuffer {
+	if cap(b.body) <= keepBuffer && cap(b.answer) <= keepBuffer && cap(b.answer) > 0 {
 		b.body, b.answer = b.body[:0], b.answer[:0]
 		pool.Put(b)
 	}

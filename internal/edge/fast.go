@@ -186,7 +186,14 @@ func (s *fast) answer(c *fasthttp.RequestCtx, in *request, b *buffers) {
 	if answer.Close {
 		c.SetConnectionClose()
 	}
-	c.SetBody(answer.Body)
+	if len(answer.Body) <= answerBytes {
+		c.SetBody(answer.Body)
+		return
+	}
+	// A page of a list. fasthttp would keep a copy's memory with the connection,
+	// and many connections would hold much; this memory goes with the answer.
+	c.Response.SetBodyRaw(answer.Body)
+	b.answer = nil
 }
 
 // headers is a request's header as the wire wants it. Its memory is used again

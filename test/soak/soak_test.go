@@ -60,7 +60,7 @@ func TestSoak(t *testing.T) {
 	if harness.Soak() {
 		p = plan{clients: 256, keys: 4, duration: 10 * time.Minute, restartEvery: 2 * time.Minute, killEvery: 150 * time.Second}
 	}
-	descriptors(t, 8*p.clients)
+	descriptors(t, 4*p.clients)
 	r := &run{plan: p, t: t, server: harness.Start(t, "--audit", "relaxed"), enough: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(t.Context())
 	defer r.cancel()
@@ -118,7 +118,7 @@ func (r *run) newEpoch() *epoch {
 	e := &epoch{clients: make([]*kms.Client, r.plan.clients), over: make(chan struct{})}
 	for i := range e.clients {
 		e.clients[i] = r.server.Client(harness.Default, func(o *kms.Options) {
-			o.HTTPClient = &http.Client{Timeout: callTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+			o.HTTPClient = &http.Client{Timeout: callTimeout, Transport: &http.Transport{MaxConnsPerHost: 1}}
 		})
 	}
 	return e
