@@ -125,7 +125,7 @@ func (s *Store) onWriter(ctx context.Context, f func(*writer) error) error {
 // Erase implements store.Eraser. It waits for readers of old revisions: a
 // Snapshot that runs delays it. Erase moves the log into the database,
 // truncates the log, and zeroes the copies that SQLite leaves; writes wait while
-// it reads the database for them, about half a second for a gigabyte.
+// it reads the database for them, about a quarter of a second for a gigabyte.
 func (s *Store) Erase(ctx context.Context) error {
 	for wait := firstEraseRetry; ; wait = min(2*wait, lastEraseRetry) {
 		var complete bool
