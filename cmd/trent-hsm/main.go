@@ -11,6 +11,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,8 +19,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"trent/internal/harden"
 	"trent/internal/hsm/domain"
@@ -129,7 +133,14 @@ func serve(o options, log *slog.Logger) int {
 	}
 	// The self-tests run here. A module that fails one is mute from the
 	// start, and serves to say so.
-	module := engine.New(engine.Config{Domains: domains, Build: build(), Log: log})
+	module := engine.New(engine.Config{Domains: domains, Build: build(), AheadFromStart: !o.dev, Log: log})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	makeAhead, err := idleThread(func() { module.MakeAhead(ctx) })
+	if err != nil {
+		log.Error("cannot start making keys ahead", "error", err)
+		return exit.Failure
+	}
 	level, err := sandbox.Enter()
 	if err == nil {
 		err = sandbox.Verify()
@@ -140,6 +151,7 @@ func serve(o options, log *slog.Logger) int {
 	}
 	log.Info("serving", "build", build(), "dev", o.dev, "mute", module.Muted(), "landlock_abi", level.LandlockABI,
 		"memory_hidden", hidden)
+	makeAhead()
 	s := server.New(module, log)
 	defer s.Close()
 	if err := serveOn(s); err != nil {
@@ -148,6 +160,22 @@ func serve(o options, log *slog.Logger) int {
 	}
 	return exit.OK
 }
+
+// idleThread returns what starts work on a thread that gives way to every other.
+// The thread is there before the sandbox, which lets no priority be set.
+func idleThread(work func()) (start func(), err error) {
+	ready, begin := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		ready <- unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowestPriority)
+		<-begin
+		work()
+	}()
+	return func() { close(begin) }, <-ready
+}
+
+// lowestPriority is the nice value of threads that may wait.
+const lowestPriority = 19
 
 // open opens the socket and returns how to serve it.
 func open(o options) (func(*server.Server) error, error) {

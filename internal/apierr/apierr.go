@@ -82,6 +82,8 @@ const (
 	InvalidSignature        Code = "InvalidSignatureException"
 	KeyUnavailable          Code = "KeyUnavailableException"
 	KMSInternal             Code = "KMSInternalException"
+	KMSInvalidMac           Code = "KMSInvalidMacException"
+	KMSInvalidSignature     Code = "KMSInvalidSignatureException"
 	KMSInvalidState         Code = "KMSInvalidStateException"
 	LimitExceeded           Code = "LimitExceededException"
 	MalformedPolicyDocument Code = "MalformedPolicyDocumentException"

@@ -32,19 +32,11 @@ const (
 	Updating               State = "Updating"
 )
 
-// Spec is a KeySpec, Usage a KeyUsage, Origin an OriginType of AWS KMS.
-type (
-	Spec   string
-	Usage  string
-	Origin string
-)
+// Origin is an OriginType of AWS KMS.
+type Origin string
 
-// The values that the operations so far know.
-const (
-	SymmetricDefault Spec   = "SYMMETRIC_DEFAULT"
-	EncryptDecrypt   Usage  = "ENCRYPT_DECRYPT"
-	OriginAWSKMS     Origin = "AWS_KMS"
-)
+// OriginAWSKMS: the module made the material.
+const OriginAWSKMS Origin = "AWS_KMS"
 
 // Material is one key material (HBK) of a key: its id and the exported key
 // token (EKT) that only the crypto module can open.
@@ -73,6 +65,7 @@ type Key struct {
 	Created      time.Time
 	DeletionDate time.Time  // zero unless PendingDeletion
 	Policy       string     // key policy document, JSON as given
+	PublicKey    []byte     // SPKI of an asymmetric key, which has one material, whose id commits to it
 	Materials    []Material // oldest first
 	Current      int        // index into Materials; -1 if none
 

@@ -1,76 +1,58 @@
 package key
 
 import (
-	"slices"
-	"strings"
-
 	"trent/internal/apierr"
+	"trent/internal/keyspec"
 )
 
-// A specRow is what a KeySpec allows.
-type specRow struct {
-	spec   Spec
-	number uint16 // in tokens and frames, docs/formats.md
-	uses   []use
-}
+// Spec is a KeySpec, Usage a KeyUsage of AWS KMS; internal/keyspec has the
+// table of what each allows.
+type (
+	Spec  = keyspec.Spec
+	Usage = keyspec.Usage
+)
 
-// A use is a usage with its algorithms, in AWS's order.
-type use struct {
-	usage      Usage
-	algorithms []string
-}
+// The values that the service itself names.
+const (
+	SymmetricDefault Spec = "SYMMETRIC_DEFAULT"
 
-// specs lists every KeySpec that keys are made with. It is read only.
-var specs = [...]specRow{
-	{SymmetricDefault, 1, []use{{EncryptDecrypt, []string{"SYMMETRIC_DEFAULT"}}}},
-}
+	EncryptDecrypt         = keyspec.EncryptDecrypt
+	SignVerify             = keyspec.SignVerify
+	GenerateVerifyMAC      = keyspec.GenerateVerifyMAC
+	KeyAgreement           = keyspec.KeyAgreement
+	EncapsulateDecapsulate = keyspec.EncapsulateDecapsulate
+)
 
-// Number returns the spec's number in tokens and frames, 0 if it is unknown.
-func (s Spec) Number() uint16 {
-	for i := range specs {
-		if specs[i].spec == s {
-			return specs[i].number
-		}
+// Type is the key's type, as AWS's guide divides keys.
+func (k *Key) Type() keyspec.Type {
+	if row := keyspec.Of(k.Spec); row != nil {
+		return row.Type
 	}
 	return 0
 }
 
-// Type is the key type of the spec, as AWS's guide divides keys: SYMMETRIC,
-// HMAC or ASYMMETRIC.
-func (s Spec) Type() string {
-	switch {
-	case s == SymmetricDefault:
-		return "SYMMETRIC"
-	case strings.HasPrefix(string(s), "HMAC_"):
-		return "HMAC"
-	default:
-		return "ASYMMETRIC"
-	}
-}
-
-// Number returns the usage's number in tokens and frames, 0 if it is unknown.
-func (u Usage) Number() uint8 {
-	switch u {
-	case EncryptDecrypt:
-		return 1
-	default:
-		return 0
-	}
-}
-
 // Algorithms returns the algorithms of the key's spec and usage, in AWS's order.
 func (k *Key) Algorithms() []string {
-	for i := range specs {
-		if specs[i].spec != k.Spec {
-			continue
-		}
-		for _, u := range specs[i].uses {
-			if u.usage == k.Usage {
-				return u.algorithms
-			}
-		}
+	row := keyspec.Of(k.Spec)
+	if row == nil {
+		return nil
 	}
-	return nil
+	algs := row.Algorithms(k.Usage)
+	names := make([]string, len(algs))
+	for i := range algs {
+		names[i] = string(algs[i].Name)
+	}
+	return names
+}
+
+// Algorithm returns one of the key's algorithms by its name, nil if its spec
+// and usage do not have it.
+func (k *Key) Algorithm(name string) *keyspec.Alg {
+	row := keyspec.Of(k.Spec)
+	if row == nil {
+		return nil
+	}
+	return row.Algorithm(k.Usage, keyspec.Algorithm(name))
 }
 
 // CheckUse returns the error of an operation (its AWS name) that needs usage
@@ -82,7 +64,7 @@ func (k *Key) CheckUse(operation string, usage Usage, algorithm string) error {
 	if k.Usage != usage {
 		return apierr.New(apierr.InvalidKeyUsage, "%s key usage is %s which is not valid for %s.", k.ARN, k.Usage, operation)
 	}
-	if algorithm != "" && !slices.Contains(k.Algorithms(), algorithm) {
+	if algorithm != "" && k.Algorithm(algorithm) == nil {
 		return apierr.New(apierr.InvalidKeyUsage, "Algorithm %s is incompatible with key spec %s.", algorithm, k.Spec)
 	}
 	return nil

@@ -248,8 +248,9 @@ func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID stri
 func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 	k := &key.Key{
 		Partition: d.partition, Region: region, Account: account, ID: keyID,
-		ARN:  arn.Key(d.partition, region, account, keyID),
-		Spec: key.Spec(r.Spec), Usage: key.Usage(r.Usage), Origin: key.Origin(r.Origin), State: key.State(r.State),
+		ARN:       arn.Key(d.partition, region, account, keyID),
+		PublicKey: r.PublicKey,
+		Spec:      key.Spec(r.Spec), Usage: key.Usage(r.Usage), Origin: key.Origin(r.Origin), State: key.State(r.State),
 		MultiRegion: r.MultiRegion, Description: r.Description,
 		Created: time.UnixMilli(r.CreatedMs).UTC(), Current: -1,
 	}

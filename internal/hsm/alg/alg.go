@@ -15,6 +15,7 @@ package alg
 
 import (
 	"errors"
+	"io"
 
 	"trent/internal/keyspec"
 )
@@ -50,8 +51,10 @@ const (
 // Scheme is a spec's implementation. It has more methods, one interface for
 // each usage.
 type Scheme interface {
-	// Generate makes a private key in its stored form. The caller wipes it.
-	Generate() (private []byte, err error)
+	// Generate makes a private key in its stored form, of bytes from random
+	// where the library lets it: Go's own take their FIPS module's. The caller
+	// wipes it.
+	Generate(random io.Reader) (private []byte, err error)
 	// Public returns the SPKI of a stored private key; nil for MAC keys.
 	Public(private []byte) (spki []byte, err error)
 }

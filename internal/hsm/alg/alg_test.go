@@ -2,6 +2,7 @@ package alg_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,7 +20,7 @@ type pair struct{ private, spki []byte }
 func keyOf(t *testing.T, row *keyspec.Row, s alg.Scheme) pair {
 	t.Helper()
 	once, _ := made.LoadOrStore(row.Spec, sync.OnceValues(func() (pair, error) {
-		private, err := s.Generate()
+		private, err := s.Generate(rand.Reader)
 		if err != nil {
 			return pair{}, err
 		}
@@ -205,7 +206,7 @@ func TestAgreementAndEncapsulation(t *testing.T) {
 	each(t, func(t *testing.T, row *keyspec.Row, scheme alg.Scheme, private, spki []byte) {
 		if len(row.Algorithms(keyspec.KeyAgreement)) > 0 {
 			s := scheme.(alg.Agreer)
-			peer, err := scheme.Generate()
+			peer, err := scheme.Generate(rand.Reader)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,7 +278,7 @@ func TestForeignKeys(t *testing.T) {
 	rows := keyspec.All()
 	for i := range rows {
 		if s := alg.Of(&rows[i]); s != nil && rows[i].Type == keyspec.Asymmetric && rows[i].Family != keyspec.RSA {
-			private, err := s.Generate()
+			private, err := s.Generate(rand.Reader)
 			if err != nil {
 				t.Fatal(err)
 			}

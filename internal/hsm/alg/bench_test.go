@@ -1,6 +1,7 @@
 package alg_test
 
 import (
+	"crypto/rand"
 	"testing"
 
 	"trent/internal/hsm/alg"
@@ -19,7 +20,7 @@ func BenchmarkPrimitives(b *testing.B) {
 			continue
 		}
 		b.Run(string(row.Spec), func(b *testing.B) {
-			private, err := scheme.Generate()
+			private, err := scheme.Generate(rand.Reader)
 			if err != nil {
 				b.Fatal(err)
 			}

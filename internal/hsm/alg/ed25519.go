@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/asn1"
+	"io"
 
 	"trent/internal/keyspec"
 )
@@ -20,8 +20,8 @@ func ed25519Algorithm() algorithmIdentifier {
 	return algorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 101, 112}}
 }
 
-func (ed25519Scheme) Generate() ([]byte, error) {
-	_, k, err := ed25519.GenerateKey(rand.Reader)
+func (ed25519Scheme) Generate(random io.Reader) ([]byte, error) {
+	_, k, err := ed25519.GenerateKey(random)
 	return k, err
 }
 

@@ -2,10 +2,10 @@ package alg
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
+	"io"
 )
 
 // macScheme is HMAC with the SHA-2 hash of that many bits, in crypto/hmac. The
@@ -25,9 +25,9 @@ func (s macScheme) hash() hash.Hash {
 	}
 }
 
-func (s macScheme) Generate() ([]byte, error) {
+func (s macScheme) Generate(random io.Reader) ([]byte, error) {
 	k := make([]byte, s.bits/8)
-	_, err := rand.Read(k)
+	_, err := io.ReadFull(random, k)
 	return k, err
 }
 

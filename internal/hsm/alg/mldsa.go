@@ -2,6 +2,7 @@ package alg
 
 import (
 	"encoding/asn1"
+	"io"
 
 	"filippo.io/mldsa"
 	"filippo.io/mldsa/mldsacrypto"
@@ -30,12 +31,10 @@ func newMLDSA(set int) Scheme {
 	}
 }
 
-func (s mldsaScheme) Generate() ([]byte, error) {
-	k, err := mldsa.GenerateKey(s.parameters)
-	if err != nil {
-		return nil, err
-	}
-	return k.Bytes(), nil
+func (s mldsaScheme) Generate(random io.Reader) ([]byte, error) {
+	seed := make([]byte, mldsa.PrivateKeySize)
+	_, err := io.ReadFull(random, seed)
+	return seed, err
 }
 
 func (s mldsaScheme) Public(private []byte) ([]byte, error) {

@@ -2,8 +2,8 @@ package alg
 
 import (
 	"crypto/mlkem"
-	"crypto/rand"
 	"encoding/asn1"
+	"io"
 
 	"github.com/cloudflare/circl/kem"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem512"
@@ -40,9 +40,9 @@ func newMLKEM(set int) Scheme {
 	}
 }
 
-func (mlkemScheme) Generate() ([]byte, error) {
+func (mlkemScheme) Generate(random io.Reader) ([]byte, error) {
 	seed := make([]byte, seedBytes)
-	_, err := rand.Read(seed)
+	_, err := io.ReadFull(random, seed)
 	return seed, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/asn1"
+	"io"
 	"slices"
 
 	"trent/internal/keyspec"
@@ -31,8 +32,8 @@ func newNIST(bits int) Scheme {
 	}
 }
 
-func (s nistScheme) Generate() ([]byte, error) {
-	k, err := ecdsa.GenerateKey(s.curve, rand.Reader)
+func (s nistScheme) Generate(random io.Reader) ([]byte, error) {
+	k, err := ecdsa.GenerateKey(s.curve, random)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"hash"
+	"io"
 	"math"
 	"math/big"
 	"strings"
@@ -35,8 +36,8 @@ type pkcs1Public struct {
 
 func rsaAlgorithm() algorithmIdentifier { return algorithmIdentifier{oidRSA, derNull} }
 
-func (s rsaScheme) Generate() ([]byte, error) {
-	k, err := rsa.GenerateKey(rand.Reader, s.bits)
+func (s rsaScheme) Generate(random io.Reader) ([]byte, error) {
+	k, err := rsa.GenerateKey(random, s.bits)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package alg
 import (
 	"crypto/rand"
 	"encoding/asn1"
+	"io"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
@@ -21,8 +22,8 @@ var oidSecp256k1 = asn1.ObjectIdentifier{1, 3, 132, 0, 10}
 
 const secp256k1Bytes = 32
 
-func (secp256k1Scheme) Generate() ([]byte, error) {
-	k, err := secp256k1.GeneratePrivateKeyFromRand(rand.Reader)
+func (secp256k1Scheme) Generate(random io.Reader) ([]byte, error) {
+	k, err := secp256k1.GeneratePrivateKeyFromRand(random)
 	if err != nil {
 		return nil, err
 	}

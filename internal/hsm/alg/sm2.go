@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/asn1"
 	"errors"
+	"io"
 	"slices"
 
 	"github.com/emmansun/gmsm/ecdh"
@@ -30,8 +31,8 @@ const (
 	derSequence = 0x30
 )
 
-func (sm2Scheme) Generate() ([]byte, error) {
-	k, err := ecdh.P256().GenerateKey(rand.Reader)
+func (sm2Scheme) Generate(random io.Reader) ([]byte, error) {
+	k, err := ecdh.P256().GenerateKey(random)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package alg_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -162,7 +163,7 @@ func TestPointOfAnotherKey(t *testing.T) {
 			return
 		}
 		n := (row.Parameter + 7) / 8
-		other, err := s.Generate()
+		other, err := s.Generate(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,33 +34,6 @@ func (e *Engine) sealSalted(s *scratch, dst []byte, contextHash *[32]byte, plain
 	return out, e.status(err)
 }
 
-// CreateKey makes a backing key, for proto.CmdCreateKey. It knows
-// SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT; StatusMalformed refuses the others.
-func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status) {
-	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
-		spec, usage, flags := token.Spec(in.Spec), token.Usage(in.Usage), token.Flags(in.Flags)
-		if !validBind(&in.Bind) || in.Bind.Account == "" || spec != token.SpecSymmetricDefault ||
-			usage != token.UsageEncryptDecrypt || flags&^token.FlagMultiRegion != 0 {
-			return dst, proto.StatusMalformed
-		}
-		bind, err := token.KindKey.Bind(s.bind[:0], in.Bind.Account, in.Bind.Region, in.Bind.ID)
-		if err != nil {
-			return dst, e.status(err)
-		}
-		s.key = s.secret[:kdf.KeySize]
-		if _, err := e.random.Read(s.key); err != nil {
-			return dst, e.status(err)
-		}
-		s.header = token.Header{
-			Kind: token.KindKey, Spec: spec, Usage: usage, Origin: token.OriginGenerated, Flags: flags,
-			Bind: bind, MaterialID: s.ids.MaterialID(s.key, in.Bind.ID),
-		}
-		out, status := e.wrap(s, dst, in.Bind.Region, &s.header, s.key)
-		out = append(out, s.header.MaterialID[:]...)
-		return binary.BigEndian.AppendUint32(out, s.header.Generation), status
-	})
-}
-
 // Encrypt appends a ciphertext blob, for proto.CmdEncrypt.
 func (e *Engine) Encrypt(in *proto.EncryptRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {

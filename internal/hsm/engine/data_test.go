@@ -172,7 +172,7 @@ func TestCreateKey(t *testing.T) {
 		t.Error("the material id is another")
 	}
 	for _, in := range []proto.CreateKeyRequest{
-		{Bind: bind, Spec: 0, Usage: 1}, {Bind: bind, Spec: 2, Usage: 1}, {Bind: bind, Spec: 257, Usage: 1},
+		{Bind: bind, Spec: 0, Usage: 1}, {Bind: bind, Spec: 21, Usage: 1}, {Bind: bind, Spec: 2, Usage: 3}, {Bind: bind, Spec: 257, Usage: 1},
 		{Bind: bind, Spec: 1, Usage: 0}, {Bind: bind, Spec: 1, Usage: 2},
 		{Bind: bind, Spec: 1, Usage: 1, Flags: 2}, {Bind: bind, Spec: 1, Usage: 1, Flags: 4},
 		{Bind: proto.Bind{Region: region, ID: keyID}, Spec: 1, Usage: 1},

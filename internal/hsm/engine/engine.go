@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"trent/internal/hsm/alg"
 	"trent/internal/hsm/blob"
 	"trent/internal/hsm/domain"
 	"trent/internal/hsm/kdf"
@@ -43,6 +44,9 @@ type Config struct {
 	Elapsed func() time.Duration
 	// Services for which day keys are derived; nil means kms, iam and sts.
 	Services []string
+	// AheadFromStart has MakeAhead make RSA keys of every size from the start,
+	// and not only of sizes that somebody asked for.
+	AheadFromStart bool
 	// Build names the program's build in Info.
 	Build string
 	// Log receives one record when the engine goes mute; nil means none.
@@ -60,6 +64,7 @@ type Engine struct {
 	belief belief
 	ahead  atomic.Uint32 // seconds by which the time stands ahead of the clock; development only
 	mute   atomic.Pointer[string]
+	keys   *readyKeys // RSA keys made ahead
 }
 
 // scratch is the working memory of one command. It is wiped after each.
@@ -108,7 +113,7 @@ func New(cfg Config) *Engine {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{cfg: cfg, random: selftest.NewHealth(cfg.Rand)}
+	e := &Engine{cfg: cfg, random: selftest.NewHealth(cfg.Rand), keys: newReadyKeys(cfg.AheadFromStart)}
 	e.pool.New = func() any { return new(scratch) }
 	e.start = cfg.Now()
 	if cfg.Domains == nil {
@@ -144,6 +149,7 @@ func (e *Engine) Mute(reason string) {
 	if e.cfg.Domains != nil {
 		e.cfg.Domains.Erase()
 	}
+	e.keys.close()
 	if first {
 		e.cfg.Log.Error("crypto module is mute", "reason", reason)
 	}
@@ -218,6 +224,18 @@ func (e *Engine) status(err error) proto.Status {
 		return proto.StatusTokenRefused
 	case errors.Is(err, blob.ErrInvalid):
 		return proto.StatusInvalidCiphertext
+	case errors.Is(err, alg.ErrKey):
+		return proto.StatusTokenRefused
+	case errors.Is(err, alg.ErrPublicKey):
+		return proto.StatusInvalidPublicKey
+	case errors.Is(err, alg.ErrInput):
+		return proto.StatusInputRefused
+	case errors.Is(err, alg.ErrCiphertext):
+		return proto.StatusInvalidCiphertext
+	case errors.Is(err, alg.ErrSignature):
+		return proto.StatusInvalidSignature
+	case errors.Is(err, alg.ErrUnsupported):
+		return proto.StatusUnsupported
 	case errors.Is(err, domain.ErrUnknown):
 		return proto.StatusUnknownDomain
 	case errors.Is(err, domain.ErrRefused):

@@ -28,7 +28,10 @@ func tokenKind(cmd proto.Command) (token.Kind, bool) {
 	case proto.CmdDeriveDayKey:
 		return token.KindSecret, true
 	case proto.CmdEncrypt, proto.CmdDecrypt, proto.CmdCheckCiphertext, proto.CmdReEncrypt,
-		proto.CmdGenerateDataKey, proto.CmdGenerateDataKeyWithoutPlaintext:
+		proto.CmdGenerateDataKey, proto.CmdGenerateDataKeyWithoutPlaintext,
+		proto.CmdSign, proto.CmdVerify, proto.CmdGenerateMac, proto.CmdVerifyMac, proto.CmdDeriveSharedSecret,
+		proto.CmdEncapsulate, proto.CmdDecapsulate, proto.CmdPublicEncrypt, proto.CmdPrivateDecrypt,
+		proto.CmdCheckPrivateCiphertext, proto.CmdReEncryptAny, proto.CmdGenerateDataKeyPair:
 		return token.KindKey, true
 	}
 	return noToken, false

@@ -37,6 +37,9 @@ const (
 	LabelUnsealFile Label = "TRENT-UNSEAL-FILE-01"
 )
 
+// publicMaterialLabel begins the hash that is an asymmetric key's material id.
+const publicMaterialLabel = "TRENT-MATERIAL-SPKI-01"
+
 // Sizes in bytes.
 const (
 	NonceSize      = 16
@@ -159,4 +162,18 @@ func (d *Deriver) MaterialID(material []byte, keyID string) (id [MaterialIDSize]
 	copy(id[:], out)
 	clear(d.key[:])
 	return id
+}
+
+// PublicMaterialID returns the id of an asymmetric key's material: a hash of
+// its public key, as SPKI, and the key id as it stands in the key's ARN. It
+// commits to the key, and is the same each time.
+func PublicMaterialID(spki []byte, keyID string) [MaterialIDSize]byte {
+	in := make([]byte, 0, 3*4+len(publicMaterialLabel)+len(spki)+len(keyID))
+	in = binary.BigEndian.AppendUint32(in, uint32(len(publicMaterialLabel)))
+	in = append(in, publicMaterialLabel...)
+	in = binary.BigEndian.AppendUint32(in, uint32(len(spki)))
+	in = append(in, spki...)
+	in = binary.BigEndian.AppendUint32(in, uint32(len(keyID)))
+	in = append(in, keyID...)
+	return sha256.Sum256(in)
 }

@@ -12,6 +12,10 @@ var commandNames = map[Command]string{
 	CmdCreateKey:    "create key", CmdEncrypt: "encrypt", CmdDecrypt: "decrypt", CmdCheckCiphertext: "check ciphertext",
 	CmdReEncrypt: "re-encrypt", CmdGenerateDataKey: "generate data key",
 	CmdGenerateDataKeyWithoutPlaintext: "generate data key without plaintext", CmdGenerateRandom: "generate random",
+	CmdSign: "sign", CmdVerify: "verify", CmdGenerateMac: "generate mac", CmdVerifyMac: "verify mac",
+	CmdDeriveSharedSecret: "derive shared secret", CmdEncapsulate: "encapsulate", CmdDecapsulate: "decapsulate",
+	CmdPublicEncrypt: "public encrypt", CmdPrivateDecrypt: "private decrypt", CmdCheckPrivateCiphertext: "check private ciphertext",
+	CmdReEncryptAny: "re-encrypt any", CmdGenerateDataKeyPair: "generate data key pair",
 }
 
 // String is the command's name, as docs/formats.md has it.
@@ -22,11 +26,12 @@ func (c Command) String() string {
 	return fmt.Sprintf("command 0x%02x", uint8(c))
 }
 
-// Slow reports whether the module runs the command in its lane of slow work,
-// beside the connection's reader.
+// Slow reports whether the command may wait in a lane of the module, beside the
+// connection's reader: domains, and what depends on the key's spec.
 func (c Command) Slow() bool {
 	switch c {
-	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain:
+	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
+		CmdPublicEncrypt, CmdPrivateDecrypt, CmdCheckPrivateCiphertext, CmdReEncryptAny, CmdGenerateDataKeyPair:
 		return true
 	}
 	return false

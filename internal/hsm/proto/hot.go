@@ -116,7 +116,7 @@ func (m *CreateKeyRequest) Decode(b []byte) error {
 // Append appends the message's encoding to dst.
 func (m *CreateKeyResponse) Append(dst []byte) []byte {
 	dst = append(appendBytes(dst, m.Token), m.MaterialID[:]...)
-	return binary.BigEndian.AppendUint32(dst, m.Generation)
+	return appendBytes(binary.BigEndian.AppendUint32(dst, m.Generation), m.PublicKey)
 }
 
 // Decode sets m from b, strictly: its error is ErrMalformed.
@@ -125,6 +125,7 @@ func (m *CreateKeyResponse) Decode(b []byte) error {
 	m.Token = r.bytes(1, MaxToken)
 	r.array(m.MaterialID[:])
 	m.Generation = r.u32()
+	m.PublicKey = r.bytes(0, MaxPublicKey)
 	return r.done()
 }
 

@@ -40,6 +40,19 @@ const (
 	// CmdGenerateDataKeyWithoutPlaintext never returns the data key.
 	CmdGenerateDataKeyWithoutPlaintext Command = 0x36
 	CmdGenerateRandom                  Command = 0x37
+
+	CmdSign                   Command = 0x38
+	CmdVerify                 Command = 0x39
+	CmdGenerateMac            Command = 0x3a
+	CmdVerifyMac              Command = 0x3b
+	CmdDeriveSharedSecret     Command = 0x3c
+	CmdEncapsulate            Command = 0x3d
+	CmdDecapsulate            Command = 0x3e
+	CmdPublicEncrypt          Command = 0x3f // with an asymmetric key
+	CmdPrivateDecrypt         Command = 0x40
+	CmdCheckPrivateCiphertext Command = 0x41 // its success only
+	CmdReEncryptAny           Command = 0x42 // one key, or both, asymmetric
+	CmdGenerateDataKeyPair    Command = 0x43
 )
 
 // Status is the module's answer code. It is an error except for StatusOK.
@@ -62,10 +75,15 @@ const (
 	StatusDateRefused       Status = 10 // a day key outside the module's date ± 1 day, or of a service or Region that is not served
 	StatusInternal          Status = 11
 	StatusClockRefused      Status = 12 // the module is not one for development, or its time would go back
+	StatusInvalidSignature  Status = 13 // a signature or MAC is not the key's for that message
+	StatusInvalidPublicKey  Status = 14 // a peer's public key is not one of the key's spec
+	StatusUnsupported       Status = 15 // the algorithm, or this form of it, is not available in this module
+	StatusInputRefused      Status = 16 // a message, digest or plaintext of a length that the algorithm does not take
 )
 
 var statusNames = [...]string{"ok", "malformed", "unknown command", "mute", "busy", "invalid token", "token refused",
-	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal", "clock refused"}
+	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal", "clock refused",
+	"invalid signature", "invalid public key", "unsupported", "input refused"}
 
 func (s Status) Error() string {
 	if int(s) < len(statusNames) {
@@ -159,11 +177,13 @@ type (
 		Usage uint8
 		Flags uint16
 	}
-	// CreateKeyResponse carries a new token and its material id.
+	// CreateKeyResponse carries a new token and its material id. PublicKey is
+	// SPKI, empty unless the key is asymmetric.
 	CreateKeyResponse struct {
 		Token      []byte
 		MaterialID [32]byte
 		Generation uint32
+		PublicKey  []byte
 	}
 	// RewrapRequest: Kind is the token kind that the registry says is stored there.
 	RewrapRequest struct {

@@ -11,6 +11,9 @@ type Engine interface {
 	Info() proto.Info
 	// Muted reports whether the module has failed; then no command is called.
 	Muted() bool
+	// Weigh says how long a request may take, by its key's spec, and whose turn
+	// it is. It reads what is not authenticated yet: a wrong answer costs time only.
+	Weigh(cmd proto.Command, message []byte) (account string, w proto.Weight)
 
 	MoveClock(m *proto.MoveClockRequest, dst []byte) ([]byte, proto.Status)
 	CreateDomain(m *proto.CreateDomainRequest, dst []byte) ([]byte, proto.Status)
@@ -32,6 +35,19 @@ type Engine interface {
 	GenerateDataKey(m *proto.GenerateDataKeyRequest, dst []byte) ([]byte, proto.Status)
 	GenerateDataKeyWithoutPlaintext(m *proto.GenerateDataKeyRequest, dst []byte) ([]byte, proto.Status)
 	GenerateRandom(m *proto.GenerateRandomRequest, dst []byte) ([]byte, proto.Status)
+
+	Sign(m *proto.SignRequest, dst []byte) ([]byte, proto.Status)
+	Verify(m *proto.VerifyRequest, dst []byte) ([]byte, proto.Status)
+	GenerateMac(m *proto.SignRequest, dst []byte) ([]byte, proto.Status)
+	VerifyMac(m *proto.VerifyRequest, dst []byte) ([]byte, proto.Status)
+	DeriveSharedSecret(m *proto.AgreeRequest, dst []byte) ([]byte, proto.Status)
+	Encapsulate(m *proto.EncapsulateRequest, dst []byte) ([]byte, proto.Status)
+	Decapsulate(m *proto.DecapsulateRequest, dst []byte) ([]byte, proto.Status)
+	PublicEncrypt(m *proto.PublicEncryptRequest, dst []byte) ([]byte, proto.Status)
+	PrivateDecrypt(m *proto.PrivateDecryptRequest, dst []byte) ([]byte, proto.Status)
+	CheckPrivateCiphertext(m *proto.PrivateDecryptRequest, dst []byte) ([]byte, proto.Status)
+	ReEncryptAny(m *proto.ReEncryptAnyRequest, dst []byte) ([]byte, proto.Status)
+	GenerateDataKeyPair(m *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status)
 }
 
 // requests is one of each message, so that a connection decodes without
@@ -53,6 +69,15 @@ type requests struct {
 	reEncrypt        proto.ReEncryptRequest
 	generateDataKey  proto.GenerateDataKeyRequest
 	generateRandom   proto.GenerateRandomRequest
+	sign             proto.SignRequest
+	verify           proto.VerifyRequest
+	agree            proto.AgreeRequest
+	encapsulate      proto.EncapsulateRequest
+	decapsulate      proto.DecapsulateRequest
+	publicEncrypt    proto.PublicEncryptRequest
+	privateDecrypt   proto.PrivateDecryptRequest
+	reEncryptAny     proto.ReEncryptAnyRequest
+	dataKeyPair      proto.DataKeyPairRequest
 }
 
 // handler decodes a message and runs its command.
@@ -61,9 +86,10 @@ type handler func(e Engine, q *requests, dst, message []byte) ([]byte, proto.Sta
 // command is a row of the table.
 type command struct {
 	run handler
-	// slow commands run in the lane; account names whose turn they take.
-	slow    bool
-	account func(message []byte) string
+	// slow commands run in the lane, in nobody's turn.
+	slow bool
+	// weighed commands run where Engine.Weigh says.
+	weighed bool
 }
 
 // commands has every command but hello and status, which the connection
@@ -81,7 +107,7 @@ var commands = [256]command{
 	proto.CmdCreateAccessKeySecret: fast(with(func(q *requests) *proto.CreateSecretRequest { return &q.createSecret }, Engine.CreateAccessKeySecret)),
 	proto.CmdDeriveDayKey:          fast(with(func(q *requests) *proto.DayKeyRequest { return &q.dayKey }, Engine.DeriveDayKey)),
 
-	proto.CmdCreateKey:       fast(with(func(q *requests) *proto.CreateKeyRequest { return &q.createKey }, Engine.CreateKey)),
+	proto.CmdCreateKey:       weighed(with(func(q *requests) *proto.CreateKeyRequest { return &q.createKey }, Engine.CreateKey)),
 	proto.CmdEncrypt:         fast(with(func(q *requests) *proto.EncryptRequest { return &q.encrypt }, Engine.Encrypt)),
 	proto.CmdDecrypt:         fast(with(func(q *requests) *proto.DecryptRequest { return &q.decrypt }, Engine.Decrypt)),
 	proto.CmdCheckCiphertext: fast(with(func(q *requests) *proto.DecryptRequest { return &q.decrypt }, Engine.CheckCiphertext)),
@@ -90,15 +116,29 @@ var commands = [256]command{
 	proto.CmdGenerateDataKeyWithoutPlaintext: fast(with(func(q *requests) *proto.GenerateDataKeyRequest { return &q.generateDataKey },
 		Engine.GenerateDataKeyWithoutPlaintext)),
 	proto.CmdGenerateRandom: fast(with(func(q *requests) *proto.GenerateRandomRequest { return &q.generateRandom }, Engine.GenerateRandom)),
+
+	proto.CmdSign:                   weighed(with(func(q *requests) *proto.SignRequest { return &q.sign }, Engine.Sign)),
+	proto.CmdVerify:                 weighed(with(func(q *requests) *proto.VerifyRequest { return &q.verify }, Engine.Verify)),
+	proto.CmdGenerateMac:            fast(with(func(q *requests) *proto.SignRequest { return &q.sign }, Engine.GenerateMac)),
+	proto.CmdVerifyMac:              fast(with(func(q *requests) *proto.VerifyRequest { return &q.verify }, Engine.VerifyMac)),
+	proto.CmdDeriveSharedSecret:     weighed(with(func(q *requests) *proto.AgreeRequest { return &q.agree }, Engine.DeriveSharedSecret)),
+	proto.CmdEncapsulate:            weighed(with(func(q *requests) *proto.EncapsulateRequest { return &q.encapsulate }, Engine.Encapsulate)),
+	proto.CmdDecapsulate:            weighed(with(func(q *requests) *proto.DecapsulateRequest { return &q.decapsulate }, Engine.Decapsulate)),
+	proto.CmdPublicEncrypt:          weighed(with(func(q *requests) *proto.PublicEncryptRequest { return &q.publicEncrypt }, Engine.PublicEncrypt)),
+	proto.CmdPrivateDecrypt:         weighed(with(func(q *requests) *proto.PrivateDecryptRequest { return &q.privateDecrypt }, Engine.PrivateDecrypt)),
+	proto.CmdCheckPrivateCiphertext: weighed(with(func(q *requests) *proto.PrivateDecryptRequest { return &q.privateDecrypt }, Engine.CheckPrivateCiphertext)),
+	proto.CmdReEncryptAny:           weighed(with(func(q *requests) *proto.ReEncryptAnyRequest { return &q.reEncryptAny }, Engine.ReEncryptAny)),
+	proto.CmdGenerateDataKeyPair:    weighed(with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateDataKeyPair)),
 }
 
 // fast is a command of microseconds, run by the connection's reader.
 func fast(run handler) command { return command{run: run} }
 
 // slow is a command for the lane that belongs to no account.
-func slow(run handler) command {
-	return command{run: run, slow: true, account: func([]byte) string { return "" }}
-}
+func slow(run handler) command { return command{run: run, slow: true} }
+
+// weighed is a command whose time depends on its key.
+func weighed(run handler) command { return command{run: run, weighed: true} }
 
 // with makes the handler of a command whose message is an M.
 func with[M any, P interface {

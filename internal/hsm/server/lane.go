@@ -2,11 +2,12 @@ package server
 
 import "sync"
 
-// The lane's size: one worker, so that slow work never takes more than one
-// processor from the fast commands, and as much waiting as it does in seconds.
+// A lane's size: one worker, so that slow work never takes more than one
+// processor from the fast commands, and as much waiting as clients have
+// connections: whoever waits too long gives up by himself.
 const (
 	laneWorkers = 1
-	laneDepth   = 64
+	laneDepth   = 1024
 	// laneShare is how many jobs of the depth one account may have waiting, so
 	// that it cannot fill the lane for the others.
 	laneShare = 4

@@ -30,7 +30,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	load := (&proto.LoadDomainRequest{Token: []byte{1}}).Append(nil)
 	silent := connect()
 	for id := range uint64(laneDepth) {
-		if _, err := silent.Write(request(10+id, proto.CmdLoadDomain, load)); err != nil {
+		if _, err := silent.Write(request(1000+id, proto.CmdLoadDomain, load)); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, done)
@@ -53,8 +53,8 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 		t.Errorf("one more: %v", status(got[99]))
 	}
 	for id := range uint64(laneDepth) {
-		if status(got[10+id]) != proto.StatusOK {
-			t.Errorf("request %d: %v", 10+id, status(got[10+id]))
+		if status(got[1000+id]) != proto.StatusOK {
+			t.Errorf("request %d: %v", 1000+id, status(got[1000+id]))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +42,8 @@ const (
 type Server struct {
 	engine   Engine
 	log      *slog.Logger
-	lane     *lane
+	lane     *lane // milliseconds: private-key work
+	making   *lane // seconds: RSA keys that were not made ahead
 	counters counters
 }
 
@@ -49,16 +51,20 @@ type counters struct {
 	framesRead, reads, framesWritten, writes atomic.Uint64
 }
 
-// New makes a server and starts the workers of its lane, which Close ends.
+// New makes a server and starts the workers of its lanes, which Close ends.
 func New(engine Engine, log *slog.Logger) *Server {
 	s := &Server{engine: engine, log: log}
 	s.lane = newLane(laneWorkers, laneDepth, s.die)
+	s.making = newLane(laneWorkers, laneDepth, s.die)
 	return s
 }
 
 // Close ends the lane's workers after what they have begun. Connections are
 // their owners' to close.
-func (s *Server) Close() { s.lane.close() }
+func (s *Server) Close() {
+	s.lane.close()
+	s.making.close()
+}
 
 // info is the engine's, with the server's counters.
 func (s *Server) info() proto.Info {
@@ -167,20 +173,32 @@ func (c *conn) answer(f proto.Frame) error {
 		return nil
 	}
 	row := &commands[cmd]
+	var account string
+	var weight proto.Weight
+	if row.weighed {
+		account, weight = c.server.engine.Weigh(cmd, f.Message)
+	}
 	switch {
 	case row.run == nil:
 		c.refuse(f, proto.StatusUnknownCommand)
-	case row.slow:
-		// A peer that does not read keeps its answers waiting, not the lane.
-		if c.late.Add(1) > laneDepth || !c.server.lane.put(c.job(row, f)) {
-			c.late.Add(-1)
-			c.refuse(f, proto.StatusBusy)
-		}
+	case row.slow, weight == proto.Slow:
+		c.queue(c.server.lane, account, row, f)
+	case weight == proto.Making:
+		c.queue(c.server.making, account, row, f)
 	default:
 		c.out = appendAnswer(c.out, c.server.engine, &c.requests, row, f)
 		c.frames++
 	}
 	return nil
+}
+
+// queue gives a request to a lane. A peer that does not read keeps its answers
+// waiting, not the lane.
+func (c *conn) queue(l *lane, account string, row *command, f proto.Frame) {
+	if c.late.Add(1) > laneDepth || !l.put(c.job(account, row, f)) {
+		c.late.Add(-1)
+		c.refuse(f, proto.StatusBusy)
+	}
 }
 
 // appendAnswer runs a command and appends its answer to dst.
@@ -204,9 +222,9 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f
 // job is a slow command with a copy of its message. Its answer is written by a
 // goroutine of its own, of which a connection has laneDepth at most: the write
 // lasts until the peer reads.
-func (c *conn) job(row *command, f proto.Frame) job {
+func (c *conn) job(account string, row *command, f proto.Frame) job {
 	f.Message = append([]byte(nil), f.Message...)
-	return job{account: row.account(f.Message), run: func() {
+	return job{account: strings.Clone(account), run: func() { // it points into the frame
 		answer := appendAnswer(nil, c.server.engine, new(requests), row, f)
 		clear(f.Message)
 		go func() {

@@ -123,11 +123,11 @@ func TestEveryCommandHasARow(t *testing.T) {
 		if want := c.Known() && !own; (commands[c].run != nil) != want {
 			t.Errorf("%v: in the table %v, want %v", c, !want, want)
 		}
-		if commands[c].slow != (commands[c].account != nil) {
-			t.Errorf("%v is slow without an account, or fast with one", c)
+		if commands[c].slow && commands[c].weighed {
+			t.Errorf("%v is slow and weighed", c)
 		}
-		if commands[c].slow != c.Slow() {
-			t.Errorf("%v: slow in the table %v, in the protocol %v", c, commands[c].slow, c.Slow())
+		if slow := commands[c].slow || commands[c].weighed; slow != c.Slow() {
+			t.Errorf("%v: slow in the table %v, in the protocol %v", c, slow, c.Slow())
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (o *Ops) UpdateAlias(ctx context.Context, c *call.Call, in *api.UpdateAlias
 func checkAlike(alias string, from, to *key.Key) error {
 	for _, must := range [...]struct{ what, was, would string }{
 		{"usage", string(from.Usage), string(to.Usage)},
-		{"type", from.Spec.Type(), to.Spec.Type()},
+		{"type", from.Type().String(), to.Type().String()},
 	} {
 		if must.was != must.would {
 			return apierr.New(apierr.Validation,

@@ -18,6 +18,7 @@ import (
 	"trent/internal/hsm/client"
 	"trent/internal/hsm/proto"
 	"trent/internal/key"
+	"trent/internal/keyspec"
 )
 
 // Module is the module as operations may use it.
@@ -32,6 +33,7 @@ type Created struct {
 	Token      []byte
 	MaterialID key.MaterialID
 	Generation uint32
+	PublicKey  []byte // SPKI, nil unless the key is asymmetric
 }
 
 // CreateKey makes a backing key for keyID in the permit's account and Region.
@@ -40,12 +42,14 @@ func (m *Module) CreateKey(ctx context.Context, p authz.Permit, keyID string, sp
 		return Created{}, err
 	}
 	request := proto.CreateKeyRequest{
-		Bind: proto.Bind{Region: p.Region(), Account: p.Account(), ID: keyID},
-		Spec: specs[spec], Usage: usages[usage],
+		Bind:  proto.Bind{Region: p.Region(), Account: p.Account(), ID: keyID},
+		Usage: usage.Number(),
 	}
-	if request.Spec == 0 || request.Usage == 0 {
+	row := keyspec.Of(spec)
+	if row == nil || row.Algorithms(usage) == nil {
 		return Created{}, internal(fmt.Errorf("no key spec %q with usage %q", spec, usage))
 	}
+	request.Spec = row.Number
 	if multiRegion {
 		request.Flags = proto.FlagMultiRegion
 	}
@@ -60,7 +64,7 @@ func (m *Module) CreateKey(ctx context.Context, p authz.Permit, keyID string, sp
 	if err := response.Decode(answer); err != nil {
 		return Created{}, internal(err)
 	}
-	return Created{bytes.Clone(response.Token), response.MaterialID, response.Generation}, nil
+	return Created{bytes.Clone(response.Token), response.MaterialID, response.Generation, bytes.Clone(response.PublicKey)}, nil
 }
 
 // Encrypt encrypts 1..4096 bytes under the current material of the permit's
@@ -224,6 +228,30 @@ func permitted(cmd proto.Command, op api.Op) bool {
 		return op == api.OpGenerateDataKeyWithoutPlaintext
 	case proto.CmdGenerateRandom:
 		return op == api.OpGenerateRandom
+	case proto.CmdSign:
+		return op == api.OpSign
+	case proto.CmdVerify:
+		return op == api.OpVerify
+	case proto.CmdGenerateMac:
+		return op == api.OpGenerateMac
+	case proto.CmdVerifyMac:
+		return op == api.OpVerifyMac
+	case proto.CmdDeriveSharedSecret:
+		return op == api.OpDeriveSharedSecret
+	case proto.CmdEncapsulate:
+		return op == api.OpEncapsulate
+	case proto.CmdDecapsulate:
+		return op == api.OpDecapsulate
+	case proto.CmdPublicEncrypt:
+		return op == api.OpEncrypt
+	case proto.CmdPrivateDecrypt:
+		return op == api.OpDecrypt
+	case proto.CmdCheckPrivateCiphertext:
+		return op == api.OpDecrypt || op == api.OpReEncrypt
+	case proto.CmdReEncryptAny:
+		return op == api.OpReEncrypt
+	case proto.CmdGenerateDataKeyPair:
+		return op == api.OpGenerateDataKeyPair || op == api.OpGenerateDataKeyPairWithoutPlaintext
 	default:
 		return false
 	}

@@ -2,10 +2,12 @@ package use_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -84,15 +86,20 @@ func permit(t *testing.T, op api.Op, k *key.Key) authz.Permit {
 	return p
 }
 
-// newKey makes a key with one material.
+// newKey makes a symmetric key with one material.
 func newKey(t *testing.T, m *use.Module, id string) *key.Key {
 	t.Helper()
-	created, err := m.CreateKey(t.Context(), permit(t, api.OpCreateKey, nil), id, key.SymmetricDefault, key.EncryptDecrypt, false)
+	return newKeyOf(t, m, id, key.SymmetricDefault, key.EncryptDecrypt)
+}
+
+func newKeyOf(t *testing.T, m *use.Module, id string, spec key.Spec, usage key.Usage) *key.Key {
+	t.Helper()
+	created, err := m.CreateKey(t.Context(), permit(t, api.OpCreateKey, nil), id, spec, usage, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &key.Key{
-		Partition: "aws", Region: region, Account: account, ID: id, Spec: key.SymmetricDefault, Usage: key.EncryptDecrypt,
+		Partition: "aws", Region: region, Account: account, ID: id, Spec: spec, Usage: usage, PublicKey: created.PublicKey,
 		Materials: []key.Material{{ID: created.MaterialID, Token: created.Token, Generation: created.Generation}},
 	}
 }
@@ -139,6 +146,7 @@ func TestEveryCommand(t *testing.T) {
 	if err != nil || len(random) != 1024 {
 		t.Fatalf("GenerateRandom: %d bytes, %v", len(random), err)
 	}
+	everyAsymmetricCommand(t, m, k)
 	if missing := process.Missing(0x30, 0xff); len(missing) > 0 {
 		t.Errorf("commands that no method sends: %v", missing)
 	}
@@ -181,6 +189,14 @@ func TestPlaintextStaysInTheModule(t *testing.T) {
 	if !crosses(dataKey) {
 		t.Error("Decrypt does not show what this test looks for")
 	}
+	asymmetricPlaintextStays(t, m, process, k, canary)
+}
+
+// A method is one of Module's with the operations whose permits it takes.
+type method struct {
+	ops []api.Op
+	try func(authz.Permit) error
+	key *key.Key // that the permits are for; nil is a symmetric one
 }
 
 // TestPermits has every operation's permit meet every method: only the
@@ -196,47 +212,46 @@ func TestPermits(t *testing.T) {
 	var hash [32]byte
 	ctx := t.Context()
 	right := permit(t, api.OpReEncrypt, k)
-	methods := map[string]struct {
-		ops []api.Op
-		try func(authz.Permit) error
-	}{
+	methods := map[string]method{
 		"CreateKey": {[]api.Op{api.OpCreateKey}, func(p authz.Permit) error {
 			_, err := m.CreateKey(ctx, p, keyID, key.SymmetricDefault, key.EncryptDecrypt, true)
 			return err
-		}},
+		}, nil},
 		"Encrypt": {[]api.Op{api.OpEncrypt}, func(p authz.Permit) error {
 			_, err := m.Encrypt(ctx, p, hash, []byte{1})
 			return err
-		}},
+		}, nil},
 		"Decrypt": {[]api.Op{api.OpDecrypt}, func(p authz.Permit) error {
 			_, err := m.Decrypt(ctx, p, hash, blob)
 			return err
-		}},
+		}, nil},
 		"CheckCiphertext": {[]api.Op{api.OpDecrypt, api.OpReEncrypt}, func(p authz.Permit) error {
 			return m.CheckCiphertext(ctx, p, hash, blob)
-		}},
+		}, nil},
 		"ReEncrypt, source": {[]api.Op{api.OpReEncrypt}, func(p authz.Permit) error {
 			_, err := m.ReEncrypt(ctx, p, hash, blob, right, hash)
 			return err
-		}},
+		}, nil},
 		"ReEncrypt, destination": {[]api.Op{api.OpReEncrypt}, func(p authz.Permit) error {
 			_, err := m.ReEncrypt(ctx, right, hash, blob, p, hash)
 			return err
-		}},
+		}, nil},
 		"GenerateDataKey": {[]api.Op{api.OpGenerateDataKey}, func(p authz.Permit) error {
 			_, _, err := m.GenerateDataKey(ctx, p, hash, 32)
 			return err
-		}},
+		}, nil},
 		"GenerateDataKeyWithoutPlaintext": {[]api.Op{api.OpGenerateDataKeyWithoutPlaintext}, func(p authz.Permit) error {
 			_, err := m.GenerateDataKeyWithoutPlaintext(ctx, p, hash, 32)
 			return err
-		}},
+		}, nil},
 		"GenerateRandom": {[]api.Op{api.OpGenerateRandom}, func(p authz.Permit) error {
 			_, err := m.GenerateRandom(ctx, p, 32)
 			return err
-		}},
+		}, nil},
 	}
+	maps.Copy(methods, asymmetricMethods(t, m))
 	for name, method := range methods {
+		k := cmp.Or(method.key, k)
 		refused := func(what string, p authz.Permit) {
 			t.Helper()
 			process.Forget()

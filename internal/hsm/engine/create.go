@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"trent/internal/hsm/alg"
+	"trent/internal/hsm/kdf"
+	"trent/internal/hsm/proto"
+	"trent/internal/hsm/token"
+	"trent/internal/keyspec"
+)
+
+// CreateKey makes a backing key of any spec of internal/keyspec, for
+// proto.CmdCreateKey; StatusMalformed refuses a usage that the spec does not
+// have.
+func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status) {
+	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
+		row := keyspec.Numbered(in.Spec)
+		usage, flags := token.Usage(in.Usage), token.Flags(in.Flags)
+		if row == nil || !hasUsage(row, in.Usage) || !validBind(&in.Bind) || in.Bind.Account == "" || flags&^token.FlagMultiRegion != 0 {
+			return dst, proto.StatusMalformed
+		}
+		bind, err := token.KindKey.Bind(s.bind[:0], in.Bind.Account, in.Bind.Region, in.Bind.ID)
+		if err != nil {
+			return dst, e.status(err)
+		}
+		s.header = token.Header{Kind: token.KindKey, Spec: token.Spec(in.Spec), Usage: usage, Origin: token.OriginGenerated, Flags: flags, Bind: bind}
+		spki, status := e.generate(s, row, in.Bind.ID)
+		if status != proto.StatusOK {
+			return dst, status
+		}
+		out, status := e.wrap(s, dst, in.Bind.Region, &s.header, s.key)
+		out = append(out, s.header.MaterialID[:]...)
+		out = binary.BigEndian.AppendUint32(out, s.header.Generation)
+		out = binary.BigEndian.AppendUint32(out, uint32(len(spki)))
+		return append(out, spki...), status
+	})
+}
+
+// generate makes a key in s.key, sets the header's material id, and returns
+// its public key, nil if it has none.
+func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string) (spki []byte, status proto.Status) {
+	scheme := alg.Of(row)
+	if scheme == nil {
+		s.key = s.secret[:kdf.KeySize]
+		if _, err := e.random.Read(s.key); err != nil {
+			return nil, e.status(err)
+		}
+		s.header.MaterialID = s.ids.MaterialID(s.key, keyID)
+		return nil, proto.StatusOK
+	}
+	private, err := e.fresh(row, scheme)
+	defer clear(private)
+	if err != nil {
+		return nil, e.status(err)
+	}
+	if len(private) > len(s.secret) {
+		return nil, proto.StatusInternal
+	}
+	s.key = append(s.secret[:0], private...)
+	if spki, err = scheme.Public(private); err != nil {
+		return nil, e.status(err)
+	}
+	if spki == nil {
+		s.header.MaterialID = s.ids.MaterialID(s.key, keyID)
+	} else {
+		s.header.MaterialID = kdf.PublicMaterialID(spki, keyID)
+	}
+	return spki, proto.StatusOK
+}
+
+// fresh returns a new private key in its stored form: one made ahead, if
+// there is one. The caller wipes it.
+func (e *Engine) fresh(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
+	if row.Family == keyspec.RSA {
+		if private := e.keys.take(row.Spec); private != nil {
+			return private, nil
+		}
+	}
+	return scheme.Generate(e.random)
+}
+
+// hasUsage says whether a spec has the usage of that number.
+func hasUsage(row *keyspec.Row, number uint8) bool {
+	for i := range row.Uses {
+		if row.Uses[i].Usage.Number() == number {
+			return true
+		}
+	}
+	return false
+}
