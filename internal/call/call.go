@@ -55,6 +55,9 @@ type Call struct {
 	Request api.Request // nil until it is decoded
 	Keys    [2]*key.Key
 	Permits [2]authz.Permit
+	// NotApproved says that the call was let through to a use of an algorithm
+	// that FIPS 140-3 does not approve, for the audit record.
+	NotApproved bool
 
 	// What the operation leaves for the audit record.
 	Materials        [2]*key.Material // used, source and destination
@@ -141,6 +144,9 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 	}
 	if c.Claimed != "" && c.Caller.Account == "" {
 		e.Additional = append(e.Additional, audit.Field{Name: "claimedAccessKeyId", Value: cut(c.Claimed, 128)})
+	}
+	if c.NotApproved {
+		e.Additional = append(e.Additional, audit.Field{Name: "notFipsApproved", Value: "true"})
 	}
 	if outcome != nil {
 		e.ErrorCode, e.ErrorMessage = string(outcome.Code), outcome.Message

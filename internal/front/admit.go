@@ -26,7 +26,7 @@ type use struct {
 // and then checks that they can be used so. Which comes first is visible to
 // clients: authorization on every key precedes what a check could tell.
 func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) error {
-	c.Keys, c.Permits, c.Alias = [2]*key.Key{}, [2]authz.Permit{}, ""
+	c.Keys, c.Permits, c.Alias, c.NotApproved = [2]*key.Key{}, [2]authz.Permit{}, "", false
 	uses, n := usesOf(in)
 	if alias := aliasOf(in); alias != "" {
 		if err := p.authorizeAlias(ctx, c, alias, n); err != nil {
@@ -34,6 +34,7 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		}
 	} else if n == 0 {
 		c.Permits[0] = authz.Keyless(c.Op, &c.Caller, c.Region)
+		c.NotApproved = makesNotApproved(in)
 		return nil
 	}
 	var blobErr error // what the ciphertext is guilty of, told after all authorization
@@ -57,7 +58,11 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		if err := c.Row.States.Check(k); err != nil {
 			return err
 		}
+		if a := k.Algorithm(uses[i].algorithm); a != nil && a.NotApproved {
+			c.NotApproved = true
+		}
 	}
+	c.NotApproved = c.NotApproved || makesNotApproved(in)
 	return nil
 }
 
@@ -65,6 +70,9 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 // ciphertext that does not belong to the authorized key.
 func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused, err error) {
 	action := c.Row.Actions[u.slot]
+	if u.identifier == "" && u.blob != nil && u.algorithm != api.EncryptionAlgorithmSpecSymmetricDefault {
+		return nil, apierr.New(apierr.Validation, "A KeyId is required for the algorithm %s.", u.algorithm)
+	}
 	if u.identifier == "" {
 		return nil, p.authorizeCiphertext(ctx, c, u, action)
 	}
@@ -84,11 +92,14 @@ func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused
 		return nil, err
 	}
 	c.Keys[u.slot], c.Permits[u.slot] = k, permit
-	if u.blob == nil {
-		return nil, nil
+	if u.blob == nil || k.Spec != key.SymmetricDefault && u.algorithm != api.EncryptionAlgorithmSpecSymmetricDefault {
+		return nil, nil // an asymmetric ciphertext is bare: it names no key
 	}
 	header, err := blobheader.Parse(u.blob)
 	if err != nil {
+		if k.Spec != key.SymmetricDefault {
+			return nil, nil // CheckUse says that the key does not have the algorithm
+		}
 		return apierr.Because(apierr.InvalidCiphertext, err), nil
 	}
 	if k.Material(key.MaterialID(header.MaterialID)) == nil {

@@ -117,16 +117,28 @@ var naming = []namingRow{
 	{"CreateAlias", "AliasName", newAlias, func(_ *namedWorld, s *subject) object { return object{"TargetKeyId": s.id} }},
 	{"CreateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": s.alias + "/more"} }},
 	{"CreateKey", "KeyId", noParameter, nothing},
+	{"Decapsulate", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		in := object{"KeyId": s.id, "EncapsulationAlgorithm": "ML_KEM"}
+		return object{"EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": w.c.must(w.t, "Encapsulate", in).str("SharedSecretCiphertextBlob")}
+	}},
 	{"Decrypt", "KeyId", anyIdentifier, func(_ *namedWorld, s *subject) object { return object{"CiphertextBlob": s.blob} }},
 	{"DeleteAlias", "AliasName", existingAlias, nothing},
+	{"DeriveSharedSecret", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		return object{"KeyAgreementAlgorithm": "ECDH", "PublicKey": w.c.must(w.t, "GetPublicKey", object{"KeyId": s.id}).str("PublicKey")}
+	}},
 	{"DescribeKey", "KeyId", anyIdentifier, nothing},
 	{"DisableKey", "KeyId", keyOnly, nothing},
 	{"EnableKey", "KeyId", keyOnly, nothing},
+	{"Encapsulate", "KeyId", anyIdentifier, rest(object{"EncapsulationAlgorithm": "ML_KEM"})},
 	{"Encrypt", "KeyId", anyIdentifier, rest(object{"Plaintext": []byte("x")})},
 	{"GenerateDataKey", "KeyId", anyIdentifier, rest(object{"KeySpec": "AES_256"})},
+	{"GenerateDataKeyPair", "KeyId", anyIdentifier, rest(object{"KeyPairSpec": "ECC_NIST_P256"})},
+	{"GenerateDataKeyPairWithoutPlaintext", "KeyId", anyIdentifier, rest(object{"KeyPairSpec": "ECC_NIST_P256"})},
 	{"GenerateDataKeyWithoutPlaintext", "KeyId", anyIdentifier, rest(object{"KeySpec": "AES_256"})},
+	{"GenerateMac", "KeyId", anyIdentifier, rest(object{"MacAlgorithm": "HMAC_SHA_256", "Message": []byte("x")})},
 	{"GenerateRandom", "KeyId", noParameter, rest(object{"NumberOfBytes": 16})},
 	{"GetKeyPolicy", "KeyId", keyOnly, nothing},
+	{"GetPublicKey", "KeyId", anyIdentifier, nothing},
 	{"ListAliases", "KeyId", keyOnly, nothing},
 	{"ListKeyPolicies", "KeyId", keyOnly, nothing},
 	{"ListKeys", "KeyId", noParameter, nothing},
@@ -141,11 +153,28 @@ var naming = []namingRow{
 		return object{"CiphertextBlob": w.other.blob}
 	}},
 	{"ScheduleKeyDeletion", "KeyId", keyOnly, nothing},
+	{"Sign", "KeyId", anyIdentifier, rest(object{"SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x")})},
 	{"TagResource", "KeyId", keyOnly, rest(object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})},
 	{"UntagResource", "KeyId", keyOnly, rest(object{"TagKeys": []string{"a"}})},
 	{"UpdateAlias", "AliasName", existingAlias, func(w *namedWorld, s *subject) object { return object{"TargetKeyId": w.other.id} }},
 	{"UpdateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": w.other.alias} }},
 	{"UpdateKeyDescription", "KeyId", keyOnly, rest(object{"Description": "d"})},
+	{"Verify", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		in := object{"KeyId": s.id, "SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x")}
+		return object{"SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x"), "Signature": w.c.must(w.t, "Sign", in).str("Signature")}
+	}},
+	{"VerifyMac", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
+		in := object{"KeyId": s.id, "MacAlgorithm": "HMAC_SHA_256", "Message": []byte("x")}
+		return object{"MacAlgorithm": "HMAC_SHA_256", "Message": []byte("x"), "Mac": w.c.must(w.t, "GenerateMac", in).str("Mac")}
+	}},
+}
+
+// kinds are the keys of operations that take no symmetric encryption key.
+var kinds = map[string]object{
+	"Sign": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"}, "Verify": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"},
+	"GenerateMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "VerifyMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+	"DeriveSharedSecret": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"}, "GetPublicKey": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},
+	"Encapsulate": {"KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}, "Decapsulate": {"KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE"},
 }
 
 // TestIdentifiers calls every working operation with every form of identifier
@@ -160,7 +189,7 @@ func TestIdentifiers(t *testing.T) {
 	resources := map[string]string{} // of the calls that succeed, by request id
 	for _, row := range naming {
 		for f, want := range row.columns {
-			s := w.subject()
+			s := w.subjectOf(w.c, kinds[row.op])
 			in := maps.Clone(row.more(w, s))
 			identifier := w.identifier(form(f), s)
 			in[row.member] = identifier
@@ -236,20 +265,27 @@ func newNamedWorld(t *testing.T, f *fixture) *namedWorld {
 	w.other = w.subject()
 	elsewhere := w.c
 	elsewhere.region = "us-west-2"
-	w.elsewhere = w.subjectOf(elsewhere)
-	w.strangers = w.subjectOf(f.caller("444455556666"))
+	w.elsewhere = w.subjectOf(elsewhere, nil)
+	w.strangers = w.subjectOf(f.caller("444455556666"), nil)
 	return w
 }
 
-func (w *namedWorld) subject() *subject { return w.subjectOf(w.c) }
+func (w *namedWorld) subject() *subject { return w.subjectOf(w.c, nil) }
 
-func (w *namedWorld) subjectOf(c caller) *subject {
+// subjectOf makes a key of a caller's; kind is a symmetric one if nil.
+func (w *namedWorld) subjectOf(c caller, kind object) *subject {
 	w.t.Helper()
 	w.subjects++
-	id := c.createKey(w.t)
+	in := kind
+	if in == nil {
+		in = object{}
+	}
+	id := c.must(w.t, "CreateKey", in).str("KeyMetadata", "KeyId")
 	s := &subject{id: id, arn: "arn:aws:kms:" + c.region + ":" + c.accessKey + ":key/" + id, alias: fmt.Sprintf("alias/subject-%d", w.subjects)}
 	c.must(w.t, "CreateAlias", object{"AliasName": s.alias, "TargetKeyId": id})
-	s.blob = c.encrypt(w.t, id)
+	if kind == nil {
+		s.blob = c.encrypt(w.t, id)
+	}
 	return s
 }
 

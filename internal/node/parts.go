@@ -25,9 +25,11 @@ import (
 	"trent/internal/obs"
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
+	"trent/internal/ops/exchange"
 	"trent/internal/ops/keypolicy"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
+	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
 	"trent/internal/quota"
 	"trent/internal/record"
@@ -198,6 +200,8 @@ func (n *Node) assemble() {
 			&cipher.Ops{Module: module},
 			&policies.Ops{Store: n.store, Regions: n.Domains, Rules: rules},
 			&tags.Ops{Store: n.store, Regions: n.Domains, Limits: n.Limits},
+			&signature.Ops{Module: module},
+			&exchange.Ops{Module: module},
 		),
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),

@@ -37,67 +37,58 @@ func Refuses(op api.Op, member api.Members) bool { return members[op]&member != 
 
 // operations that Trent does not have.
 var operations = [api.NumOps + 1]bool{
-	0:                                         true,
-	api.OpConnectCustomKeyStore:               true,
-	api.OpCreateCustomKeyStore:                true,
-	api.OpCreateGrant:                         true,
-	api.OpDecapsulate:                         true,
-	api.OpDeleteCustomKeyStore:                true,
-	api.OpDeleteImportedKeyMaterial:           true,
-	api.OpDeriveSharedSecret:                  true,
-	api.OpDescribeCustomKeyStores:             true,
-	api.OpDisableKeyRotation:                  true,
-	api.OpDisconnectCustomKeyStore:            true,
-	api.OpEnableKeyRotation:                   true,
-	api.OpEncapsulate:                         true,
-	api.OpGenerateDataKeyPair:                 true,
-	api.OpGenerateDataKeyPairWithoutPlaintext: true,
-	api.OpGenerateMac:                         true,
-	api.OpGetKeyLastUsage:                     true,
-	api.OpGetKeyRotationStatus:                true,
-	api.OpGetParametersForImport:              true,
-	api.OpGetPublicKey:                        true,
-	api.OpImportKeyMaterial:                   true,
-	api.OpListGrants:                          true,
-	api.OpListKeyRotations:                    true,
-	api.OpListRetirableGrants:                 true,
-	api.OpReplicateKey:                        true,
-	api.OpRetireGrant:                         true,
-	api.OpRevokeGrant:                         true,
-	api.OpRotateKeyOnDemand:                   true,
-	api.OpSign:                                true,
-	api.OpUpdateCustomKeyStore:                true,
-	api.OpUpdatePrimaryRegion:                 true,
-	api.OpVerify:                              true,
-	api.OpVerifyMac:                           true,
+	0:                               true,
+	api.OpConnectCustomKeyStore:     true,
+	api.OpCreateCustomKeyStore:      true,
+	api.OpCreateGrant:               true,
+	api.OpDeleteCustomKeyStore:      true,
+	api.OpDeleteImportedKeyMaterial: true,
+	api.OpDescribeCustomKeyStores:   true,
+	api.OpDisableKeyRotation:        true,
+	api.OpDisconnectCustomKeyStore:  true,
+	api.OpEnableKeyRotation:         true,
+	api.OpGetKeyLastUsage:           true,
+	api.OpGetKeyRotationStatus:      true,
+	api.OpGetParametersForImport:    true,
+	api.OpImportKeyMaterial:         true,
+	api.OpListGrants:                true,
+	api.OpListKeyRotations:          true,
+	api.OpListRetirableGrants:       true,
+	api.OpReplicateKey:              true,
+	api.OpRetireGrant:               true,
+	api.OpRevokeGrant:               true,
+	api.OpRotateKeyOnDemand:         true,
+	api.OpUpdateCustomKeyStore:      true,
+	api.OpUpdatePrimaryRegion:       true,
 }
 
 // members that working operations refuse, whatever their value.
 var members = [api.NumOps + 1]api.Members{
-	api.OpCreateKey:                       api.CreateKeyCustomKeyStoreId | api.CreateKeyXksKeyId,
-	api.OpDecrypt:                         api.DecryptGrantTokens | api.DecryptRecipient,
-	api.OpDescribeKey:                     api.DescribeKeyGrantTokens,
-	api.OpEncrypt:                         api.EncryptGrantTokens,
-	api.OpGenerateDataKey:                 api.GenerateDataKeyGrantTokens | api.GenerateDataKeyRecipient,
-	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextGrantTokens,
-	api.OpGenerateRandom:                  api.GenerateRandomCustomKeyStoreId | api.GenerateRandomRecipient,
-	api.OpReEncrypt:                       api.ReEncryptGrantTokens,
+	api.OpCreateKey:                           api.CreateKeyCustomKeyStoreId | api.CreateKeyXksKeyId,
+	api.OpDecrypt:                             api.DecryptGrantTokens | api.DecryptRecipient,
+	api.OpDescribeKey:                         api.DescribeKeyGrantTokens,
+	api.OpEncrypt:                             api.EncryptGrantTokens,
+	api.OpGenerateDataKey:                     api.GenerateDataKeyGrantTokens | api.GenerateDataKeyRecipient,
+	api.OpGenerateDataKeyWithoutPlaintext:     api.GenerateDataKeyWithoutPlaintextGrantTokens,
+	api.OpGenerateRandom:                      api.GenerateRandomCustomKeyStoreId | api.GenerateRandomRecipient,
+	api.OpReEncrypt:                           api.ReEncryptGrantTokens,
+	api.OpDecapsulate:                         api.DecapsulateGrantTokens,
+	api.OpDeriveSharedSecret:                  api.DeriveSharedSecretGrantTokens | api.DeriveSharedSecretRecipient,
+	api.OpEncapsulate:                         api.EncapsulateGrantTokens,
+	api.OpGenerateDataKeyPair:                 api.GenerateDataKeyPairGrantTokens | api.GenerateDataKeyPairRecipient,
+	api.OpGenerateDataKeyPairWithoutPlaintext: api.GenerateDataKeyPairWithoutPlaintextGrantTokens,
+	api.OpGenerateMac:                         api.GenerateMacGrantTokens,
+	api.OpGetPublicKey:                        api.GetPublicKeyGrantTokens,
+	api.OpSign:                                api.SignGrantTokens,
+	api.OpVerify:                              api.VerifyGrantTokens,
+	api.OpVerifyMac:                           api.VerifyMacGrantTokens,
 }
 
-// createKeyValues refuses the values of CreateKey's members that ask for
-// another key than a symmetric one made here.
+// createKeyValues refuses the values of CreateKey's members that ask for a key
+// whose material is not made here, or that is in more than one Region.
 func createKeyValues(r *api.CreateKeyRequest) error {
-	for _, m := range []struct {
-		name, value, works string
-	}{
-		{"KeySpec", r.KeySpec, api.KeySpecSymmetricDefault},
-		{"CustomerMasterKeySpec", r.CustomerMasterKeySpec, api.CustomerMasterKeySpecSymmetricDefault},
-		{"KeyUsage", r.KeyUsage, api.KeyUsageTypeEncryptDecrypt},
-		{"Origin", r.Origin, api.OriginTypeAwsKms},
-	} {
-		if m.value != "" && m.value != m.works {
-			return apierr.New(apierr.UnsupportedOperation, "Trent does not support %s %s yet.", m.name, m.value)
-		}
+	if r.Origin != "" && r.Origin != api.OriginTypeAwsKms {
+		return apierr.New(apierr.UnsupportedOperation, "Trent does not support Origin %s yet.", r.Origin)
 	}
 	if r.MultiRegion {
 		return apierr.New(apierr.UnsupportedOperation, "Trent does not support multi-Region keys yet.")

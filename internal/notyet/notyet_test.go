@@ -44,6 +44,18 @@ var working = map[api.Op]api.Members{
 	api.OpUntagResource:        api.UntagResourceKeyId | api.UntagResourceTagKeys,
 	api.OpUpdateAlias:          api.UpdateAliasAliasName | api.UpdateAliasTargetKeyId,
 	api.OpUpdateKeyDescription: api.UpdateKeyDescriptionKeyId | api.UpdateKeyDescriptionDescription,
+
+	api.OpSign:                api.SignKeyId | api.SignMessage | api.SignMessageType | api.SignSigningAlgorithm | api.SignDryRun,
+	api.OpVerify:              api.VerifyKeyId | api.VerifyMessage | api.VerifyMessageType | api.VerifySignature | api.VerifySigningAlgorithm | api.VerifyDryRun,
+	api.OpGenerateMac:         api.GenerateMacKeyId | api.GenerateMacMessage | api.GenerateMacMacAlgorithm | api.GenerateMacDryRun,
+	api.OpVerifyMac:           api.VerifyMacKeyId | api.VerifyMacMessage | api.VerifyMacMacAlgorithm | api.VerifyMacMac | api.VerifyMacDryRun,
+	api.OpDeriveSharedSecret:  api.DeriveSharedSecretKeyId | api.DeriveSharedSecretKeyAgreementAlgorithm | api.DeriveSharedSecretPublicKey | api.DeriveSharedSecretDryRun,
+	api.OpEncapsulate:         api.EncapsulateKeyId | api.EncapsulateEncapsulationAlgorithm | api.EncapsulateDryRun,
+	api.OpDecapsulate:         api.DecapsulateKeyId | api.DecapsulateSharedSecretCiphertextBlob | api.DecapsulateEncapsulationAlgorithm | api.DecapsulateDryRun,
+	api.OpGetPublicKey:        api.GetPublicKeyKeyId,
+	api.OpGenerateDataKeyPair: api.GenerateDataKeyPairKeyId | api.GenerateDataKeyPairEncryptionContext | api.GenerateDataKeyPairKeyPairSpec | api.GenerateDataKeyPairDryRun,
+	api.OpGenerateDataKeyPairWithoutPlaintext: api.GenerateDataKeyPairWithoutPlaintextKeyId | api.GenerateDataKeyPairWithoutPlaintextEncryptionContext |
+		api.GenerateDataKeyPairWithoutPlaintextKeyPairSpec | api.GenerateDataKeyPairWithoutPlaintextDryRun,
 }
 
 // TestEveryMemberWorksOrIsRefused sets each member of each request.
@@ -85,9 +97,8 @@ func TestCreateKeyValues(t *testing.T) {
 		{`{}`, false},
 		{`{"KeySpec":"SYMMETRIC_DEFAULT","KeyUsage":"ENCRYPT_DECRYPT","Origin":"AWS_KMS","MultiRegion":false}`, false},
 		{`{"CustomerMasterKeySpec":"SYMMETRIC_DEFAULT"}`, false},
-		{`{"KeySpec":"RSA_2048"}`, true},
-		{`{"CustomerMasterKeySpec":"HMAC_256"}`, true},
-		{`{"KeyUsage":"SIGN_VERIFY"}`, true},
+		{`{"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, false},
+		{`{"CustomerMasterKeySpec":"HMAC_256"}`, false},
 		{`{"Origin":"EXTERNAL"}`, true},
 		{`{"MultiRegion":true}`, true},
 		{`{"Tags":[]}`, false},

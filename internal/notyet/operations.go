@@ -29,19 +29,11 @@ func (Ops) CreateGrant(_ context.Context, c *call.Call, _ *api.CreateGrantReques
 	return nil, missing(c)
 }
 
-func (Ops) Decapsulate(_ context.Context, c *call.Call, _ *api.DecapsulateRequest) (*api.DecapsulateResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) DeleteCustomKeyStore(_ context.Context, c *call.Call, _ *api.DeleteCustomKeyStoreRequest) (*api.DeleteCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }
 
 func (Ops) DeleteImportedKeyMaterial(_ context.Context, c *call.Call, _ *api.DeleteImportedKeyMaterialRequest) (*api.DeleteImportedKeyMaterialResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) DeriveSharedSecret(_ context.Context, c *call.Call, _ *api.DeriveSharedSecretRequest) (*api.DeriveSharedSecretResponse, error) {
 	return nil, missing(c)
 }
 
@@ -61,22 +53,6 @@ func (Ops) EnableKeyRotation(_ context.Context, c *call.Call, _ *api.EnableKeyRo
 	return missing(c)
 }
 
-func (Ops) Encapsulate(_ context.Context, c *call.Call, _ *api.EncapsulateRequest) (*api.EncapsulateResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GenerateDataKeyPair(_ context.Context, c *call.Call, _ *api.GenerateDataKeyPairRequest) (*api.GenerateDataKeyPairResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GenerateDataKeyPairWithoutPlaintext(_ context.Context, c *call.Call, _ *api.GenerateDataKeyPairWithoutPlaintextRequest) (*api.GenerateDataKeyPairWithoutPlaintextResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GenerateMac(_ context.Context, c *call.Call, _ *api.GenerateMacRequest) (*api.GenerateMacResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsageRequest) (*api.GetKeyLastUsageResponse, error) {
 	return nil, missing(c)
 }
@@ -86,10 +62,6 @@ func (Ops) GetKeyRotationStatus(_ context.Context, c *call.Call, _ *api.GetKeyRo
 }
 
 func (Ops) GetParametersForImport(_ context.Context, c *call.Call, _ *api.GetParametersForImportRequest) (*api.GetParametersForImportResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GetPublicKey(_ context.Context, c *call.Call, _ *api.GetPublicKeyRequest) (*api.GetPublicKeyResponse, error) {
 	return nil, missing(c)
 }
 
@@ -125,22 +97,10 @@ func (Ops) RotateKeyOnDemand(_ context.Context, c *call.Call, _ *api.RotateKeyOn
 	return nil, missing(c)
 }
 
-func (Ops) Sign(_ context.Context, c *call.Call, _ *api.SignRequest) (*api.SignResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) UpdateCustomKeyStore(_ context.Context, c *call.Call, _ *api.UpdateCustomKeyStoreRequest) (*api.UpdateCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }
 
 func (Ops) UpdatePrimaryRegion(_ context.Context, c *call.Call, _ *api.UpdatePrimaryRegionRequest) error {
 	return missing(c)
-}
-
-func (Ops) Verify(_ context.Context, c *call.Call, _ *api.VerifyRequest) (*api.VerifyResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) VerifyMac(_ context.Context, c *call.Call, _ *api.VerifyMacRequest) (*api.VerifyMacResponse, error) {
-	return nil, missing(c)
 }

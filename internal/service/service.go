@@ -8,8 +8,10 @@ import (
 	"trent/internal/notyet"
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
+	"trent/internal/ops/exchange"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
+	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
 )
 
@@ -20,6 +22,8 @@ type (
 	cipherOps = cipher.Ops
 	policyOps = policies.Ops
 	tagOps    = tags.Ops
+	signOps   = signature.Ops
+	secretOps = exchange.Ops
 	missing   = notyet.Ops
 )
 
@@ -31,12 +35,14 @@ type Service struct {
 	*cipherOps
 	*policyOps
 	*tagOps
+	*signOps
+	*secretOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e}
 }

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"maps"
 	"testing"
 
 	"trent/test/harness"
@@ -10,6 +11,13 @@ const (
 	dryRun        = "DryRunOperationException"
 	dryRunMessage = "The request would have succeeded, but the DryRun option is set."
 )
+
+// A dryRow is a request without its DryRun, and how it ends with it.
+type dryRow struct {
+	name, operation string
+	in              object
+	code, message   string
+}
 
 // TestDryRun: with DryRun a call never succeeds. It ends in
 // DryRunOperationException after every check, the ciphertext's too, and
@@ -32,11 +40,7 @@ func TestDryRun(t *testing.T) {
 		incorrectKey   = "The key ID in the request does not identify a CMK that can perform this operation."
 	)
 
-	for _, row := range []struct {
-		name, operation string
-		in              object
-		code, message   string
-	}{
+	rows := []dryRow{
 		{"encrypt", "Encrypt", object{"KeyId": key, "Plaintext": someBlob}, dryRun, dryRunMessage},
 		{"data key", "GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256"}, dryRun, dryRunMessage},
 		{"data key without plaintext", "GenerateDataKeyWithoutPlaintext", object{"KeyId": arn, "KeySpec": "AES_256"}, dryRun, dryRunMessage},
@@ -59,7 +63,8 @@ func TestDryRun(t *testing.T) {
 		{"decrypt, ciphertext ignored, disabled key", "Decrypt", object{"KeyId": disabled, "DryRunModifiers": ignore}, "DisabledException", disabledARN + " is disabled."},
 		{"decrypt, ciphertext ignored, no key", "Decrypt", object{"DryRunModifiers": ignore}, "ValidationException", anyMessage},
 		{"re-encrypt, ciphertext ignored, no source", "ReEncrypt", object{"DestinationKeyId": other, "DryRunModifiers": ignore}, "ValidationException", anyMessage},
-	} {
+	}
+	for _, row := range append(rows, dryKinds(t, s)...) {
 		t.Run(row.name, func(t *testing.T) {
 			row.in["DryRun"] = true
 			refused(t, c, row.operation, row.in, row.code, row.message)
@@ -72,4 +77,48 @@ func TestDryRun(t *testing.T) {
 	t.Run("no ciphertext", func(t *testing.T) {
 		refused(t, c, "Decrypt", object{"KeyId": key}, "ValidationException", anyMessage)
 	})
+}
+
+// dryKinds are the rows of asymmetric and HMAC keys.
+func dryKinds(t *testing.T, s *harness.Server) []dryRow {
+	t.Helper()
+	make := func(spec, usage string) string {
+		return s.Must(t, "CreateKey", object{"KeySpec": spec, "KeyUsage": usage})["KeyMetadata"].(object)["KeyId"].(string)
+	}
+	symmetric, _ := s.CreateKey(t, harness.Default)
+	sign, mac, agree := make("ECC_NIST_P256", "SIGN_VERIFY"), make("HMAC_256", "GENERATE_VERIFY_MAC"), make("ECC_NIST_P256", "KEY_AGREEMENT")
+	kem, sm2 := make("ML_KEM_512", "ENCAPSULATE_DECAPSULATE"), make("SM2", "ENCRYPT_DECRYPT")
+	public := s.Must(t, "GetPublicKey", object{"KeyId": agree})["PublicKey"]
+	ciphertext := s.Must(t, "Encrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "Plaintext": someBlob})["CiphertextBlob"]
+	encapsulated := s.Must(t, "Encapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM"})["SharedSecretCiphertextBlob"]
+	signature := s.Must(t, "Sign", object{"KeyId": sign, "SigningAlgorithm": "ECDSA_SHA_256", "Message": someBlob})["Signature"]
+	macOf := s.Must(t, "GenerateMac", object{"KeyId": mac, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob})["Mac"]
+	signIn := func(more object) object {
+		in := object{"KeyId": sign, "SigningAlgorithm": "ECDSA_SHA_256", "Message": someBlob}
+		maps.Copy(in, more)
+		return in
+	}
+	const digest = "Digest is invalid length for algorithm ECDSA_SHA_256."
+	return []dryRow{
+		{"sign", "Sign", signIn(nil), dryRun, dryRunMessage},
+		{"sign, short digest", "Sign", signIn(object{"MessageType": "DIGEST"}), "ValidationException", digest},
+		{"verify", "Verify", signIn(object{"Signature": signature}), dryRun, dryRunMessage},
+		{"verify, no signature of it", "Verify", signIn(object{"Signature": someBlob}), "KMSInvalidSignatureException", ""},
+		{"mac", "GenerateMac", object{"KeyId": mac, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob}, dryRun, dryRunMessage},
+		{"verify mac", "VerifyMac", object{"KeyId": mac, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob, "Mac": macOf}, dryRun, dryRunMessage},
+		{"verify mac, none of it", "VerifyMac", object{"KeyId": mac, "MacAlgorithm": "HMAC_SHA_256", "Message": someBlob, "Mac": someBlob}, "KMSInvalidMacException", ""},
+		{"derive", "DeriveSharedSecret", object{"KeyId": agree, "KeyAgreementAlgorithm": "ECDH", "PublicKey": public}, dryRun, dryRunMessage},
+		{"derive, no public key", "DeriveSharedSecret", object{"KeyId": agree, "KeyAgreementAlgorithm": "ECDH", "PublicKey": someBlob}, "ValidationException", anyMessage},
+		{"encapsulate", "Encapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM"}, dryRun, dryRunMessage},
+		{"decapsulate", "Decapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": encapsulated}, dryRun, dryRunMessage},
+		{"decapsulate, wrong length", "Decapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": someBlob}, "InvalidCiphertextException", ""},
+		{"data key pair", "GenerateDataKeyPair", object{"KeyId": symmetric, "KeyPairSpec": "RSA_4096"}, dryRun, dryRunMessage},
+		{"data key pair without plaintext", "GenerateDataKeyPairWithoutPlaintext", object{"KeyId": symmetric, "KeyPairSpec": "RSA_4096"}, dryRun, dryRunMessage},
+		{"asymmetric encrypt", "Encrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "Plaintext": someBlob}, dryRun, dryRunMessage},
+		{"asymmetric decrypt", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": ciphertext}, dryRun, dryRunMessage},
+		{"asymmetric decrypt, no ciphertext", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": someBlob}, "InvalidCiphertextException", ""},
+		{"asymmetric decrypt, ciphertext ignored", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "DryRunModifiers": []string{"IGNORE_CIPHERTEXT"}}, dryRun, dryRunMessage},
+		{"asymmetric re-encrypt", "ReEncrypt", object{"SourceKeyId": sm2, "SourceEncryptionAlgorithm": "SM2PKE", "CiphertextBlob": ciphertext, "DestinationKeyId": symmetric}, dryRun, dryRunMessage},
+		{"wrong usage", "Sign", object{"KeyId": symmetric, "SigningAlgorithm": "ECDSA_SHA_256", "Message": someBlob}, "InvalidKeyUsageException", anyMessage},
+	}
 }

@@ -44,6 +44,7 @@ func TestSpine(t *testing.T) {
 			s := harness.Start(t)
 			r := recorder{c.connect(t, s, harness.Default), new(sync.Mutex), map[string]bool{}}
 			spine(t, r, "alias/spine-"+c.name)
+			t.Run("keys of all kinds", func(t *testing.T) { kinds(t, r, lacks[c.name]) })
 			proven.check(t, c.name, r.done)
 		})
 	})

@@ -35,6 +35,7 @@ type made struct {
 	context   object
 	code      string
 	requestID string
+	created   bool // arns is the answer's
 }
 
 func record(t *testing.T, s *harness.Server) (session []made) {
@@ -52,11 +53,14 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 		if res.Status != http.StatusOK || len(res.Body) == 0 {
 			return nil
 		}
-		return res.JSON(t)
+		answer := res.JSON(t)
+		if m.created {
+			session[len(session)-1].arns = []string{answer["KeyMetadata"].(object)["Arn"].(string)}
+		}
+		return answer
 	}
-	key := call(made{operation: "CreateKey"}, object{"Description": "ward 7"})["KeyMetadata"].(object)
+	key := call(made{operation: "CreateKey", created: true}, object{"Description": "ward 7"})["KeyMetadata"].(object)
 	id, arn := key["KeyId"].(string), key["Arn"].(string)
-	session[0].arns = []string{arn}
 	arns, context := []string{arn}, object{"department": "radiology"}
 	alias := "arn:aws:kms:" + harness.Region + ":" + harness.Account + ":alias/recorded"
 	call(made{operation: "CreateAlias", arns: []string{arn, alias}, answer: arn}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
@@ -74,8 +78,7 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "GenerateDataKeyWithoutPlaintext", arns: arns, readOnly: true}, object{"KeyId": arn, "NumberOfBytes": 16})
 	call(made{operation: "GenerateRandom", readOnly: true}, object{"NumberOfBytes": 8})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DryRunOperationException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0", "DryRun": true})
-	other := call(made{operation: "CreateKey"}, object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})["KeyMetadata"].(object)["Arn"].(string)
-	session[len(session)-1].arns = []string{other}
+	other := call(made{operation: "CreateKey", created: true}, object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})["KeyMetadata"].(object)["Arn"].(string)
 	call(made{operation: "UpdateAlias", arns: []string{other, arn, alias}, answer: other}, object{"AliasName": "alias/recorded", "TargetKeyId": other})
 	call(made{operation: "UpdateAlias", arns: []string{arn, other, alias}, answer: arn}, object{"AliasName": "alias/recorded", "TargetKeyId": id})
 	call(made{operation: "UpdateAlias", code: notFound}, object{"AliasName": "alias/none", "TargetKeyId": id})
@@ -89,6 +92,7 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "PutKeyPolicy", arns: arns}, object{"KeyId": id, "Policy": policy})
 	call(made{operation: "PutKeyPolicy", arns: arns, code: "MalformedPolicyDocumentException"}, object{"KeyId": id, "Policy": "{}"})
 	call(made{operation: "ListKeyPolicies", arns: arns, readOnly: true}, object{"KeyId": id})
+	recordKinds(call, arns, id)
 	call(made{operation: "DisableKey", arns: arns, answer: arn}, object{"KeyId": id})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DisabledException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})
 	call(made{operation: "EnableKey", arns: arns, answer: arn}, object{"KeyId": id})
@@ -104,6 +108,45 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "CreateGrant", code: "UnsupportedOperationException"},
 		object{"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:role/r", "Operations": []string{"Decrypt"}})
 	return session
+}
+
+// recordKinds makes calls with asymmetric and HMAC keys; call makes one, symmetric
+// is another key's id, whose ARN is in arns.
+func recordKinds(call func(made, object) object, arns []string, symmetric string) {
+	create := func(spec, usage string) string {
+		return call(made{operation: "CreateKey", created: true}, object{"KeySpec": spec, "KeyUsage": usage})["KeyMetadata"].(object)["Arn"].(string)
+	}
+	use := func(operation, arn, code string, in object) object {
+		in["KeyId"] = arn
+		return call(made{operation: operation, arns: []string{arn}, readOnly: true, code: code}, in)
+	}
+	sign := create("ECC_NIST_P256", "SIGN_VERIFY")
+	message := object{"SigningAlgorithm": "ECDSA_SHA_256", "Message": "c2VjcmV0"}
+	signature := use("Sign", sign, "", message)["Signature"]
+	message["Signature"] = signature
+	use("Verify", sign, "", message)
+	message["Signature"] = "c2VjcmV0"
+	use("Verify", sign, "KMSInvalidSignatureException", message)
+	use("GetPublicKey", sign, "", object{})
+	mac := create("HMAC_256", "GENERATE_VERIFY_MAC")
+	message = object{"MacAlgorithm": "HMAC_SHA_256", "Message": "c2VjcmV0"}
+	message["Mac"] = use("GenerateMac", mac, "", message)["Mac"]
+	use("VerifyMac", mac, "", message)
+	agree := create("ECC_NIST_P256", "KEY_AGREEMENT")
+	public := use("GetPublicKey", agree, "", object{})["PublicKey"]
+	use("DeriveSharedSecret", agree, "", object{"KeyAgreementAlgorithm": "ECDH", "PublicKey": public})
+	use("DeriveSharedSecret", agree, validation, object{"KeyAgreementAlgorithm": "ECDH", "PublicKey": "c2VjcmV0"})
+	kem := create("ML_KEM_768", "ENCAPSULATE_DECAPSULATE")
+	ciphertext := use("Encapsulate", kem, "", object{"EncapsulationAlgorithm": "ML_KEM"})["SharedSecretCiphertextBlob"]
+	use("Decapsulate", kem, "", object{"EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": ciphertext})
+	for _, operation := range []string{"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"} {
+		call(made{operation: operation, arns: arns, readOnly: true}, object{"KeyId": symmetric, "KeyPairSpec": "ECC_NIST_P256"})
+	}
+	sm2 := create("SM2", "ENCRYPT_DECRYPT")
+	bare := use("Encrypt", sm2, "", object{"EncryptionAlgorithm": "SM2PKE", "Plaintext": "c2VjcmV0"})["CiphertextBlob"]
+	use("Decrypt", sm2, "", object{"EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": bare})
+	call(made{operation: "ReEncrypt", arns: []string{sm2, arns[0]}, readOnly: true},
+		object{"SourceKeyId": sm2, "SourceEncryptionAlgorithm": "SM2PKE", "CiphertextBlob": bare, "DestinationKeyId": symmetric})
 }
 
 func compareTrail(t *testing.T, s *harness.Server, session []made) {

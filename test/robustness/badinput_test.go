@@ -42,6 +42,8 @@ type world struct {
 	account            string // prefix of a key ARN: arn:aws:kms:REGION:ACCOUNT:
 	stranger, abroad   harness.Who
 	unknown, unmatched string // key ids that are none
+	kinds              *kinds
+	inStates           map[string]inState // by operation on these kinds
 }
 
 func newWorld(t *testing.T, s *harness.Server) *world {
@@ -53,6 +55,7 @@ func newWorld(t *testing.T, s *harness.Server) *world {
 	}
 	w.unmatched = strings.ReplaceAll(w.unknown, "-", "")
 	w.key, w.arn = s.CreateKey(t, harness.Default)
+	w.kinds, w.inStates = newKinds(t, s), newInStates(t, s)
 	w.other, w.otherARN = s.CreateKey(t, harness.Default)
 	w.disabled, w.disabledARN = s.CreateKey(t, harness.Default)
 	encrypt := func(who harness.Who, key string, context object) string {
@@ -102,7 +105,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--audit", "relaxed")
 	w := newWorld(t, s)
-	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.manage(), w.serialization())
+	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.manage(), w.ofKinds(), w.serialization())
 	covers(t, rows)
 	before := w.state(t, s)
 	failures := map[string]*harness.Response{} // by request id

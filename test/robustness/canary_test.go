@@ -296,6 +296,8 @@ func plant(t *testing.T, s *harness.Server) (list []needle, errorBodies [][]byte
 	hidden := s.Must(t, "GenerateDataKeyWithoutPlaintext", object{"KeyId": key, "KeySpec": "AES_256"})
 	found("a data key without plaintext", s.Must(t, "Decrypt", object{"CiphertextBlob": hidden["CiphertextBlob"]}))
 
+	plantOfKinds(t, s, key, func(what string, secret []byte) { list = append(list, needles(what, secret)...) })
+
 	_, inDryRun := secretOf("the plaintext of a dry run")
 	fails("Encrypt", harness.Marshal(object{"KeyId": key, "Plaintext": inDryRun, "DryRun": true}))
 	long, _ := secretOf("a long plaintext")
@@ -317,4 +319,44 @@ func plant(t *testing.T, s *harness.Server) (list []needle, errorBodies [][]byte
 	_, material := secretOf("a message to be signed")
 	fails("Sign", harness.Marshal(object{"KeyId": key, "Message": material, "SigningAlgorithm": "ECDSA_SHA_256"}))
 	return list, errorBodies
+}
+
+// plantOfKinds makes secrets with asymmetric and HMAC keys; key is a symmetric
+// one.
+func plantOfKinds(t *testing.T, s *harness.Server, key string, plant func(what string, secret []byte)) {
+	t.Helper()
+	make := func(spec, usage string) string {
+		return s.Must(t, "CreateKey", object{"KeySpec": spec, "KeyUsage": usage})["KeyMetadata"].(object)["KeyId"].(string)
+	}
+	answered := func(what string, answer object, member string, from int) {
+		secret, err := base64.StdEncoding.DecodeString(answer[member].(string))
+		if err != nil || len(secret) < from+canarySize {
+			t.Fatalf("%s: %d bytes, %v", what, len(secret), err)
+		}
+		plant(what, secret[from:from+canarySize])
+	}
+	message, plaintext := randomBytes(canarySize), randomBytes(canarySize)
+	plant("a message that is signed", message)
+	plant("a plaintext for an asymmetric key", plaintext)
+	sign, mac := make("ECC_NIST_EDWARDS25519", "SIGN_VERIFY"), make("HMAC_256", "GENERATE_VERIFY_MAC")
+	answered("a signature", s.Must(t, "Sign", object{"KeyId": sign, "SigningAlgorithm": "ED25519_SHA_512", "Message": message}), "Signature", 0)
+	in := object{"KeyId": mac, "MacAlgorithm": "HMAC_SHA_256", "Message": message}
+	made := s.Must(t, "GenerateMac", in)
+	answered("a MAC", made, "Mac", 0)
+	in["Mac"] = made["Mac"]
+	s.Must(t, "VerifyMac", in)
+	agree, kem, sm2 := make("ECC_NIST_P256", "KEY_AGREEMENT"), make("ML_KEM_768", "ENCAPSULATE_DECAPSULATE"), make("SM2", "ENCRYPT_DECRYPT")
+	public := s.Must(t, "GetPublicKey", object{"KeyId": agree})["PublicKey"]
+	answered("a shared secret of ECDH", s.Must(t, "DeriveSharedSecret", object{"KeyId": agree, "KeyAgreementAlgorithm": "ECDH", "PublicKey": public}), "SharedSecret", 0)
+	encapsulated := s.Must(t, "Encapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM"})
+	answered("a shared secret of ML-KEM", encapsulated, "SharedSecret", 0)
+	s.Must(t, "Decapsulate", object{"KeyId": kem, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": encapsulated["SharedSecretCiphertextBlob"]})
+	sealed := s.Must(t, "Encrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "Plaintext": plaintext})["CiphertextBlob"]
+	s.Must(t, "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": sealed})
+	s.Must(t, "ReEncrypt", object{"SourceKeyId": sm2, "SourceEncryptionAlgorithm": "SM2PKE", "CiphertextBlob": sealed, "DestinationKeyId": key})
+	// The seed of Ed25519 ends its PKCS #8; that of ML-KEM too.
+	pair := object{"KeyId": key, "KeyPairSpec": "ECC_NIST_EDWARDS25519"}
+	answered("a private key", s.Must(t, "GenerateDataKeyPair", pair), "PrivateKeyPlaintext", 16)
+	hidden := s.Must(t, "GenerateDataKeyPairWithoutPlaintext", pair)
+	answered("a private key without plaintext", s.Must(t, "Decrypt", object{"CiphertextBlob": hidden["PrivateKeyCiphertextBlob"]}), "Plaintext", 16)
 }

@@ -5,33 +5,55 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/call"
+	"trent/internal/key"
 )
 
 // ReEncrypt decrypts under one key and encrypts under another, inside the
 // crypto module: the plaintext never comes out of it.
 func (o *Ops) ReEncrypt(ctx context.Context, c *call.Call, in *api.ReEncryptRequest) (*api.ReEncryptResponse, error) {
-	source, destination := contextHash(in.SourceEncryptionContext), contextHash(in.DestinationEncryptionContext)
+	from := side{c: c, slot: 0, algorithm: orSymmetric(in.SourceEncryptionAlgorithm), ec: in.SourceEncryptionContext}
+	to := side{c: c, slot: 1, algorithm: orSymmetric(in.DestinationEncryptionAlgorithm), ec: in.DestinationEncryptionContext}
+	if to.key().Spec != key.SymmetricDefault {
+		if err := noContext(to.key(), to.ec); err != nil {
+			return nil, err
+		}
+	}
 	if c.DryRun {
 		if len(in.DryRunModifiers) == 0 {
-			usedOf(c, 0, in.CiphertextBlob)
-			if err := o.Module.CheckCiphertext(ctx, c.Permits[0], source, in.CiphertextBlob); err != nil {
+			if err := o.check(ctx, &from, in.CiphertextBlob); err != nil {
 				return nil, err
 			}
 		}
 		return nil, c.EndDryRun()
 	}
-	from, to := usedOf(c, 0, in.CiphertextBlob), usedCurrent(c, 1)
-	blob, err := o.Module.ReEncrypt(ctx, c.Permits[0], source, in.CiphertextBlob, c.Permits[1], destination)
+	blob, err := o.reEncrypt(ctx, &from, in.CiphertextBlob, &to)
 	if err != nil {
 		return nil, err
 	}
-	return &api.ReEncryptResponse{
-		CiphertextBlob:                 blob,
-		SourceKeyId:                    c.Keys[0].ARN,
-		KeyId:                          c.Keys[1].ARN,
-		SourceEncryptionAlgorithm:      api.EncryptionAlgorithmSpecSymmetricDefault,
-		DestinationEncryptionAlgorithm: api.EncryptionAlgorithmSpecSymmetricDefault,
-		SourceKeyMaterialId:            from.Text,
-		DestinationKeyMaterialId:       to.Text,
-	}, nil
+	out := &api.ReEncryptResponse{
+		CiphertextBlob: blob, SourceKeyId: from.key().ARN, KeyId: to.key().ARN,
+		SourceEncryptionAlgorithm: from.algorithm, DestinationEncryptionAlgorithm: to.algorithm,
+	}
+	if m := c.Materials[0]; m != nil {
+		out.SourceKeyMaterialId = m.Text
+	}
+	if m := c.Materials[1]; m != nil {
+		out.DestinationKeyMaterialId = m.Text
+	}
+	return out, nil
+}
+
+func (o *Ops) reEncrypt(ctx context.Context, from *side, blob []byte, to *side) ([]byte, error) {
+	if from.symmetric() {
+		usedOf(from.c, from.slot, blob)
+	} else if err := noContext(from.key(), from.ec); err != nil {
+		return nil, err
+	}
+	if to.symmetric() {
+		usedCurrent(to.c, to.slot)
+	}
+	if from.symmetric() && to.symmetric() {
+		return o.Module.ReEncrypt(ctx, from.c.Permits[0], contextHash(from.ec), blob, to.c.Permits[1], contextHash(to.ec))
+	}
+	return o.Module.ReEncryptAny(ctx, from.use(), blob, to.use())
 }

@@ -24,8 +24,11 @@ func auditedCreate(m *api.KeyMetadata) []byte {
 		{"keyManager", m.KeyManager},
 		{"customerMasterKeySpec", m.CustomerMasterKeySpec},
 		{"keySpec", m.KeySpec},
-		{"currentKeyMaterialId", m.CurrentKeyMaterialId},
+		{"currentKeyMaterialId", m.CurrentKeyMaterialId}, // of symmetric encryption keys
 	} {
+		if f.name == "currentKeyMaterialId" && f.value == "" {
+			continue
+		}
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -36,14 +39,31 @@ func auditedCreate(m *api.KeyMetadata) []byte {
 	b = awsjson.AppendBool(b, m.Enabled)
 	b = append(b, `,"multiRegion":`...)
 	b = awsjson.AppendBool(b, m.MultiRegion)
-	b = append(b, `,"encryptionAlgorithms":[`...)
-	for i, a := range m.EncryptionAlgorithms {
+	for _, algorithms := range []struct {
+		name   string
+		values []string
+	}{
+		{"encryptionAlgorithms", m.EncryptionAlgorithms}, {"signingAlgorithms", m.SigningAlgorithms}, {"macAlgorithms", m.MacAlgorithms},
+		{"keyAgreementAlgorithms", m.KeyAgreementAlgorithms}, {"encapsulationAlgorithms", m.EncapsulationAlgorithms},
+	} {
+		if len(algorithms.values) > 0 {
+			b = append(awsjson.AppendString(append(b, ','), algorithms.name), ':')
+			b = appendStrings(b, algorithms.values)
+		}
+	}
+	return append(b, "}}"...)
+}
+
+// appendStrings appends a JSON array of strings.
+func appendStrings(b []byte, values []string) []byte {
+	b = append(b, '[')
+	for i, v := range values {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = awsjson.AppendString(b, a)
+		b = awsjson.AppendString(b, v)
 	}
-	return append(b, "]}}"...)
+	return append(b, ']')
 }
 
 // auditedSchedule is what CloudTrail shows of ScheduleKeyDeletion's answer.

@@ -16,6 +16,7 @@ import (
 
 // CreateKey makes a key and its first material.
 func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequest) (*api.CreateKeyResponse, error) {
+	spec, usage := kindOf(in)
 	tags, err := tagset.Add(nil, in.Tags, o.Limits.TagsPerKey)
 	if err != nil {
 		return nil, err
@@ -36,14 +37,15 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		return nil, err
 	}
 	defer release()
-	made, err := o.Module.CreateKey(ctx, c.Permit(), id, key.SymmetricDefault, key.EncryptDecrypt, false)
+	made, err := o.Module.CreateKey(ctx, c.Permit(), id, spec, usage, false)
 	if err != nil {
 		return nil, err
 	}
 	r := record.Key{
-		CreatedMs: c.Time.UnixMilli(), Spec: string(key.SymmetricDefault), Usage: string(key.EncryptDecrypt),
+		CreatedMs: c.Time.UnixMilli(), Spec: string(spec), Usage: string(usage),
 		Origin: string(key.OriginAWSKMS), State: string(key.Enabled), Description: in.Description,
 		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
+		PublicKey: made.PublicKey,
 	}
 	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, document, tags)
 	if err != nil {
@@ -57,6 +59,20 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		return nil, err
 	}
 	return out, nil
+}
+
+// kindOf returns the spec and the usage that a request asks for: they fit each
+// other, which internal/api has checked.
+func kindOf(in *api.CreateKeyRequest) (key.Spec, key.Usage) {
+	spec := key.Spec(in.KeySpec + in.CustomerMasterKeySpec) // one of the two at most
+	if spec == "" {
+		spec = key.SymmetricDefault
+	}
+	usage := key.Usage(in.KeyUsage)
+	if usage == "" {
+		usage = key.EncryptDecrypt
+	}
+	return spec, usage
 }
 
 // newID is the new key's id: random, but for a seed of trent dev.

@@ -50,8 +50,17 @@ func metadata(k *key.Key) *api.KeyMetadata {
 		KeySpec:               string(k.Spec),
 		MultiRegion:           k.MultiRegion,
 	}
-	if k.Usage == key.EncryptDecrypt {
+	switch k.Usage {
+	case key.EncryptDecrypt:
 		m.EncryptionAlgorithms = k.Algorithms()
+	case key.SignVerify:
+		m.SigningAlgorithms = k.Algorithms()
+	case key.GenerateVerifyMAC:
+		m.MacAlgorithms = k.Algorithms()
+	case key.KeyAgreement:
+		m.KeyAgreementAlgorithms = k.Algorithms()
+	case key.EncapsulateDecapsulate:
+		m.EncapsulationAlgorithms = k.Algorithms()
 	}
 	if current := k.CurrentMaterial(); current != nil && k.Spec == key.SymmetricDefault {
 		m.CurrentKeyMaterialId = current.Text
