@@ -73,7 +73,7 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *ob
 	}
 	m := &module{conf: conf, log: log}
 	settings := nodeConfig(conf, m, log)
-	settings.AdminSocket, settings.AdminUsers, settings.SameUser, settings.Listeners = conf.Admin.Socket, conf.Admin.Users, &conf.Unseal.SameUser, entrances.listeners
+	settings.AdminSocket, settings.AdminUsers, settings.SameUser, settings.Listeners = conf.Admin.Socket, conf.Admin.UserIDs(), &conf.Unseal.SameUser, entrances.listeners
 	settings.MetricsAddress, settings.LogRequests, settings.DroppedLines = conf.Metrics.Address, obs.Logged(conf.Log.Requests), lines.Dropped
 	n, err := node.Open(ctx, settings)
 	defer m.close() // after the node, which is connected to it

@@ -22,11 +22,15 @@ const certificateWarning = 14 * 24 * time.Hour
 // operator should know and may want.
 func (c *Config) Check(now time.Time) (warnings Errors, err error) {
 	wrong, doubtful := &problems{config: c}, &problems{config: c}
+	checkWritable(wrong, "", c.File)
 	c.checkData(wrong)
+	c.checkPlaces(wrong)
 	for i := range c.Listeners {
 		c.Listeners[i].check(fmt.Sprintf("listeners[%d]", i), now, wrong, doubtful)
 	}
-	checkFolderOf(wrong, "admin.socket", c.Admin.Socket, c.Data)
+	if filepath.Dir(c.Admin.Socket) != c.Data { // which may be made later, and is checked already
+		checkSocketFolder(wrong, "admin.socket", c.Admin.Socket)
+	}
 	if c.Module.Child != nil {
 		c.checkChild(wrong)
 	} else {
@@ -65,7 +69,9 @@ func (l *Listener) check(path string, now time.Time, wrong, doubtful *problems) 
 	if l.Plaintext && l.Remote() {
 		doubtful.add(path+".plaintext", "", "what is encrypted and decrypted over %s can be read on the network", l.Address)
 	}
-	checkFolderOf(wrong, path+".socket", l.Socket, "")
+	if l.Socket != "" {
+		checkSocketFolder(wrong, path+".socket", l.Socket)
+	}
 	if l.TLS == nil {
 		return
 	}
@@ -87,20 +93,6 @@ func (l *Listener) check(path string, now time.Time, wrong, doubtful *problems) 
 	}
 }
 
-// checkFolderOf wants the folder of a socket that the service makes to be
-// there; the data folder may be made later.
-func checkFolderOf(p *problems, path, socket, data string) {
-	folder := filepath.Dir(socket)
-	if socket == "" || folder == data {
-		return
-	}
-	if info, err := os.Stat(folder); err != nil {
-		p.add(path, "", "its folder: %v", err)
-	} else if !info.IsDir() {
-		p.add(path, "", "%s is not a folder", folder)
-	}
-}
-
 func (c *Config) checkChild(p *problems) {
 	const path = "module.child.program"
 	program, err := c.Module.Child.Path()
@@ -115,6 +107,7 @@ func (c *Config) checkChild(p *problems) {
 	case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
 		p.add(path, "", "%s is no program", program)
 	}
+	checkWritable(p, path, program)
 }
 
 // Path of the module's program.

@@ -64,6 +64,27 @@ func TestCheck(t *testing.T) {
 	certificate := func(until time.Time) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { certtest.New(t, 2, until).Write(t, dir) }
 	}
+	chmod := func(name string, mode os.FileMode) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sockets := func(mode os.FileMode) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			folder("all", 0o700)(t, dir)
+			folder("all/own", 0o700)(t, dir)
+			chmod("all", mode)(t, dir)
+		}
+	}
+	link := func(to, name string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	nothing := func(*testing.T, string) {}
 	// A path, a colon and the beginning of what is wrong; none if nothing is.
 	for name, c := range map[string]struct {
@@ -86,10 +107,26 @@ func TestCheck(t *testing.T) {
 		"plain HTTP": {strings.Replace(checked, `"127.0.0.1:0", tls: {certificate: server.pem, key: server.key}`, `":0", plaintext: true`, 1),
 			nothing, "", "listeners[0].plaintext: what is encrypted"},
 		"a socket without a folder":     {strings.Replace(checked, "kms.sock", "none/kms.sock", 1), nothing, "listeners[1].socket: its folder: ", "unseal.same_user: "},
-		"a socket in a file":            {strings.Replace(checked, "kms.sock", "hsm/kms.sock", 1), nothing, "listeners[1].socket: ", "unseal.same_user: "},
-		"an admin socket nowhere":       {checked + "admin: {socket: none/admin}\n", nothing, "admin.socket: its folder: ", "unseal.same_user: "},
-		"a key file that can be opened": {separate, write("key", 0o600), "unseal.key_file: user ", ""},
-		"no key file":                   {separate, nothing, "unseal.key_file: there is no ", ""},
+		"a socket where all write":      {checked, chmod(".", 0o777), "listeners[1].socket: ", "unseal.same_user: "},
+		"a socket where a group writes": {checked, chmod(".", 0o770), "listeners[1].socket: ", "unseal.same_user: "},
+		"one among everybody's":         {checked, chmod(".", 0o777|os.ModeSticky), "listeners[1].socket: ", "unseal.same_user: "},
+		"a folder that all can replace": {strings.Replace(checked, "kms.sock", "all/own/kms.sock", 1), sockets(0o777), "listeners[1].socket: ", "unseal.same_user: "},
+		"a folder that its owner can":   {strings.Replace(checked, "kms.sock", "all/own/kms.sock", 1), sockets(0o777 | os.ModeSticky), "", "unseal.same_user: "},
+		"a folder behind a link": {strings.Replace(checked, "kms.sock", "link/kms.sock", 1), func(t *testing.T, dir string) {
+			sockets(0o777)(t, dir)
+			link("all/own", "link")(t, dir)
+		}, "listeners[1].socket: ", "unseal.same_user: "},
+		"an admin socket where all write": {checked + "admin: {socket: all/admin}\n", sockets(0o777), "admin.socket: ", "unseal.same_user: "},
+		"a key file in the data by a link": {strings.Replace(checked, "key_file: key", "key_file: link/module/key", 1), func(t *testing.T, dir string) {
+			folder("data", 0o700)(t, dir)
+			link("data", "link")(t, dir)
+		}, "module.child.key_file: ", "unseal.same_user: "},
+		"a configuration that all change": {checked, write("trent.yaml", 0o666), ": ", "unseal.same_user: "},
+		"a program that all change":       {checked, write("hsm", 0o757), "module.child.program: ", "unseal.same_user: "},
+		"a socket in a file":              {strings.Replace(checked, "kms.sock", "hsm/kms.sock", 1), nothing, "listeners[1].socket: ", "unseal.same_user: "},
+		"an admin socket nowhere":         {checked + "admin: {socket: none/admin}\n", nothing, "admin.socket: its folder: ", "unseal.same_user: "},
+		"a key file that can be opened":   {separate, write("key", 0o600), "unseal.key_file: user ", ""},
+		"no key file":                     {separate, nothing, "unseal.key_file: there is no ", ""},
 		"a module of the same user": {separate, func(t *testing.T, dir string) {
 			write("key", 0o600)(t, dir)
 			folder("run", 0o700)(t, dir)
@@ -102,6 +139,7 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			chmod(".", 0o755)(t, dir) // whatever the umask
 			certtest.New(t, 1, now.Add(20*day)).Write(t, dir)
 			write("hsm", 0o755)(t, dir)
 			c.change(t, dir)

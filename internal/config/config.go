@@ -14,7 +14,7 @@ import "time"
 // Config is the whole file. A relative path is relative to the folder of the
 // file.
 type Config struct {
-	// Data is the data folder: the store and the audit trail. `trent init` makes it, with mode 0700; it belongs to the service's user. Required.
+	// Data is the data folder: the store and the audit trail. `trent init` makes it, with mode 0700; it belongs to the service's user. Of what this file names, only admin.socket may be in it. Required.
 	Data string `yaml:"data"`
 	// Partition of every ARN. Default: aws.
 	Partition string `yaml:"partition"`
@@ -51,7 +51,7 @@ type Listener struct {
 	Name string `yaml:"name"`
 	// Address is the TCP address, such as 0.0.0.0:8443 or [::1]:8443. Either address or socket is required.
 	Address string `yaml:"address"`
-	// Socket is the path of a Unix socket. A socket there that nobody listens on is replaced.
+	// Socket is the path of a Unix socket, in a folder that belongs to root or the service's user and that nobody else can write. A socket there that nobody listens on is replaced.
 	Socket string `yaml:"socket"`
 	// Mode of the Unix socket, octal: who may connect. Default: 0600.
 	Mode Mode `yaml:"mode"`
@@ -88,7 +88,7 @@ type Module struct {
 
 // Child is a crypto module that the service starts.
 type Child struct {
-	// Program is the path of trent-hsm. Default: beside trent.
+	// Program is the path of trent-hsm, which not everybody may be able to change. Default: beside trent.
 	Program string `yaml:"program"`
 	// KeyFile is the module's key file. `trent init` has the module make it. Keep a copy of it, apart from backups of the data folder: together they are every key. Required.
 	KeyFile string `yaml:"key_file"`
@@ -133,10 +133,10 @@ type Metrics struct {
 
 // Admin is the operator's socket.
 type Admin struct {
-	// Socket is the path of the Unix socket. Default: admin.sock in the data folder.
+	// Socket is the path of the Unix socket, in the data folder or in one that belongs to root or the service's user and that nobody else can write. Default: admin.sock in the data folder.
 	Socket string `yaml:"socket"`
 	// Users are the numbers of users (id -u) who may use the socket, beside root and the service's own: each of them can give himself access keys of every account. They have to reach the socket, so it needs a path outside of the data folder.
-	Users []uint32 `yaml:"users"`
+	Users []User `yaml:"users"`
 }
 
 // Values of Audit.Durability.

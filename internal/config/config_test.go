@@ -69,7 +69,7 @@ admin: {socket: /run/trent/admin.sock, users: [1001, 1002]}
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
 		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
-		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.Users, []uint32{1001, 1002}) {
+		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.UserIDs(), []uint32{1001, 1002}) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -105,6 +105,14 @@ func TestRefused(t *testing.T) {
 		"no data":                  {"data: data\n", "", problem{0, "data", "is missing"}},
 		"partition":                {"data: data", "data: data\npartition: amazon", problem{2, "partition", `"amazon" is no partition`}},
 		"admin users, by name":     {"data: data", "data: data\nadmin: {socket: /run/a, users: [alice]}", problem{2, "admin.users[0]", ""}},
+		"admin user, fraction":     {"data: data", "data: data\nadmin: {socket: /run/a, users: [1000.9]}", problem{2, "admin.users[0]", `"1000.9": want the number of a user`}},
+		"admin user, octal":        {"data: data", "data: data\nadmin: {socket: /run/a, users: [1000, 0100]}", problem{2, "admin.users[1]", `"0100": want the number of a user`}},
+		"admin user, hexadecimal":  {"data: data", "data: data\nadmin: {socket: /run/a, users: [0x10]}", problem{2, "admin.users[0]", `"0x10": want the number of a user`}},
+		"admin user, signed":       {"data: data", "data: data\nadmin: {socket: /run/a, users: [+1]}", problem{2, "admin.users[0]", `"+1": want the number of a user`}},
+		"admin user, nobody":       {"data: data", "data: data\nadmin: {socket: /run/a, users: [4294967295]}", problem{2, "admin.users[0]", `"4294967295": want the number of a user`}},
+		"admin user, too large":    {"data: data", "data: data\nadmin: {socket: /run/a, users: [4294967296]}", problem{2, "admin.users[0]", `"4294967296": want the number of a user`}},
+		"admin users, no list":     {"data: data", "data: data\nadmin: {socket: /run/a, users: 1000}", problem{2, "admin.users", "cannot unmarshal !!int `1000`: want a list"}},
+		"admin users, same folder": {"data: data", "data: /d/\nadmin: {socket: /d/./a, users: [1001]}", problem{2, "admin.users", "cannot reach the socket in the data folder"}},
 		"admin users, data folder": {"data: data", "data: data\nadmin: {users: [1001]}", problem{2, "admin.users", "cannot reach the socket in the data folder"}},
 		"no Regions":               {"regions: [eu-west-1]", "regions: []", problem{2, "regions", "is missing"}},
 		"no Region's form":         {"[eu-west-1]", "[eu-west-1, global]", problem{2, "regions[1]", `"global" has not the form`}},
@@ -114,8 +122,14 @@ func TestRefused(t *testing.T) {
 		"name":                     {"name: local", "name: Öffentlich", problem{4, "listeners[0].name", "\"Öffentlich\": want a-z"}},
 		"name twice":               {tlsListener, tlsListener + "  - {name: local, socket: s}\n", problem{6, "listeners[1].name", "local stands twice"}},
 		"address twice":            {tlsListener, tlsListener + "  - {name: b, address: 127.0.0.1:8080}\n", problem{6, "listeners[1]", "127.0.0.1:8080 stands twice"}},
-		"the admin socket":         {tlsListener, tlsListener + "  - {name: b, socket: data/admin.sock}\n", problem{6, "listeners[1]", "/etc/trent/data/admin.sock stands twice"}},
+		"the admin socket":         {tlsListener, tlsListener + "  - {name: b, socket: /run/a}\nadmin: {socket: /run/a}\n", problem{6, "listeners[1]", "/run/a stands twice"}},
 		"the module's socket":      {tlsListener, tlsListener + "  - {name: b, socket: /run/trent-hsm/socket}\n", problem{6, "listeners[1]", "/run/trent-hsm/socket stands twice"}},
+		"the same by another path": {tlsListener, tlsListener + "  - {name: b, socket: /p/./x}\n  - {name: c, socket: /p/x}\n", problem{7, "listeners[2]", "/p/x stands twice"}},
+		"the metrics' address":     {"data: data", "data: data\nmetrics: {address: 127.0.0.1:8080}", problem{5, "listeners[0]", "127.0.0.1:8080 stands twice"}},
+		"a socket in the data":     {tlsListener, tlsListener + "  - {name: b, socket: data/run/kms}\n", problem{6, "listeners[1].socket", "/etc/trent/data/run/kms is in the data folder"}},
+		"the certificate's key":    {"127.0.0.1:8080", "127.0.0.1:80\n    tls: {certificate: c, key: data/k}", problem{6, "listeners[0].tls.key", "/etc/trent/data/k is in the data folder"}},
+		"the module's key file":    {"/var/lib/trent-hsm/key", "data/../data//key", problem{9, "unseal.key_file", "/etc/trent/data/key is in the data folder"}},
+		"the child's key file":     {"  socket: /run/trent-hsm/socket\nunseal:\n  key_file: /var/lib/trent-hsm/key", "  child: {key_file: data/module/key}\nunseal: {same_user: true}", problem{7, "module.child.key_file", "/etc/trent/data/module/key is in the data folder"}},
 		"no place":                 {"    address: 127.0.0.1:8080\n", "", problem{4, "listeners[0]", "wants one of"}},
 		"two places":               {"    address: 127.0.0.1:8080", "    address: 127.0.0.1:8080\n    socket: s", problem{4, "listeners[0]", "wants one of"}},
 		"no port":                  {"127.0.0.1:8080", "127.0.0.1", problem{5, "listeners[0].address", `"127.0.0.1" is no address`}},
@@ -134,6 +148,7 @@ func TestRefused(t *testing.T) {
 		"no quota":                 {"data: data", "data: data\nquotas: {keys: 0}", problem{2, "quotas.keys", "0 would be"}},
 		"negative quota":           {"data: data", "data: data\nquotas: {tags_per_key: -1}", problem{2, "quotas.tags_per_key", "quota: -1 tags"}},
 		"impossible quota":         {"data: data", "data: data\nquotas: {aliases_per_key: 10001}", problem{2, "quotas.aliases_per_key", "quota: 10001 aliases"}},
+		"quota in octal":           {"data: data", "data: data\nquotas: {keys: 010}", problem{2, "quotas.keys", `"010": want a number`}},
 		"fraction of a quota":      {"data: data", "data: data\nquotas: {key_policy_bytes: 1.5}", problem{2, "quotas.key_policy_bytes", `"1.5": want a number`}},
 		"level":                    {"data: data", "data: data\nlog: {level: verbose}", problem{2, "log.level", `"verbose": want`}},
 		"format":                   {"data: data", "data: data\nlog: {format: xml}", problem{2, "log.format", `"xml": want json or text`}},

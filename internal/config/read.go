@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -92,11 +93,34 @@ type Count int
 // UnmarshalYAML reads digits.
 func (c *Count) UnmarshalYAML(n *yaml.Node) error {
 	v, err := strconv.Atoi(n.Value)
-	if err != nil {
+	if err != nil || strconv.Itoa(v) != n.Value { // 010 is 8 to some
 		return wanted(n, "a number")
 	}
 	*c = Count(v)
 	return nil
+}
+
+// User is the number of a user, as id -u prints it. It says who gets in: there
+// is one way to write it, and none for 4294967295, which means nobody.
+type User uint32
+
+// UnmarshalYAML reads digits.
+func (u *User) UnmarshalYAML(n *yaml.Node) error {
+	v, err := strconv.ParseUint(n.Value, 10, 32)
+	if err != nil || strconv.FormatUint(v, 10) != n.Value || v == math.MaxUint32 {
+		return wanted(n, "the number of a user, as id -u prints it")
+	}
+	*u = User(v)
+	return nil
+}
+
+// UserIDs are the numbers of Users.
+func (a *Admin) UserIDs() []uint32 {
+	uids := make([]uint32, len(a.Users))
+	for i, u := range a.Users {
+		uids[i] = uint32(u)
+	}
+	return uids
 }
 
 // wanted has the form of the decoder's own messages.
@@ -142,7 +166,11 @@ func (c *Config) complete() {
 		}
 	}
 	for _, path := range paths {
-		if *path != "" && !filepath.IsAbs(*path) {
+		switch {
+		case *path == "":
+		case filepath.IsAbs(*path):
+			*path = filepath.Clean(*path) // paths are compared
+		default:
 			*path = filepath.Join(filepath.Dir(c.File), *path)
 		}
 	}

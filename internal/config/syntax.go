@@ -95,7 +95,7 @@ func (e *Error) explain(t *tree) {
 	unknown := regexp.MustCompile(`^field (.*) not found in type `)
 	twice := regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)$`)
 	typed := regexp.MustCompile("^(cannot unmarshal !!(\\w+)(?: `(.*?)(?:\\.\\.\\.)?`)?) into (.*)$")
-	ours := regexp.MustCompile(`^"(.*)": want `) // of Mode and Count
+	ours := regexp.MustCompile(`^"(.*)": want `) // of Mode, Count and User
 	if m := unknown.FindStringSubmatch(e.Problem); m != nil {
 		e.Path, e.Problem, e.Hint = t.key(m[1], e.Line), "unknown key", "docs/configuration.md and trent config example have all of them"
 	} else if m := twice.FindStringSubmatch(e.Problem); m != nil {
@@ -119,7 +119,7 @@ func kind(goType string) string {
 		return "text"
 	case "time.Duration":
 		return "a duration such as 24h"
-	case "[]string", "[]config.Listener":
+	case "[]string", "[]config.Listener", "[]config.User":
 		return "a list"
 	}
 	return "keys and values"

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +37,7 @@ func (c *Config) validate(p *problems) {
 		p.add("audit.durability", hint, "%q: want strict or relaxed", d)
 	}
 	c.validateModule(p)
+	c.validatePlaces(p)
 	if c.DomainRotation < minimumRotation {
 		p.add("domain_rotation", "a duration such as 24h", "%v is less than %v", c.DomainRotation, minimumRotation)
 	}
@@ -54,7 +54,7 @@ func (c *Config) validate(p *problems) {
 	if a := c.Metrics.Address; a != "" {
 		validateAddress(p, "metrics.address", a)
 	}
-	if len(c.Admin.Users) > 0 && filepath.Dir(c.Admin.Socket) == c.Data {
+	if len(c.Admin.Users) > 0 && within(c.Data, c.Admin.Socket) {
 		p.add("admin.users", "set admin.socket", "cannot reach the socket in the data folder, which only the service's user can enter")
 	}
 }
@@ -93,7 +93,7 @@ func (c *Config) validateListeners(p *problems) {
 		p.add("listeners", "", "is missing: at least one listener")
 	}
 	names := map[string]bool{}
-	places := map[string]bool{c.Admin.Socket: true, c.Module.Socket: true}
+	places := map[string]bool{c.Admin.Socket: true, c.Module.Socket: true, c.Metrics.Address: true}
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		path := fmt.Sprintf("listeners[%d]", i)
