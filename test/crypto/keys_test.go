@@ -3,6 +3,7 @@ package crypto
 import (
 	"bytes"
 	"crypto/ecdh"
+	"crypto/rand"
 	"encoding/asn1"
 	"errors"
 	"strings"
@@ -23,7 +24,7 @@ func wrap(t *testing.T, s *subject, key []byte) []byte {
 	t.Helper()
 	info := publicKeyInfo{Algorithm: s.algorithm}
 	if info.Algorithm.FullBytes == nil {
-		private, err := s.scheme.Generate()
+		private, err := s.scheme.Generate(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

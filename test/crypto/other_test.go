@@ -19,7 +19,7 @@ type key struct {
 func newKey(t *testing.T, spec keyspec.Spec, algorithm keyspec.Algorithm) *key {
 	t.Helper()
 	s := newSubject(t, spec, algorithm)
-	private, err := s.scheme.Generate()
+	private, err := s.scheme.Generate(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -219,13 +219,17 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f
 	return dst
 }
 
+// answerBytes is more than any answer of a slow command has: it does not grow,
+// which would leave copies of secrets behind.
+const answerBytes = 8 << 10
+
 // job is a slow command with a copy of its message. Its answer is written by a
 // goroutine of its own, of which a connection has laneDepth at most: the write
 // lasts until the peer reads.
 func (c *conn) job(account string, row *command, f proto.Frame) job {
 	f.Message = append([]byte(nil), f.Message...)
 	return job{account: strings.Clone(account), run: func() { // it points into the frame
-		answer := appendAnswer(nil, c.server.engine, new(requests), row, f)
+		answer := appendAnswer(make([]byte, 0, answerBytes), c.server.engine, new(requests), row, f)
 		clear(f.Message)
 		go func() {
 			defer c.late.Add(-1)

@@ -38,14 +38,15 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// scripted is an engine whose GenerateRandom and LoadDomain do what a test
+// scripted is an engine whose GenerateRandom, LoadDomain and Sign do what a test
 // says: faults and slowness that the real one does not have. It has no other
-// command.
+// command. Sign weighs what its request has for an algorithm.
 type scripted struct {
 	Engine
 	mute   atomic.Bool
 	random func(dst []byte)
 	load   func()
+	sign   func(w proto.Weight)
 }
 
 func (e *scripted) Info() proto.Info { return proto.Info{Mute: e.mute.Load()} }
@@ -61,6 +62,19 @@ func (e *scripted) GenerateRandom(m *proto.GenerateRandomRequest, dst []byte) ([
 func (e *scripted) LoadDomain(_ *proto.LoadDomainRequest, dst []byte) ([]byte, proto.Status) {
 	e.load()
 	return dst, proto.StatusOK
+}
+
+func (e *scripted) Weigh(_ proto.Command, message []byte) (account string, w proto.Weight) {
+	var m proto.SignRequest
+	if m.Decode(message) != nil {
+		return "", proto.Fast
+	}
+	return m.Key.Bind.Account, proto.Weight(m.Algorithm)
+}
+
+func (e *scripted) Sign(m *proto.SignRequest, dst []byte) ([]byte, proto.Status) {
+	e.sign(proto.Weight(m.Algorithm))
+	return append(dst, m.Message...), proto.StatusOK
 }
 
 func request(id uint64, cmd proto.Command, message []byte) []byte {
@@ -240,6 +254,42 @@ func TestSlowWorkDelaysNothing(t *testing.T) {
 	for id, f := range answers(t, conn, share+1) {
 		if status(f) != proto.StatusOK {
 			t.Errorf("request %d in the lane: %v", id, status(f))
+		}
+	}
+}
+
+// TestWeighedWorkDelaysNothing holds the lane of keys that are made and
+// that of slow keys: fast keys are answered meanwhile, and neither lane waits
+// for the other.
+func TestWeighedWorkDelaysNothing(t *testing.T) {
+	t.Parallel()
+	started, release := make(chan proto.Weight, 16), make(chan struct{})
+	e := &scripted{sign: func(w proto.Weight) {
+		if w != proto.Fast {
+			started <- w
+			<-release
+		}
+	}}
+	sign := func(id uint64, account string, w proto.Weight) []byte {
+		m := &proto.SignRequest{Key: proto.KeyRef{Bind: proto.Bind{Region: "r", Account: account, ID: "k"}, Token: []byte{1}}, Algorithm: uint8(w), MessageType: 1, Message: []byte{byte(id)}}
+		return request(id, proto.CmdSign, m.Append(nil))
+	}
+	_, conn, _ := exchange(t, e, slicesOf(request(1, proto.CmdHello, hello()), sign(2, "a", proto.Making), sign(3, "a", proto.Slow)), 1)
+	if w := <-started + <-started; w != proto.Making+proto.Slow {
+		t.Errorf("the two lanes hold %d", w)
+	}
+	go func() {
+		_, _ = conn.Write(slicesOf(sign(4, "a", proto.Slow), sign(5, "a", proto.Slow), sign(6, "b", proto.Slow), sign(7, "b", proto.Fast), random(8)))
+	}()
+	for id, f := range answers(t, conn, 2) {
+		if id < 7 || status(f) != proto.StatusOK {
+			t.Errorf("request %d is answered while the lanes are held: %v", id, status(f))
+		}
+	}
+	close(release)
+	for id, f := range answers(t, conn, 5) {
+		if status(f) != proto.StatusOK || len(f.Message) != 1 || uint64(f.Message[0]) != id {
+			t.Errorf("request %d in a lane: %v %v", id, status(f), f.Message)
 		}
 	}
 }
