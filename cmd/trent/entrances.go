@@ -1,18 +1,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"trent/internal/certificate"
 	"trent/internal/config"
 	"trent/internal/edge"
 	"trent/internal/node"
+	"trent/internal/unixsocket"
 )
 
 // entrances are the open listeners of a configuration.
@@ -52,7 +51,7 @@ func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
 		c.TLS, scheme = files.Config(), "https"
 	}
 	if l.Socket != "" {
-		socket, err := listenUnix(l.Socket, os.FileMode(l.Mode))
+		socket, err := unixsocket.Listen(l.Socket, os.FileMode(l.Mode))
 		if err != nil {
 			return err
 		}
@@ -67,37 +66,4 @@ func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
 	e.listeners = append(e.listeners, node.Listener{Socket: socket, Config: c})
 	e.urls = append(e.urls, l.Name+"="+scheme+"://"+socket.Addr().String())
 	return nil
-}
-
-// listenUnix listens at path, over a socket that nobody listens on any more and
-// over nothing else.
-func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
-	socket, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		info, statErr := os.Lstat(path)
-		if statErr != nil || info.Mode().Type() != os.ModeSocket {
-			return nil, err
-		}
-		probe, dialErr := net.Dial("unix", path)
-		if dialErr == nil {
-			probe.Close()
-			return nil, fmt.Errorf("another process listens: %w", err)
-		}
-		if !errors.Is(dialErr, syscall.ECONNREFUSED) {
-			return nil, err
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-		socket, err = net.Listen("unix", path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	// Whoever connects before this still has to sign.
-	if err := os.Chmod(path, mode); err != nil {
-		socket.Close()
-		return nil, err
-	}
-	return socket, nil
 }

@@ -11,14 +11,18 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"trent/internal/unixsocket"
 )
 
 // Errors of a client, beside *Error.
 var (
-	// ErrNoServer: nobody listens on the socket.
+	// ErrNoServer: nobody listens on the socket, or a user who can be no server.
 	ErrNoServer = errors.New("no server is reachable")
 	// ErrNotAdmitted: the server does not let this user in.
 	ErrNotAdmitted = errors.New("this user is not let in")
@@ -45,16 +49,34 @@ func NewClient(path string) *Client {
 	return c
 }
 
+// dial connects to a server, and to nobody else: what an operator sends makes
+// access keys, and what he is told he believes. Who listens is the user who owns
+// the socket's folder, or root, or this user himself.
 func dial(ctx context.Context, path string) (net.Conn, error) {
-	path, folder, err := short(path)
+	conn, err := unixsocket.Dial(ctx, path)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: "unix", Err: err}
+		return nil, err
 	}
-	if folder != nil {
-		defer folder.Close()
+	uid, err := unixsocket.Peer(conn)
+	if err == nil && uid != 0 && int(uid) != os.Geteuid() {
+		err = checkOwner(filepath.Dir(path), uid)
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// checkOwner wants a folder to belong to the user uid.
+func checkOwner(folder string, uid uint32) error {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || owner.Uid != uid {
+		return fmt.Errorf("%w: user %d listens, who is neither root nor the owner of %s", ErrNoServer, uid, folder)
+	}
+	return nil
 }
 
 // Status asks for the service's status.
@@ -186,6 +208,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, ErrNoServer):
+		return fmt.Errorf("%s: %w", c.socket, err)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%w: there is no socket %s", ErrNoServer, c.socket)
 	case errors.Is(err, unix.ECONNREFUSED):

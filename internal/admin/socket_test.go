@@ -3,16 +3,19 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 
 	"trent/internal/admin"
+	"trent/internal/unixsocket"
 )
 
 // dialVariable has this test binary dial a socket as another user and say what
@@ -90,52 +93,6 @@ func TestSocketFile(t *testing.T) {
 	}
 }
 
-// TestSocketInTheWay: what a crash has left is replaced; a socket on which
-// somebody listens, and whatever is no socket, is not.
-func TestSocketInTheWay(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	stale := filepath.Join(dir, "stale")
-	left, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: stale})
-	if err != nil {
-		t.Fatal(err)
-	}
-	left.SetUnlinkOnClose(false)
-	left.Close()
-	l := listen(t, stale)
-	defer l.Close()
-	if !reached(t, l, stale) {
-		t.Error("the stale socket was not replaced")
-	}
-	if _, err := admin.Listen(stale, nil, slog.New(slog.DiscardHandler)); !errors.Is(err, admin.ErrInUse) {
-		t.Errorf("a second server: %v", err)
-	}
-	if !reached(t, l, stale) {
-		t.Error("the second server took the first one's socket")
-	}
-	for _, name := range []string{"file", "folder", "link"} {
-		path := filepath.Join(dir, name)
-		switch name {
-		case "file":
-			err = os.WriteFile(path, []byte("kept"), 0o600)
-		case "folder":
-			err = os.Mkdir(path, 0o700)
-		case "link":
-			err = os.Symlink(filepath.Join(dir, "nowhere"), path)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if l, err := admin.Listen(path, nil, slog.New(slog.DiscardHandler)); err == nil {
-			l.Close()
-			t.Errorf("a %s was replaced", name)
-		}
-		if _, err := os.Lstat(path); err != nil {
-			t.Errorf("the %s is gone: %v", name, err)
-		}
-	}
-}
-
 // TestLongPath: a folder's depth is no obstacle, though the kernel takes 107
 // bytes only.
 func TestLongPath(t *testing.T) {
@@ -146,7 +103,7 @@ func TestLongPath(t *testing.T) {
 	}
 	path := filepath.Join(dir, "admin.sock")
 	l := listen(t, path)
-	if _, err := admin.Listen(path, nil, slog.New(slog.DiscardHandler)); !errors.Is(err, admin.ErrInUse) {
+	if _, err := admin.Listen(path, nil, slog.New(slog.DiscardHandler)); !errors.Is(err, unixsocket.ErrInUse) {
 		t.Errorf("a second server: %v", err)
 	}
 	served := make(chan error, 1)
@@ -210,4 +167,65 @@ func TestPeers(t *testing.T) {
 	if err := errors.Join(s.Close(t.Context()), <-served); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestImpostor: a user who has put a socket where everybody can is no server;
+// one in a folder of his own is.
+func TestImpostor(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become other users")
+	}
+	const other = 12346
+	dir, err := os.MkdirTemp("", "trent-admin-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "admin.sock")
+	l := listenAs(t, other, path)
+	defer l.Close()
+	if _, err := admin.NewClient(path).Status(t.Context()); !errors.Is(err, admin.ErrNoServer) || !strings.Contains(err.Error(), "user 12346 listens") {
+		t.Errorf("where everybody can: %v", err)
+	}
+	if conn, err := l.Accept(); err != nil {
+		t.Error(err)
+	} else if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("it was sent something: %d, %v", n, err)
+	}
+	if err := os.Chown(dir, other, -1); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			conn.Close()
+		}
+	}()
+	if _, err := admin.NewClient(path).Status(t.Context()); !errors.Is(err, admin.ErrNotAdmitted) { // it was asked, and hung up
+		t.Errorf("the folder's owner: %v", err)
+	}
+}
+
+// listenAs listens as another user: the kernel notes whose thread it was.
+func listenAs(t *testing.T, uid int, path string) (l net.Listener) {
+	t.Helper()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocks: the thread ends with the goroutine
+		if _, _, no := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); no != 0 {
+			err = no
+			return
+		}
+		l, err = net.Listen("unix", path)
+	}()
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
