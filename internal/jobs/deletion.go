@@ -55,21 +55,24 @@ const maxConflicts = 20
 const eraseTimeout = 30 * time.Second
 
 // Run is the Job of record.JobDelete.
-func (d *Deletion) Run(ctx context.Context, due []record.Due) error {
+func (d *Deletion) Run(ctx context.Context, due []record.Due) (left []record.Due, err error) {
 	var failed []error
 	var done []store.Op
 	d.pass(PointDue)
 	for i := range due {
 		if err := d.delete(ctx, &due[i]); err != nil {
 			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
+			left = append(left, due[i])
 			continue
 		}
 		done = append(done, store.Op{Key: due[i].Path(), Delete: true})
 	}
 	if len(done) > 0 {
-		failed = append(failed, d.finish(ctx, done))
+		if err := d.finish(ctx, done); err != nil {
+			failed, left = append(failed, err), due
+		}
 	}
-	return errors.Join(failed...)
+	return left, errors.Join(failed...)
 }
 
 // finish erases what was deleted from the store's files, for all keys at once,

@@ -282,15 +282,22 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	dir, st := world(t)
 	const broken = "0000cccc-0000-4000-8000-000000000003"
-	row := record.DuePath(region, deletionDate.Add(-time.Hour), record.JobDelete, account, broken)
-	put(t, st, []store.Op{{Key: row}, {Key: record.KeyPath(region, account, broken), Value: []byte("no record")}})
-	for range 2 {
-		_, err := scheduler(st).once(t.Context())
+	row := record.DuePath(region, deletionDate, record.JobDelete, account, broken)
+	// Older than the broken one, and without a key any more: its run succeeds.
+	done := record.DuePath(region, deletionDate.Add(-time.Hour), record.JobDelete, account, "0000cccc-0000-4000-8000-000000000004")
+	put(t, st, []store.Op{{Key: row}, {Key: done}, {Key: record.KeyPath(region, account, broken), Value: []byte("no record")}})
+	s := scheduler(st)
+	s.now = func() time.Time { return deletionDate.Add(time.Minute) }
+	for i, want := range []Done{{Runs: 3, Failures: 1}, {Runs: 4, Failures: 2}} {
+		_, err := s.once(t.Context())
 		if !errors.Is(err, record.ErrTampered) || !strings.Contains(err.Error(), broken) {
 			t.Errorf("error %v", err)
 		}
 		if _, _, err := st.Get(t.Context(), row); err != nil {
 			t.Errorf("the row of the key that is left: %v", err)
+		}
+		if got := s.Stats(); got.Jobs[record.JobDelete] != want || got.Lag != time.Minute {
+			t.Errorf("round %d: %+v, want %+v and the minute of the one that is left", i, got, want)
 		}
 		gone(t, dir, st)
 	}

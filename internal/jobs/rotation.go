@@ -15,6 +15,7 @@ import (
 // makes one.
 type Rotation struct {
 	RotationConfig
+	alarm
 	turn  chan struct{} // capacity 1: who has put something in may look
 	tally tally
 }
@@ -32,7 +33,7 @@ type RotationConfig struct {
 
 // NewRotation returns a Rotation.
 func NewRotation(c RotationConfig) *Rotation {
-	return &Rotation{RotationConfig: c, turn: make(chan struct{}, 1)}
+	return &Rotation{RotationConfig: c, alarm: make(alarm, 1), turn: make(chan struct{}, 1)}
 }
 
 // retryAfter is how soon a failed rotation is tried again.
@@ -50,10 +51,8 @@ func (r *Rotation) Run(ctx context.Context) {
 		} else {
 			wait = max(min(wait, next.Sub(r.Now())), time.Millisecond)
 		}
-		select {
-		case <-ctx.Done():
+		if !r.wait(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
 	}
 }
@@ -88,16 +87,16 @@ func (r *Rotation) once(ctx context.Context) (next time.Time, err error) {
 	if !r.Ready() {
 		return next, errors.New("the crypto module is not ready")
 	}
-	var failed []error // one Region's trouble is not the others'
+	var all []error // one Region's trouble is not the others'
 	for _, region := range r.Domains.Names() {
 		due, err := r.region(ctx, region)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("domain %s: %w", region, err))
+			all = append(all, fmt.Errorf("domain %s: %w", region, err))
 		} else if due.Before(next) {
 			next = due
 		}
 	}
-	return next, errors.Join(failed...)
+	return next, errors.Join(all...)
 }
 
 // region does what is due in one Region and returns when something will be
@@ -110,10 +109,18 @@ func (r *Rotation) region(ctx context.Context, region string) (next time.Time, e
 	}
 	if due.Rotate {
 		err = r.Domains.Rotate(ctx, region)
-		r.tally.ran(record.JobRotate, 1, err)
+		r.tally.ran(record.JobRotate, 1, failed(err))
 	}
 	changed, rewrapErr := r.Domains.Rewrap(ctx, region)
-	r.tally.ran(record.JobRewrap, 1, rewrapErr)
+	r.tally.ran(record.JobRewrap, 1, failed(rewrapErr))
 	r.Log.Info("tokens rewrapped", "region", region, "changed", changed)
 	return r.Now().Add(r.Every), errors.Join(err, rewrapErr)
+}
+
+// failed is how many of one run have failed.
+func failed(err error) int {
+	if err != nil {
+		return 1
+	}
+	return 0
 }

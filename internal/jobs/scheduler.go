@@ -18,17 +18,18 @@ import (
 
 // A Job does what some due rows of its kind, all of one Region, ask for, and
 // removes those that it is done with. It may have been stopped anywhere the last time and
-// goes on from there. An error leaves rows: it is called with them again.
-type Job func(ctx context.Context, due []record.Due) error
+// goes on from there. It returns the rows that are left, in their order, with an
+// error that says why: it is called with them again.
+type Job func(ctx context.Context, due []record.Due) (left []record.Due, err error)
 
 // Scheduler calls the jobs on the due rows of all Regions.
 type Scheduler struct {
+	alarm
 	store   store.Store
 	regions func() []string
 	jobs    map[string]Job
 	now     func() time.Time
 	log     *slog.Logger
-	wake    chan struct{} // capacity 1
 	turn    chan struct{} // capacity 1: who has put something in may look
 	tally   tally
 }
@@ -37,7 +38,7 @@ type Scheduler struct {
 // is the table from the job of a due row to what does it; rows of other jobs
 // are not its own.
 func NewScheduler(st store.Store, regions func() []string, jobs map[string]Job, now func() time.Time, log *slog.Logger) *Scheduler {
-	return &Scheduler{store: st, regions: regions, jobs: jobs, now: now, log: log, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	return &Scheduler{store: st, regions: regions, jobs: jobs, now: now, log: log, alarm: make(alarm, 1), turn: make(chan struct{}, 1)}
 }
 
 const (
@@ -50,14 +51,6 @@ const (
 	// page is how many due rows a job is given at most.
 	page = 50
 )
-
-// Wake lets Run look at once, because the clock was moved.
-func (s *Scheduler) Wake() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it will look anyway
-	}
-}
 
 // Run works until the context ends.
 func (s *Scheduler) Run(ctx context.Context) {
@@ -74,14 +67,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 				wait = max(min(wait, next.Sub(s.now())), time.Millisecond)
 			}
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-s.wake:
-		case <-timer.C:
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+		if !s.wait(ctx, wait) {
 			return
 		}
 	}
@@ -141,7 +127,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // due calls the jobs on a Region's rows that are due, a page at a time. left is
-// when the first of the rows was due that jobs failed on; zero if none did.
+// when the first of the rows was due that jobs left; zero if there is none.
 func (s *Scheduler) due(ctx context.Context, region string, now time.Time) (left time.Time, err error) {
 	from, end := record.DuePrefix(region), record.DueEnd(region, now)
 	var failed []error
@@ -157,10 +143,12 @@ func (s *Scheduler) due(ctx context.Context, region string, now time.Time) (left
 			}
 		}
 		for job, rows := range byJob {
-			err := s.jobs[job](ctx, rows)
-			s.tally.ran(job, len(rows), err)
+			undone, err := s.jobs[job](ctx, rows)
+			s.tally.ran(job, len(rows), len(undone))
+			if len(undone) > 0 {
+				left = earlier(left, undone[0].At)
+			}
 			if err != nil {
-				left = earlier(left, rows[0].At)
 				failed = append(failed, fmt.Errorf("%s: %w", job, err))
 			}
 		}

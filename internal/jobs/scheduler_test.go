@@ -39,13 +39,16 @@ func TestScheduler(t *testing.T) {
 	failures := 0
 	errFails := errors.New("fails")
 	jobs := map[string]Job{
-		"works": func(_ context.Context, due []record.Due) error {
+		"works": func(_ context.Context, due []record.Due) ([]record.Due, error) {
 			for _, d := range due {
 				got = append(got, d.KeyID)
 			}
-			return nil
+			return nil, nil
 		},
-		"fails": func(_ context.Context, due []record.Due) error { failures += len(due); return errFails },
+		"fails": func(_ context.Context, due []record.Due) ([]record.Due, error) {
+			failures += len(due)
+			return due, errFails
+		},
 	}
 	s := NewScheduler(st, func() []string { return []string{"eu-north-1", region} }, jobs, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	next, err := s.once(t.Context())
@@ -92,13 +95,13 @@ func TestRunTriesAgain(t *testing.T) {
 		}
 		put(t, st, []store.Op{{Key: row(0)}, {Key: row(40 * time.Second)}})
 		var calls []time.Duration
-		jobs := map[string]Job{record.JobDelete: func(ctx context.Context, due []record.Due) error {
+		jobs := map[string]Job{record.JobDelete: func(ctx context.Context, due []record.Due) ([]record.Due, error) {
 			calls = append(calls, time.Since(start))
 			if len(calls) < 4 {
-				return errors.New("not now")
+				return due, errors.New("not now")
 			}
 			_, _, err := st.Txn(ctx, nil, []store.Op{{Key: due[0].Path(), Delete: true}})
-			return err
+			return nil, err
 		}}
 		var ahead time.Duration
 		now := func() time.Time { return time.Now().Add(ahead) }
@@ -141,16 +144,16 @@ func TestCatchUp(t *testing.T) {
 		put(t, st, []store.Op{{Key: row.Path()}})
 	}
 	works := false
-	job := func(ctx context.Context, due []record.Due) error {
+	job := func(ctx context.Context, due []record.Due) ([]record.Due, error) {
 		if !works {
-			return errors.New("not now")
+			return due, errors.New("not now")
 		}
-		for _, row := range due {
+		for i, row := range due {
 			if _, _, err := st.Txn(ctx, nil, []store.Op{{Key: row.Path(), Delete: true}}); err != nil {
-				return err
+				return due[i:], err
 			}
 		}
-		return nil
+		return nil, nil
 	}
 	regions := func() []string { return []string{region, "eu-north-1"} }
 	s := NewScheduler(st, regions, map[string]Job{record.JobDelete: job}, func() time.Time { return now }, slog.New(slog.DiscardHandler))

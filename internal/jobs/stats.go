@@ -19,8 +19,8 @@ type Done struct {
 type Stats struct {
 	// Jobs has an entry for every job there is.
 	Jobs map[string]Done
-	// Lag is how long the oldest row has been due that a job failed on when it
-	// was last called; 0 if there is none.
+	// Lag is how long the oldest row has been due that a job left when it was
+	// last called; 0 if there is none.
 	Lag time.Duration
 }
 
@@ -28,11 +28,11 @@ type Stats struct {
 type tally struct {
 	mu   sync.Mutex
 	done map[string]Done
-	late time.Time // since when the oldest row was due whose job failed; zero: none
+	late time.Time // when the oldest row was due that its job left; zero: none
 }
 
-// ran counts n runs of a job, all failed if err is not nil.
-func (t *tally) ran(job string, n int, err error) {
+// ran counts n runs of a job, of which some failed.
+func (t *tally) ran(job string, n, failed int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.done == nil {
@@ -40,9 +40,7 @@ func (t *tally) ran(job string, n int, err error) {
 	}
 	d := t.done[job]
 	d.Runs += uint64(n)
-	if err != nil {
-		d.Failures += uint64(n)
-	}
+	d.Failures += uint64(failed)
 	t.done[job] = d
 }
 

@@ -39,6 +39,7 @@ func (n *Node) MoveClock(ctx context.Context, now time.Time) (left []record.Due,
 	if err := n.setAhead(ctx, now); err != nil {
 		return nil, err
 	}
+	n.Wake() // what is due soon is due sooner than they wait
 	for delay := 10 * time.Millisecond; ; delay = min(2*delay, time.Second) {
 		moduleErr := n.tellClock(ctx)
 		deletions, deleteErr := n.due.CatchUp(ctx)
@@ -53,6 +54,13 @@ func (n *Node) MoveClock(ctx context.Context, now time.Time) (left []record.Due,
 		case <-time.After(delay):
 		}
 	}
+}
+
+// CatchUp deletes the keys whose waiting period is over, beside the scheduler
+// and not at the same time. If it returns without an error, none is left.
+func (n *Node) CatchUp(ctx context.Context) error {
+	_, err := n.due.CatchUp(ctx)
+	return err
 }
 
 // setAhead keeps the new time in the store, and then follows it.

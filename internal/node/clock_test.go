@@ -92,6 +92,16 @@ func TestMoveClock(t *testing.T) {
 	}
 }
 
+// TestMovedClockIsFollowed: what is due soon after a move is done then, and not
+// when it would have been due before.
+func TestMovedClockIsFollowed(t *testing.T) {
+	t.Parallel()
+	f := newFixtureRotating(t, 10*day)
+	f.caller("111122223333").createKey(t)
+	f.move(t, 10*day-5*time.Second)
+	waitFor(t, "the rotation that was due in five seconds", func() bool { return f.generation(t, "eu-west-1") == 2 })
+}
+
 // TestModuleIsToldTheTime: as it is moved, and after each start of the module.
 func TestModuleIsToldTheTime(t *testing.T) {
 	t.Parallel()

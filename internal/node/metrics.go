@@ -210,7 +210,7 @@ func (n *Node) measureJobs() {
 	}
 	m.Counters("job_runs_total", "Due rows that jobs were given.", []string{"job"}, each(func(d jobs.Done) uint64 { return d.Runs }))
 	m.Counters("job_failures_total", "Runs of jobs that failed, and are tried again.", []string{"job"}, each(func(d jobs.Done) uint64 { return d.Failures }))
-	m.Gauge("job_lag_seconds", "How long the oldest work has been due that failed when it was last tried; 0 if there is none.", func() float64 {
+	m.Gauge("job_lag_seconds", "How long the oldest due row has been due that its job could not finish when it was last tried; 0 if there is none.", func() float64 {
 		return n.due.Stats().Lag.Seconds()
 	})
 }

@@ -66,7 +66,7 @@ type Config struct {
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means
 	// time.Now. Who sets it forward calls Wake. A Node's own Now is it and what
-	// MoveClock moved it ahead. Signatures, and with them the day keys, go by the
+	// MoveClock moved it ahead, which wakes too. Signatures, and with them the day keys, go by the
 	// system's clock always.
 	Now func() time.Time
 	// Fault can take the place of any operation: front.Config says when. It

@@ -162,7 +162,10 @@ func (n *Node) startModule(ctx context.Context) error {
 }
 
 // Wake has the node look for work that is due, because its clock was moved.
-func (n *Node) Wake() { n.due.Wake() }
+func (n *Node) Wake() {
+	n.due.Wake()
+	n.rotation.Wake()
+}
 
 // records returns a Region's record sealer.
 func (n *Node) records(ctx context.Context, region string) (*record.Sealer, error) {

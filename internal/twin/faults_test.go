@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -101,6 +102,42 @@ func TestModuleIsKilled(t *testing.T) {
 	}
 }
 
+// waitingCall begins a call that meets a latency, and returns when it does. The
+// call's client waits for less than the latency.
+func (f *fixture) waitingCall(t *testing.T) <-chan error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	answered := make(chan error, 1)
+	go func() {
+		defer cancel()
+		answered <- caller{f.Twin, f.Now, account, region}.call(ctx, "ListKeys", "", object{}, nil)
+	}()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for f.faults.Status()[0].Hits == 0 {
+		select {
+		case <-ctx.Done():
+			t.Fatal("nobody waits")
+		case <-tick.C:
+		}
+	}
+	return answered
+}
+
+// TestFaultsEndWithTheService: it does not wait for a latency to be over.
+func TestFaultsEndWithTheService(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if err := f.setFaults(nil, []faults.Rule{{Fault: faults.Latency, LatencyMs: 30_000}}); err != nil {
+		t.Fatal(err)
+	}
+	listed := f.waitingCall(t)
+	f.restart(t, false)
+	if err := <-listed; err != nil {
+		t.Errorf("ListKeys: %v", err)
+	}
+}
+
 // TestFaultsEndWithAReset: nobody waits for a latency of before.
 func TestFaultsEndWithAReset(t *testing.T) {
 	t.Parallel()
@@ -109,22 +146,10 @@ func TestFaultsEndWithAReset(t *testing.T) {
 	if err := f.setFaults(nil, []faults.Rule{{Fault: faults.Latency, LatencyMs: 30_000}}); err != nil {
 		t.Fatal(err)
 	}
-	listed := make(chan string, 1)
-	go func() {
-		_, code := f.call(t, "ListKeys", object{})
-		listed <- code
-	}()
-	deadline := time.After(30 * time.Second)
-	for f.faults.Status()[0].Hits == 0 {
-		select {
-		case <-deadline:
-			t.Fatal("nobody waits")
-		case <-time.After(time.Millisecond):
-		}
-	}
+	listed := f.waitingCall(t)
 	f.post(t, "/_trent/reset", "{}")
-	if code := <-listed; code != "" {
-		t.Errorf("ListKeys: %q", code)
+	if err := <-listed; err != nil {
+		t.Errorf("ListKeys: %v", err)
 	}
 	if rules := f.faults.Status(); len(rules) != 0 {
 		t.Errorf("rules after a reset: %v", rules)

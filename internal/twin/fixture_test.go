@@ -58,6 +58,7 @@ type fixture struct {
 	dir, url string
 	process  *process
 	seed     *seed.File
+	ahead    time.Duration // of the clock, when it is started
 	stop     func() error
 }
 
@@ -96,9 +97,10 @@ func (f *fixture) start(t *testing.T) {
 
 func (f *fixture) config(t *testing.T) Config {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	ahead := f.ahead
 	f.process = &process{log: log, key: f.dir + "/module-key"}
 	return Config{
-		Node:   node.Config{Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: 10 * day, Log: log, Module: f.process.source},
+		Node:   node.Config{Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: 10 * day, Log: log, Module: f.process.source, Now: func() time.Time { return time.Now().Add(ahead) }},
 		Module: f.process, Seed: f.seed,
 	}
 }

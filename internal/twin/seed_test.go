@@ -1,9 +1,11 @@
 package twin
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"trent/internal/twin/seed"
 )
@@ -109,6 +111,37 @@ func TestSeed(t *testing.T) {
 	}
 	if _, code := f.call(t, "DescribeKey", object{"KeyId": mine}); code != "NotFoundException" {
 		t.Errorf("a key of before the reset: %q", code)
+	}
+}
+
+// TestSeedOfKeysThatAreDue: keys whose waiting period ended while nothing ran are
+// deleted first, and then made as the seed says.
+func TestSeedOfKeysThatAreDue(t *testing.T) {
+	t.Parallel()
+	const keys = 12
+	text := func(state string) string {
+		all := "keys:\n"
+		for i := range keys {
+			all += fmt.Sprintf("- {account: 111122223333, region: eu-west-1, id: 1234abcd-12ab-34cd-56ef-%012d, state: %s}\n", i, state)
+		}
+		return all
+	}
+	f := &fixture{dir: t.TempDir(), seed: parsed(t, text("PendingDeletion"))}
+	f.start(t)
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	f.restart(t, false)
+	f.seed, f.ahead = parsed(t, text("Enabled")), 31*day
+	f.start(t)
+	for i := range keys {
+		m := f.must(t, "DescribeKey", object{"KeyId": fmt.Sprintf("1234abcd-12ab-34cd-56ef-%012d", i)})["KeyMetadata"].(object)
+		made := time.UnixMilli(int64(m["CreationDate"].(float64) * 1000))
+		if m["KeyState"] != "Enabled" || made.Before(f.Now().Add(-day)) {
+			t.Errorf("key %d is %v, made at %v", i, m["KeyState"], made)
+		}
 	}
 }
 

@@ -106,10 +106,14 @@ func (t *Twin) open(ctx context.Context) error {
 	return nil
 }
 
-// sow applies the seed to a node, with the requests that applications make.
+// sow applies the seed to a node, with the requests that applications make. A
+// key that should be gone by now goes first: the seed finds it, or it is not there.
 func (t *Twin) sow(ctx context.Context, n *node.Node) error {
 	if t.Seed == nil {
 		return nil
+	}
+	if err := n.CatchUp(ctx); err != nil {
+		return fmt.Errorf("before the seed: %w", err)
 	}
 	call := func(ctx context.Context, account, region, op, keyID string, in, out any) error {
 		return caller{n.Pipeline, n.Now, account, region}.call(ctx, op, keyID, in, out)
@@ -150,6 +154,7 @@ func (t *Twin) close() error {
 
 // Close ends the service.
 func (t *Twin) Close() error {
+	t.faults.End()
 	t.serving.Lock()
 	defer t.serving.Unlock()
 	return t.close()
@@ -168,8 +173,9 @@ func (t *Twin) Listen(ctx context.Context, listeners ...node.Listener) error {
 	return node.Serve(ctx, node.Served{Handler: t, Gone: t.gone, Ending: t.ending, Now: t.Now, Log: t.Node.Log}, listeners...)
 }
 
-// ending makes the node unready.
+// ending makes the node unready, and keeps no request waiting for its time.
 func (t *Twin) ending() {
+	t.faults.End()
 	t.serving.RLock()
 	defer t.serving.RUnlock()
 	if t.node != nil {
@@ -206,7 +212,8 @@ const resetTimeout = 30 * time.Second
 var errForeignModule = errors.New("the crypto module was started separately (--hsm) and keeps its domains; start both again on a new folder")
 
 // reset puts a new node on an empty folder in the old one's place. Requests that
-// are under way end before, others wait. If it fails there is no service any more.
+// are under way end before, others wait. If it fails there is no service any
+// more, so it goes on to its end although whoever asked has gone.
 func (t *Twin) reset(ctx context.Context) error {
 	if t.Module == nil {
 		return errForeignModule
@@ -214,10 +221,10 @@ func (t *Twin) reset(ctx context.Context) error {
 	if err := t.setFaults(nil, nil); err != nil { // and nobody waits for their time
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, resetTimeout)
-	defer cancel()
 	t.serving.Lock()
 	defer t.serving.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resetTimeout)
+	defer cancel()
 	t.Node.Log.Info("reset: everything is as on a new folder")
 	if err := t.begin(ctx); err != nil {
 		t.fail(fmt.Errorf("reset: %w", err))

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"os"
@@ -209,6 +210,21 @@ func TestResetIsCutOff(t *testing.T) {
 	id := f.createKey(t)
 	f.restart(t, true)
 	f.must(t, "DescribeKey", object{"KeyId": id})
+}
+
+// TestResetOutlivesItsRequest: the client may go away during a reset.
+func TestResetOutlivesItsRequest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.createKey(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.reset(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, code := f.call(t, "DescribeKey", object{"KeyId": id}); code != "NotFoundException" {
+		t.Errorf("afterwards: %q", code)
+	}
 }
 
 // TestResetNeedsTheModule: one that was started separately keeps its domains.

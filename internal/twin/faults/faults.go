@@ -35,7 +35,7 @@ const Any = "*"
 // Limits of rules.
 const (
 	maxRules     = 100
-	maxLatencyMs = 30_000
+	maxLatencyMs = 30_000 // of a rule, and of all that a call meets
 	// maxRestarts is how often a module is started again in ten minutes.
 	maxRestarts = 5
 )
@@ -72,6 +72,7 @@ type Set struct {
 	seed    uint64
 	rules   []rule
 	changed chan struct{} // closed when other rules take the place of these
+	ended   bool
 }
 
 // NewSet returns a set without rules. restart is nil if the module is not ours to
@@ -104,10 +105,29 @@ func (s *Set) Replace(seed uint64, rules []Rule) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rules, s.seed = checked, seed
+	if s.ended {
+		return errEnded
+	}
+	s.replace(seed, checked)
+	return nil
+}
+
+// replace is called with the lock held.
+func (s *Set) replace(seed uint64, rules []rule) {
+	s.rules, s.seed = rules, seed
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return nil
+}
+
+// errEnded says that no rule comes into force any more.
+var errEnded = errors.New("trent dev is ending")
+
+// End ends all rules, for good.
+func (s *Set) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	s.replace(0, nil)
 }
 
 // Status returns the rules in force.
@@ -215,6 +235,7 @@ var errAsked = errors.New("a fault that /_trent/faults asked for")
 // meets, if any. Whoever waits goes on when the rules change.
 func (s *Set) Apply(ctx context.Context, c *call.Call) error {
 	latency, restart, fault, changed := s.meets(c)
+	latency = min(latency, maxLatencyMs*time.Millisecond)
 	if latency > 0 {
 		timer := time.NewTimer(latency)
 		defer timer.Stop()

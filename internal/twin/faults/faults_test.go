@@ -177,6 +177,14 @@ func TestLatency(t *testing.T) {
 		if err := s.Apply(t.Context(), decrypt()); err != nil || time.Since(start) != time.Second {
 			t.Errorf("without rules: %v after %v", err, time.Since(start))
 		}
+		long := []Rule{{Fault: Latency, LatencyMs: 30_000}, {Fault: Latency, LatencyMs: 30_000}}
+		if err := s.Replace(1, long); err != nil {
+			t.Fatal(err)
+		}
+		start = time.Now()
+		if err := s.Apply(t.Context(), decrypt()); err != nil || time.Since(start) != 30*time.Second {
+			t.Errorf("two of 30 seconds: %v after %v", err, time.Since(start))
+		}
 		if err := s.Replace(1, two); err != nil {
 			t.Fatal(err)
 		}
@@ -185,6 +193,30 @@ func TestLatency(t *testing.T) {
 		if err := s.Apply(ctx, decrypt()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a client that has gone: %v", err)
 		}
+	})
+}
+
+// TestEnd: who waits goes on, and nobody waits afterwards.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSet(nil)
+		long := []Rule{{Fault: Latency, LatencyMs: 30_000}}
+		if err := s.Replace(1, long); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		time.AfterFunc(time.Second, s.End)
+		if err := s.Apply(t.Context(), decrypt()); err != nil || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if err := s.Replace(1, long); err == nil {
+			t.Error("rules come into force after the end")
+		}
+		if err := s.Apply(t.Context(), decrypt()); err != nil || time.Since(start) != time.Second {
+			t.Errorf("afterwards: %v after %v", err, time.Since(start))
+		}
+		s.End() // which Listen and Close both do
 	})
 }
 
