@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -103,6 +104,7 @@ func ownFolderOf(path string) error {
 
 // serve opens what the module needs, closes everything else, and serves.
 func serve(o options, log *slog.Logger) int {
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone ends no module
 	if err := harden.Process(); err != nil {
 		log.Error("cannot protect memory", "error", err)
 		return exit.Sandbox

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"trent/internal/certificate"
@@ -25,9 +27,12 @@ import (
 
 // run serves until the context ends.
 func (f *devFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	lines := obs.NewLines(stderr)
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone ends no server
+	lines := obs.NewLines(stderr, func(w io.Writer) slog.Handler {
+		return slog.NewTextHandler(w, &slog.HandlerOptions{Level: f.level})
+	})
 	defer lines.Close()
-	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: f.level}))
+	log := lines.Logger()
 	if f.allowRemote && !loopback(f.listen) {
 		log.Warn("trent dev accepts well-known credentials from other machines", "listen", f.listen)
 	}

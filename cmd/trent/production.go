@@ -44,12 +44,17 @@ func readWarned(c *cobra.Command, path string) (conf *config.Config, warnings co
 
 // newLog is the log that a configuration describes.
 func newLog(conf *config.Config, stderr io.Writer) *slog.Logger {
+	return slog.New(newHandler(conf, stderr))
+}
+
+// newHandler writes what newLog's log is told.
+func newHandler(conf *config.Config, stderr io.Writer) slog.Handler {
 	level, _ := conf.Log.SlogLevel() // an unknown one was refused
 	options := &slog.HandlerOptions{Level: level}
 	if conf.Log.Format == config.FormatText {
-		return slog.New(slog.NewTextHandler(stderr, options))
+		return slog.NewTextHandler(stderr, options)
 	}
-	return slog.New(slog.NewJSONHandler(stderr, options))
+	return slog.NewJSONHandler(stderr, options)
 }
 
 // module is the crypto module of a configuration.

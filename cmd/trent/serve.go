@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -42,10 +43,11 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lines := obs.NewLines(c.ErrOrStderr())
+			signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone ends no service
+			lines := obs.NewLines(c.ErrOrStderr(), func(w io.Writer) slog.Handler { return newHandler(conf, w) })
 			defer lines.Close()
 			for _, w := range warnings {
-				newLog(conf, lines).Warn(w.Problem, "file", w.File, "line", w.Line, "key", w.Path)
+				lines.Logger().Warn(w.Problem, "file", w.File, "line", w.Line, "key", w.Path)
 			}
 			err = serve(c.Context(), conf, c.OutOrStdout(), lines)
 			if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
@@ -60,7 +62,7 @@ func serveCommand() *cobra.Command {
 
 // serve runs the service until the context ends.
 func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *obs.Lines) (err error) {
-	log := newLog(conf, lines)
+	log := lines.Logger()
 	if err := bootstrap.Ready(conf.Data); err != nil {
 		return err
 	}

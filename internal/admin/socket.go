@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"trent/internal/unixsocket"
 )
@@ -18,7 +19,16 @@ type Socket struct {
 	*unixsocket.Listener
 	uids []uint32
 	log  *slog.Logger
+
+	// Of connections that were closed, for Accept's only caller:
+	now    func() time.Time
+	said   time.Time // when the log was told last
+	unsaid int       // how many since then
 }
+
+// refusalEvery is how often the log is told of connections that were closed:
+// whoever is not let in must not fill it.
+const refusalEvery = time.Second
 
 // Listen makes the socket at path. It replaces one that a crash has left, and
 // never one that a server listens on (unixsocket.ErrInUse) or a file of another kind.
@@ -26,7 +36,7 @@ type Socket struct {
 // others than the owner get as far as being asked who they are: mode 0666
 // instead of 0600.
 func Listen(path string, uids []uint32, log *slog.Logger) (*Socket, error) {
-	l := &Socket{uids: append([]uint32{0, uint32(os.Geteuid())}, uids...), log: log}
+	l := &Socket{uids: append([]uint32{0, uint32(os.Geteuid())}, uids...), log: log, now: time.Now}
 	mode := os.FileMode(0o600)
 	if len(uids) > 0 {
 		mode = 0o666
@@ -39,7 +49,7 @@ func Listen(path string, uids []uint32, log *slog.Logger) (*Socket, error) {
 }
 
 // Accept returns the next connection of a user that is admitted. Anybody
-// else's is closed.
+// else's is closed. It is called by one goroutine at a time.
 func (l *Socket) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.AcceptUnix()
@@ -50,8 +60,18 @@ func (l *Socket) Accept() (net.Conn, error) {
 		if err == nil && slices.Contains(l.uids, uid) {
 			return &peerConn{conn, uid}, nil
 		}
-		l.log.Warn("admin socket: a connection was closed", "uid", uid, "error", err)
+		l.refused(uid, err)
 		conn.Close()
+	}
+}
+
+// refused tells the log of a connection that is closed, and of those before it
+// about which it was not told.
+func (l *Socket) refused(uid uint32, err error) {
+	l.unsaid++
+	if now := l.now(); now.Sub(l.said) >= refusalEvery {
+		l.log.Warn("admin socket: connections were closed", "last_uid", uid, "connections", l.unsaid, "error", err)
+		l.said, l.unsaid = now, 0
 	}
 }
 

@@ -31,6 +31,9 @@ func (c *Config) Check(now time.Time) (warnings Errors, err error) {
 	if filepath.Dir(c.Admin.Socket) != c.Data { // which may be made later, and is checked already
 		checkSocketFolder(wrong, "admin.socket", c.Admin.Socket)
 	}
+	if a := c.Metrics.Address; a != "" && !loopback(a) {
+		doubtful.add("metrics.address", "127.0.0.1:9464, or a firewall", "who reaches %s sees the metrics, and can keep the collector from them: it has no password", a)
+	}
 	if c.Module.Child != nil {
 		c.checkChild(wrong)
 	} else {

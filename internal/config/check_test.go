@@ -106,6 +106,8 @@ func TestCheck(t *testing.T) {
 		"a program that does not run":   {checked, write("hsm", 0o600), "module.child.program: ", "unseal.same_user: "},
 		"plain HTTP": {strings.Replace(checked, `"127.0.0.1:0", tls: {certificate: server.pem, key: server.key}`, `":0", plaintext: true`, 1),
 			nothing, "", "listeners[0].plaintext: what is encrypted"},
+		"metrics for everybody":         {checked + "metrics: {address: \":9464\"}\n", nothing, "", "metrics.address: who reaches :9464 sees the metrics"},
+		"metrics for this machine":      {separate + "metrics: {address: \"127.0.0.1:9464\"}\n", write("key", 0o600), "unseal.key_file: user ", ""},
 		"a socket without a folder":     {strings.Replace(checked, "kms.sock", "none/kms.sock", 1), nothing, "listeners[1].socket: its folder: ", "unseal.same_user: "},
 		"a socket where all write":      {checked, chmod(".", 0o777), "listeners[1].socket: ", "unseal.same_user: "},
 		"a socket where a group writes": {checked, chmod(".", 0o770), "listeners[1].socket: ", "unseal.same_user: "},

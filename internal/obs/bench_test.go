@@ -2,7 +2,6 @@ package obs
 
 import (
 	"io"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -36,10 +35,9 @@ func BenchmarkSeconds(b *testing.B) {
 
 // BenchmarkLoggedRequest is what a request pays whose line is logged.
 func BenchmarkLoggedRequest(b *testing.B) {
-	lines := NewLines(io.Discard)
+	lines := NewLines(io.Discard, jsonLines)
 	defer lines.Close()
-	log := slog.New(slog.NewJSONHandler(lines, nil))
-	r := NewRequests(NewMetrics("test"), NewRequestLog(log, LogAll))
+	r := NewRequests(NewMetrics("test"), NewRequestLog(lines.Logger(), LogAll))
 	o := front.Outcome{
 		Op: api.OpEncrypt, Status: 200, Took: 42 * time.Microsecond, RequestBytes: 100, AnswerBytes: 200, Region: "eu-west-1", Account: "111122223333",
 		PrincipalType: "Root", KeyARN: "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-4333-8444-555555555555", Listener: "public", SourceIP: "192.0.2.7",

@@ -1,8 +1,10 @@
 package obs
 
 import (
-	"fmt"
+	"bytes"
+	"context"
 	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,7 @@ const closeTimeout = 2 * time.Second
 // slowly or not at all, and many lines cost one system call.
 type Lines struct {
 	to      io.Writer
+	format  func(io.Writer) slog.Handler
 	dropped atomic.Uint64
 	wake    chan struct{} // capacity 1
 	ended   chan struct{}
@@ -35,9 +38,11 @@ type Lines struct {
 	closed  bool
 }
 
-// NewLines returns a writer of lines to w; Close ends it.
-func NewLines(w io.Writer) *Lines {
-	l := &Lines{to: w, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+// NewLines returns a writer of lines to w; Close ends it. format makes the
+// handler of the log, which is to write to it: in its format is what Lines has
+// to say itself.
+func NewLines(w io.Writer, format func(io.Writer) slog.Handler) *Lines {
+	l := &Lines{to: w, format: format, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -52,7 +57,7 @@ func (l *Lines) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	if l.missing > 0 {
-		l.waiting = fmt.Appendf(l.waiting, "%d log lines were dropped here: they are read too slowly\n", l.missing)
+		l.waiting = append(l.waiting, l.gap()...)
 		l.missing = 0
 	}
 	l.waiting = append(l.waiting, line...)
@@ -62,6 +67,18 @@ func (l *Lines) Write(line []byte) (int, error) {
 	}
 	return len(line), nil
 }
+
+// gap is the line that stands for the missing ones.
+func (l *Lines) gap() []byte {
+	var line bytes.Buffer
+	said := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped here: they are read too slowly", 0)
+	said.AddAttrs(slog.Uint64("lines", l.missing))
+	_ = l.format(&line).Handle(context.Background(), said) // a Buffer takes everything
+	return line.Bytes()
+}
+
+// Logger returns the log whose lines these are.
+func (l *Lines) Logger() *slog.Logger { return slog.New(l.format(l)) }
 
 // Dropped is how many lines were lost, to a slow reader or to one that is gone.
 func (l *Lines) Dropped() uint64 { return l.dropped.Load() }

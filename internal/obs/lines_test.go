@@ -2,14 +2,19 @@ package obs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// jsonLines is the handler of a log in JSON.
+func jsonLines(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }
 
 // gate is a reader that reads nothing until it is opened.
 type gate struct {
@@ -29,7 +34,7 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
-		l := NewLines(g)
+		l := NewLines(g, jsonLines)
 		line := func(i int) string { return fmt.Sprintf("line %d %s\n", i, strings.Repeat("x", 1000)) }
 		const n = 4 * maxWaiting / 1000 // a half at most is taken: what waits, and what is being written
 		start := time.Now()
@@ -54,9 +59,16 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 		for lines[next] == line(next) {
 			next++
 		}
-		want := fmt.Sprintf("%d log lines were dropped here: they are read too slowly\n", dropped)
-		if rest := lines[next:]; next+int(dropped) != n || len(rest) != 3 || rest[0] != want || rest[1] != "the last\n" {
-			t.Errorf("%d lines, %d dropped, and then %.200q", next, dropped, rest)
+		rest := lines[next:]
+		if next+int(dropped) != n || len(rest) != 3 || rest[1] != "the last\n" {
+			t.Fatalf("%d lines, %d dropped, and then %.200q", next, dropped, rest)
+		}
+		var gap struct {
+			Level, Msg string
+			Lines      uint64
+		}
+		if err := json.Unmarshal([]byte(rest[0]), &gap); err != nil || gap.Level != "WARN" || gap.Lines != dropped || !strings.Contains(gap.Msg, "dropped") {
+			t.Errorf("for %d lines there is %q: %v", dropped, rest[0], err)
 		}
 	})
 }
@@ -65,7 +77,7 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 func TestCloseWritesWhatWaits(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	l := NewLines(&b)
+	l := NewLines(&b, jsonLines)
 	l.Write([]byte("a line\n"))
 	l.Close()
 	if b.String() != "a line\n" {
@@ -78,7 +90,7 @@ func TestCloseWritesWhatWaits(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
-		l := NewLines(g)
+		l := NewLines(g, jsonLines)
 		defer func() { close(g.open); <-l.ended }()
 		l.Write([]byte("a line\n"))
 		synctest.Wait() // it hangs in the write
@@ -95,7 +107,7 @@ func TestReaderThatIsGone(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
 	r.CloseWithError(errors.New("gone"))
-	l := NewLines(w)
+	l := NewLines(w, jsonLines)
 	if _, err := l.Write([]byte("a line\n")); err != nil {
 		t.Error(err)
 	}

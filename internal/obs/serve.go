@@ -18,7 +18,6 @@ const (
 	maxHeaderBytes = 8 << 10
 	requestTimeout = 5 * time.Second
 	answerTimeout  = 10 * time.Second
-	idleTimeout    = 2 * time.Minute
 )
 
 // Serve answers GET /metrics, /healthz and /readyz until the context ends.
@@ -28,10 +27,10 @@ func Serve(ctx context.Context, l net.Listener, m *Metrics, h *Health, log *slog
 		ReadHeaderTimeout: requestTimeout,
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      answerTimeout + requestTimeout,
-		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	server.SetKeepAlivesEnabled(false) // else whoever keeps maxConnections open keeps every scrape out
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
 	err := server.Serve(netutil.LimitListener(l, maxConnections))
