@@ -52,7 +52,7 @@ func NewRequests(m *Metrics, log *RequestLog) *Requests {
 		requestBytes: newCounter("request_bytes_total", "Bytes of requests' bodies."),
 		answerBytes:  newCounter("answer_bytes_total", "Bytes of answers' bodies."),
 		strangers:    newCounter("requests_unauthenticated_total", "Requests without a valid signature."),
-		unrecorded:   newCounter("requests_unrecorded_total", "Requests without a valid signature that were over the audit trail's cap for them."),
+		unrecorded:   newCounter("requests_unrecorded_total", "Requests that the audit trail has no record of: strangers' over its cap for them, and those that failed because it could not be written."),
 	}
 	m.registry.MustRegister(r.total, r.seconds, r.requestBytes, r.answerBytes, r.strangers, r.unrecorded)
 	m.Gauge("requests_in_flight", "Requests that are being worked on.", func() float64 { return float64(r.inFlight.Load()) })

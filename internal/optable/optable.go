@@ -1,7 +1,8 @@
 // Package optable is the table of what the operations need besides their
 // shapes, one row an operation: what they name, which key states they bear,
 // whether they work across accounts, whether a grant can allow them. The
-// pipeline reads it; docs/operations.md is generated from it.
+// pipeline reads it; each column says if nothing does yet. Its tests hold it
+// against the model of the API.
 //
 // It must hold facts only, no behaviour. Everyone on the service's side may
 // import it. Source: the AWS KMS Developer Guide's tables of permissions, key
@@ -45,12 +46,12 @@ type Row struct {
 	Target       Target
 	Actions      [2]string // IAM actions, on the first and the second key
 	Aliases      bool      // KeyId may be an alias name or alias ARN
-	CrossAccount bool
-	GrantOp      bool // a grant can allow it
-	Mutates      bool // CloudTrail: readOnly false
-	RecordsKey   bool // CloudTrail: responseElements has the key's ARN, although the answer does not
-	DryRun       bool
-	Class        Class
+	CrossAccount bool      // the key may be another account's; read once policies are enforced
+	GrantOp      bool      // a grant can allow it; read once there are grants
+	Mutates      bool      // CloudTrail: readOnly false
+	RecordsKey   bool      // CloudTrail: responseElements has the key's ARN, although the answer does not
+	DryRun       bool      // the request has DryRun; the pipeline asks the request itself
+	Class        Class     // read once there are request quotas
 	Usage        key.Usage // that the key must have; empty: any
 	States       key.States
 }

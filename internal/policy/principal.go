@@ -47,7 +47,7 @@ func validAWS(name, partition string) bool {
 	case "iam root":
 		return resource == "root"
 	case "iam user", "iam role":
-		return validPath(rest)
+		return validUser(rest)
 	case "sts assumed-role":
 		role, session, found := strings.Cut(rest, "/")
 		return found && validName(role) && validName(session)
@@ -90,7 +90,24 @@ func principalARN(name, partition string) (service, resource string, ok bool) {
 	return parts[2], parts[5], true
 }
 
-// validPath reports whether s is a name, or one behind the parts of its path.
+// validUser reports whether s is the name of a user or a role, behind its path
+// if it has one: any visible ASCII characters (IAM: pathType), but for those that
+// would be wildcards anywhere else.
+func validUser(s string) bool {
+	const most = 512 // with both slashes
+	end := strings.LastIndexByte(s, '/')
+	if end == 0 || end+len("//") > most {
+		return false
+	}
+	for _, c := range []byte(s[:end+1]) {
+		if c < 0x21 || c > 0x7E || c == '*' || c == '?' {
+			return false
+		}
+	}
+	return validName(s[end+1:])
+}
+
+// validPath reports whether s is a provider's name, or parts of one.
 func validPath(s string) bool {
 	for part := range strings.SplitSeq(s, "/") {
 		if !validName(part) {

@@ -19,6 +19,16 @@ type change struct {
 	by  int
 }
 
+// completeAs makes the count complete: n as of rev, and what has been observed
+// meanwhile.
+func (c *count) completeAs(n int, rev store.Rev) {
+	c.n, c.rev, c.complete = n, rev, true
+	for _, change := range c.waiting {
+		c.apply(change)
+	}
+	c.waiting = nil
+}
+
 // take applies a change, at once or when the count is complete.
 func (c *count) take(change change) {
 	if !c.complete {

@@ -130,11 +130,7 @@ func (k *Keys) read(ctx context.Context, prefix string, c *count) error {
 		delete(k.counts, prefix)
 		return err
 	}
-	c.n, c.rev, c.complete = n, rev, true
-	for _, change := range c.waiting {
-		c.apply(change)
-	}
-	c.waiting = nil
+	c.completeAs(n, rev)
 	return nil
 }
 

@@ -76,7 +76,9 @@ func (o *Ops) ofKey(ctx context.Context, c *call.Call, s *seal.Sealer, marker st
 		if err != nil {
 			return nil, "", err
 		}
-		found = append(found, a)
+		if a.KeyID == k.ID { // else it points to another key since then
+			found = append(found, a)
+		}
 	}
 	return found, next, nil
 }

@@ -2,9 +2,9 @@ package policy
 
 import "trent/internal/awsjson"
 
-// AppendJSON appends the document in its canonical form: no white space,
-// elements in AWS's order, every list a list, condition values strings. Parsed
-// again it is the same document.
+// AppendJSON appends the document in its canonical form, by which tests compare:
+// no white space, elements in AWS's order, every list a list, condition values
+// strings. Parsed again it is the same document.
 func (d *Document) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	if d.Version != "" {
