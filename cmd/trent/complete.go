@@ -39,7 +39,7 @@ func (f *operatorFlags) completeAccounts(c *cobra.Command, args []string, _ stri
 	return f.suggest(c, func(ctx context.Context, a *admin.Client) (found []cobra.Completion, err error) {
 		page, err := a.Accounts(ctx, admin.AccountQuery{Limit: maxSuggestions})
 		for _, account := range page.Accounts {
-			found = append(found, cobra.CompletionWithDesc(account.ID, account.Name))
+			found = append(found, cobra.CompletionWithDesc(account.ID, clean(account.Name)))
 		}
 		return found, err
 	})
@@ -79,7 +79,7 @@ func (f *operatorFlags) completeKeys(c *cobra.Command, args []string, _ string) 
 	return f.suggest(c, func(ctx context.Context, a *admin.Client) (found []cobra.Completion, err error) {
 		page, err := a.Keys(ctx, admin.KeyQuery{Limit: maxSuggestions})
 		for _, k := range page.Keys {
-			found = append(found, cobra.CompletionWithDesc(k.ID, k.Region+" "+k.Account+" "+k.Description))
+			found = append(found, cobra.CompletionWithDesc(k.ID, clean(k.Region+" "+k.Account+" "+k.Description)))
 		}
 		return found, err
 	})

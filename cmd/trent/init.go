@@ -127,24 +127,33 @@ func (f *initFlags) fill(ctx context.Context, conf *config.Config, log *slog.Log
 // openOffline opens a node for a command that serves nothing. A module at a
 // socket must be there: serve waits for it, a person should not have to.
 func openOffline(ctx context.Context, conf *config.Config, c node.Config) (*node.Node, error) {
-	absent := func(err error) error {
-		return fmt.Errorf("no crypto module answers at %s: start trent-hsm there, under its own user and with --allow-uid %d; if it has no key file yet, \"trent-hsm init --key-file PATH\" makes it: %w",
-			conf.Module.Socket, os.Geteuid(), err)
-	}
-	if conf.Module.Socket != "" {
-		probe, err := net.Dial("unix", conf.Module.Socket)
-		if err != nil {
-			return nil, absent(err)
-		}
-		probe.Close()
+	if err := probeModule(conf); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, moduleTimeout)
 	defer cancel()
 	n, err := node.Open(ctx, c)
 	if errors.Is(err, context.DeadlineExceeded) && conf.Module.Socket != "" {
-		err = absent(err)
+		err = moduleAbsent(conf, err)
 	}
 	return n, err
+}
+
+// probeModule says so if nobody listens where the module should.
+func probeModule(conf *config.Config) error {
+	if conf.Module.Socket == "" {
+		return nil // a child is started
+	}
+	probe, err := net.Dial("unix", conf.Module.Socket)
+	if err != nil {
+		return moduleAbsent(conf, err)
+	}
+	return probe.Close()
+}
+
+func moduleAbsent(conf *config.Config, err error) error {
+	return fmt.Errorf("no crypto module answers at %s: start trent-hsm there, under its own user and with --allow-uid %d; if it has no key file yet, \"trent-hsm init --key-file PATH\" makes it: %w",
+		conf.Module.Socket, os.Geteuid(), err)
 }
 
 // operator is the user who runs this command.

@@ -132,6 +132,11 @@ func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
 		defer file.Close()
 		in = file
 	}
+	if r.conf != nil {
+		if err := probeModule(r.conf); err != nil {
+			return err
+		}
+	}
 	folder, err := backup.BeginFolder(r.node.Data)
 	if err != nil {
 		return err
@@ -144,7 +149,7 @@ func (r *restoration) run(c *cobra.Command, path, output string) (err error) {
 		return errors.Join(fmt.Errorf("%s: %w", path, err), folder.Abandon())
 	}
 	if found := m.Contents.RegionNames(); r.conf != nil && !sameNames(found, r.conf.Regions) {
-		fmt.Fprintf(c.ErrOrStderr(), "trent restore: the backup has the Regions %v, and %s lists %v: make them equal before trent serve\n", found, r.conf.File, r.conf.Regions)
+		fmt.Fprintf(c.ErrOrStderr(), "trent restore: the backup has the Regions %q, and %s lists %q: make them equal before trent serve\n", found, r.conf.File, r.conf.Regions)
 	}
 	return show(c.OutOrStdout(), output, describeBackup(path, m), func(t *table, b backupInfo) {
 		t.row("restored to", r.node.Data)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -43,7 +42,7 @@ func Listen(path string, uids []uint32, log *slog.Logger) (*Socket, error) {
 	}
 	var err error
 	if l.Listener, err = unixsocket.Listen(path, mode); err != nil {
-		return nil, fmt.Errorf("admin socket: %w", err)
+		return nil, err
 	}
 	return l, nil
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -192,11 +193,18 @@ func TestIncompleteStores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var many []store.KV // each of them as it should be
+	for i := range maxRegions {
+		many = append(many, store.KV{Key: record.DomainTokenPath(fmt.Sprintf("aa-b-%06d", i))})
+	}
+	many = append(many, store.KV{Key: record.DomainTokenPath(record.Global)}, store.KV{Key: record.StorePath(), Value: own})
 	for what, all := range map[string][]store.KV{
 		"an empty store":            {},
 		"no record of the store":    {{Key: record.DomainTokenPath(record.Global)}},
 		"a broken one":              {{Key: record.DomainTokenPath(record.Global)}, {Key: record.StorePath(), Value: own[1:]}},
 		"no domain token of global": {{Key: record.StorePath(), Value: own}},
+		"a name that is no Region":  {{Key: []byte("\x1b]0;x\a/dom")}, {Key: record.DomainTokenPath(record.Global)}, {Key: record.StorePath(), Value: own}},
+		"too many Regions":          many,
 		"none of another Region":    {{Key: record.KeyPath("eu-west-1", "1", "a")}, {Key: record.DomainTokenPath(record.Global)}, {Key: record.StorePath(), Value: own}},
 	} {
 		_, err := surveyed(func(w io.Writer) error {
@@ -209,8 +217,8 @@ func TestIncompleteStores(t *testing.T) {
 			}
 			return errors.Join(err, out.Close())
 		})
-		if !errors.Is(err, ErrNotValid) {
-			t.Errorf("%s: %v", what, err)
+		if !errors.Is(err, ErrNotValid) || strings.ContainsRune(err.Error(), 0x1b) {
+			t.Errorf("%s: %q", what, err)
 		}
 	}
 }
@@ -218,20 +226,29 @@ func TestIncompleteStores(t *testing.T) {
 // TestVector freezes the bytes of version 1.
 func TestVector(t *testing.T) {
 	t.Parallel()
-	snapshot, err := os.ReadFile(filepath.Join("testdata", "backup-v1.hex"))
+	text, err := os.ReadFile(filepath.Join("testdata", "backup-v1.hex"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := hex.DecodeString(string(bytes.Join(bytes.Fields(snapshot), nil)))
+	want, err := hex.DecodeString(string(bytes.Join(bytes.Fields(text), nil)))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if got, _ := newService(t).backup(t); !bytes.Equal(got, want) {
-		t.Errorf("a backup of the same store is\n%x", got)
 	}
 	sealed, err := Verify(bytes.NewReader(want))
 	if err != nil {
 		t.Fatal(err)
+	}
+	// The head is another one each time: the record of the start has an id.
+	s := newService(t)
+	file, made := s.backup(t)
+	snapshot, _, _ := parts(t, file)
+	made.Head = sealed.Head
+	manifest, err := made.marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := assemble(t, [][]byte{snapshot}, manifest, s.Records.MAC(macLabel, manifest)); !bytes.Equal(got, want) {
+		t.Errorf("a backup of the same store is\n%x", got)
 	}
 	if err := sealed.Authenticate(sealer(t, 1)); err != nil {
 		t.Error(err)

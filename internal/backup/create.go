@@ -17,6 +17,7 @@ import (
 
 // Names of the audit events.
 const (
+	eventStart   = "StartBackup"
 	eventCreate  = "CreateBackup"
 	eventRestore = "RestoreBackup"
 )
@@ -35,9 +36,13 @@ type Source struct {
 
 // Create writes a backup of the store as it is now; requests go on meanwhile.
 // The writer should not be slower than a disk: while the store is read, keys
-// that are deleted are not yet erased from its files. The operator's audit
-// record comes before the manifest, so that there is no backup without one.
+// that are deleted are not yet erased from its files. The operator has two audit
+// records: one before the first byte, since whoever gets all but the last has
+// what a backup holds, and one before the manifest, with what the backup is.
 func Create(ctx context.Context, s Source, by identity.Operator, w io.Writer) (*Manifest, error) {
+	if err := s.Trail.Append(ctx, event(eventStart, by, nil, s.Now())); err != nil {
+		return nil, fmt.Errorf("record the start of the backup: %w", err)
+	}
 	out, err := newWriter(w)
 	if err != nil {
 		return nil, err
@@ -75,12 +80,16 @@ func RestoredEvent(by identity.Operator, m *Manifest, now time.Time) []byte {
 	return event(eventRestore, by, m, now)
 }
 
-// event is the record of what an operator did with a backup.
+// event is the record of what an operator did with a backup; m is nil before
+// there is one.
 func event(name string, by identity.Operator, m *Manifest, now time.Time) []byte {
 	var ids audit.IDs
 	e := by.Event(name, "", now)
 	e.EventID = ids.New()
-	e.ReadOnly = name == eventCreate
+	e.ReadOnly = name != eventRestore
+	if m == nil {
+		return e.AppendJSON(nil)
+	}
 	e.RequestParameters = object(
 		"storeId", hex.EncodeToString(m.Contents.StoreID),
 		"revision", strconv.FormatInt(m.Contents.Revision, 10),

@@ -76,6 +76,9 @@ func newService(t testing.TB) *service {
 		store.Op{Key: record.KeyPath("eu-west-1", "111122223333", "a"), Value: []byte("key a")},
 		store.Op{Key: record.KeyPath("eu-west-1", "111122223333", "b"), Value: []byte{}},
 	)
+	if err := s.Drain(t.Context()); err != nil { // as a service does when it starts
+		t.Fatal(err)
+	}
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -111,10 +112,22 @@ func (s *service) read(t *testing.T) (sequence, backups map[string]uint64) {
 	return sequence, backups
 }
 
-// TestNoBackupWithoutItsRecord: when the trail takes nothing, there is no backup.
-func TestNoBackupWithoutItsRecord(t *testing.T) {
+// TestNoByteWithoutARecord: when the trail takes nothing, nothing is written;
+// what a reader had before he went away is in the trail.
+func TestNoByteWithoutARecord(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
+	if _, err := Create(t.Context(), s.Source, operator, new(gone)); !errors.Is(err, errGone) {
+		t.Errorf("%v", err)
+	}
+	if got := s.names(t); !slices.Equal(got, []string{eventStart}) {
+		t.Errorf("a reader that goes away: %q", got)
+	}
+	s.backup(t)
+	if got := s.names(t); !slices.Equal(got, []string{eventStart, eventStart, eventCreate}) {
+		t.Errorf("a whole backup: %q", got)
+	}
+
 	trail, err := audit.Open(t.Context(), t.TempDir(), audit.Options{Node: [16]byte{1}, Mode: audit.Relaxed})
 	if err != nil {
 		t.Fatal(err)
@@ -124,10 +137,36 @@ func TestNoBackupWithoutItsRecord(t *testing.T) {
 	}
 	s.Trail = trail
 	var b bytes.Buffer
-	if _, err := Create(t.Context(), s.Source, operator, &b); !errors.Is(err, audit.ErrClosed) {
-		t.Errorf("%v", err)
+	if _, err := Create(t.Context(), s.Source, operator, &b); !errors.Is(err, audit.ErrClosed) || b.Len() != 0 {
+		t.Errorf("%v, and %d bytes were written", err, b.Len())
 	}
-	if _, err := Verify(&b); !errors.Is(err, ErrNotValid) {
-		t.Errorf("what was written: %v", err)
+}
+
+var errGone = errors.New("gone")
+
+// gone is a reader that goes away at once.
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, errGone }
+
+// names are those of the operator's events in the trail.
+func (s *service) names(t *testing.T) (all []string) {
+	t.Helper()
+	for r, err := range audit.Records(s.dir + "/audit") {
+		if err != nil && !errors.Is(err, audit.ErrTorn) {
+			t.Fatal(err)
+		}
+		var event struct {
+			EventName    string
+			ReadOnly     bool
+			UserIdentity struct{ UserName string }
+		}
+		if err := json.Unmarshal(r.JSON, &event); err != nil {
+			t.Fatal(err)
+		}
+		if event.UserIdentity.UserName == operator.Name && event.ReadOnly {
+			all = append(all, event.EventName)
+		}
 	}
+	return all
 }

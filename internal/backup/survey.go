@@ -10,11 +10,16 @@ import (
 	"io"
 	"slices"
 
+	"trent/internal/arn"
 	"trent/internal/record"
 	"trent/internal/store"
 )
 
 const globalRegion = record.Global
+
+// maxRegions is more than a service has. A file from a stranger is not to take
+// memory for what it makes up.
+const maxRegions = 1024
 
 // A seen snapshot: what a stream was.
 type seen struct {
@@ -81,7 +86,7 @@ func survey(r io.Reader) (c Contents, err error) {
 	}
 	for name, region := range regions {
 		if !region.token {
-			return c, fmt.Errorf("%w: Region %s has no domain token", ErrNotValid, name)
+			return c, fmt.Errorf("%w: Region %q has no domain token", ErrNotValid, name)
 		}
 		c.Regions = append(c.Regions, Region{Name: name, Keys: region.keys})
 	}
@@ -103,6 +108,12 @@ func (c *Contents) add(kv store.KV, regions map[string]*surveyedRegion) error {
 	name, _, _ := bytes.Cut(kv.Key, []byte("/"))
 	region := regions[string(name)]
 	if region == nil {
+		if string(name) != globalRegion && !arn.IsRegion(string(name)) {
+			return fmt.Errorf("%w: a row of %q, which is no Region", ErrNotValid, name)
+		}
+		if len(regions) == maxRegions {
+			return fmt.Errorf("%w: more than %d Regions", ErrNotValid, maxRegions)
+		}
 		region = new(surveyedRegion)
 		regions[string(name)] = region
 	}

@@ -21,7 +21,7 @@ import (
 const maxPathBytes = 107
 
 // ErrInUse: another process listens on the socket.
-var ErrInUse = errors.New("another process listens on this socket")
+var ErrInUse = errors.New("another server listens on this socket")
 
 // Listener listens on a socket, which Close removes.
 type Listener struct {

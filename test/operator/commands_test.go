@@ -237,6 +237,7 @@ func TestCompletion(t *testing.T) {
 	}
 	s := harness.Start(t)
 	key, _ := s.CreateKey(t, harness.Default)
+	s.Must(t, "UpdateKeyDescription", object{"KeyId": key, "Description": "a\x1b]0;b\u202e"})
 	made := text(ask(t, s, "account", "new-root-key", harness.Account), "accessKeyId")
 	for line, want := range map[string]string{
 		"account disable": harness.Account,
@@ -254,8 +255,8 @@ func TestCompletion(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), harness.Program("trent"), args...)
 		cmd.Env = append(os.Environ(), "TRENT_ADMIN_SOCKET="+socket(s))
 		out, err := cmd.Output()
-		if err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("%q: %v, %s", line, err, out)
+		if err != nil || !strings.Contains(string(out), want) || strings.ContainsAny(string(out), "\x1b\u202e") {
+			t.Errorf("%q: %v, %q", line, err, out)
 		}
 	}
 }

@@ -56,6 +56,32 @@ func TestProduction(t *testing.T) {
 	}
 }
 
+// TestRestoreWithoutAModule: it is said before anything is read or made.
+func TestRestoreWithoutAModule(t *testing.T) {
+	t.Parallel()
+	p := harness.NewFolder(t)
+	p.Write("module: {socket: module/socket}\nunseal: {same_user: true}\n")
+	if err := os.Mkdir(filepath.Join(p.Folder, "module"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := p.Run("restore", filepath.Join(p.Folder, "none")); code != 1 || !strings.Contains(out, "no such file") {
+		t.Errorf("%d: %s", code, out)
+	}
+	cmd := p.Command("restore", "--config", p.Config, "-")
+	in, err := cmd.StdinPipe() // nothing comes, and it does not end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "no crypto module answers at "+filepath.Join(p.Folder, "module", "socket")) {
+		t.Errorf("%d: %s", code, out)
+	}
+	if _, err := os.Stat(p.Data); !os.IsNotExist(err) {
+		t.Errorf("there is a data folder: %v", err)
+	}
+}
+
 // wrongKeyFiles tries to restore without the key file and with another one,
 // and puts the right one back.
 func wrongKeyFiles(t *testing.T, p *harness.Production, file string) {
