@@ -13,9 +13,10 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w"
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-build: ## build bin/trent and bin/trent-hsm
+build: ## build bin/trent, bin/trent-hsm and bin/trent-hsm-fips
 	$(GO_BUILD) -o bin/trent ./cmd/trent
 	$(GO_BUILD) -o bin/trent-hsm ./cmd/trent-hsm
+	GOFIPS140=certified $(GO_BUILD) -tags fipsonly -o bin/trent-hsm-fips ./cmd/trent-hsm
 
 CONTAINER ?= docker
 image: build ## build the container image trent with $(CONTAINER), docker by default

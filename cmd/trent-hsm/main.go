@@ -6,12 +6,11 @@
 // flags, 66 the module key file is missing or refused, 69 the self-test
 // subcommand failed, 70 a panic, 77 the sandbox could not be entered. The
 // service starts a module again after 0, 1, 70 and signals, not after the rest.
-//
-//go:debug fips140=on
 package main
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"flag"
 	"fmt"
@@ -135,7 +134,7 @@ func serve(o options, log *slog.Logger) int {
 	}
 	// The self-tests run here. A module that fails one is mute from the
 	// start, and serves to say so.
-	module := engine.New(engine.Config{Domains: domains, Build: build(), AheadFromStart: !o.dev, Log: log})
+	module := engine.New(engine.Config{Domains: domains, Build: build(), ApprovedOnly: fips140.Enforced(), AheadFromStart: !o.dev, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	makeAhead, err := idleThread(func() { module.MakeAhead(ctx) })

@@ -71,7 +71,7 @@ func (m *module) source(create bool) (client.Source, error) {
 	if child == nil {
 		return supervisor.NewSocket(m.conf.Module.Socket, m.log), nil
 	}
-	program, err := child.Path()
+	program, err := m.conf.ModuleProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func nodeConfig(conf *config.Config, m *module, log *slog.Logger) node.Config {
 	}
 	return node.Config{
 		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation,
-		Limits: conf.Quotas.Limits(), Log: log,
+		Limits: conf.Quotas.Limits(), ApprovedOnly: conf.FIPS == config.FIPSStrict, Log: log,
 		Module: func(bool) (client.Source, error) { return m.source(false) },
 	}
 }

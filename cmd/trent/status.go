@@ -107,6 +107,8 @@ func fips(m admin.Module) string {
 	switch {
 	case m.Version == "":
 		return ""
+	case m.FIPSOnly:
+		return "approved algorithms only, module " + m.FIPSModule
 	case m.FIPS:
 		return "on, module " + m.FIPSModule
 	}

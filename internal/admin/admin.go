@@ -94,6 +94,7 @@ type Module struct {
 	// The following are the module's own words, empty if it does not answer.
 	Version     string `json:"version"`
 	FIPS        bool   `json:"fips"`
+	FIPSOnly    bool   `json:"fipsOnly"`   // what FIPS 140-3 does not approve is refused
 	FIPSModule  string `json:"fipsModule"` // version of Go's FIPS 140-3 module
 	Development bool   `json:"development"`
 	Error       string `json:"error,omitempty"` // why it does not answer

@@ -98,7 +98,7 @@ func (l *Listener) check(path string, now time.Time, wrong, doubtful *problems) 
 
 func (c *Config) checkChild(p *problems) {
 	const path = "module.child.program"
-	program, err := c.Module.Child.Path()
+	program, err := c.ModuleProgram()
 	if err != nil {
 		p.add(path, "", "%v", err)
 		return
@@ -113,16 +113,20 @@ func (c *Config) checkChild(p *problems) {
 	checkWritable(p, path, program)
 }
 
-// Path of the module's program.
-func (c *Child) Path() (string, error) {
-	if c.Program != "" {
-		return c.Program, nil
+// ModuleProgram is the path of a child module's program.
+func (c *Config) ModuleProgram() (string, error) {
+	if c.Module.Child.Program != "" {
+		return c.Module.Child.Program, nil
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(filepath.Dir(self), "trent-hsm"), nil
+	name := "trent-hsm"
+	if c.FIPS == FIPSStrict {
+		name = "trent-hsm-fips"
+	}
+	return filepath.Join(filepath.Dir(self), name), nil
 }
 
 // checkSeparate finds out whether the service could unseal what the module

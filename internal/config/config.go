@@ -26,6 +26,8 @@ type Config struct {
 	Audit Audit `yaml:"audit"`
 	// Module is the crypto module, trent-hsm: a child of the service, or a process of its own at a socket. Exactly one of the two.
 	Module Module `yaml:"module"`
+	// FIPS is on, or strict. On: the crypto module uses Go's FIPS 140-3 module, and what goes beyond approved algorithms (SM2, secp256k1, OAEP with SHA-1, ML-DSA, ML-KEM-512) is marked in the audit record. Strict: only trent-hsm-fips will do, which is built with Go's certified module and refuses all of these. Default: on.
+	FIPS string `yaml:"fips"`
 	// Unseal says who can open what unseals the crypto module.
 	Unseal Unseal `yaml:"unseal"`
 	// DomainRotation is how often each Region gets a new domain key: a duration such as 24h, at least 1h. Default: 24h.
@@ -88,7 +90,7 @@ type Module struct {
 
 // Child is a crypto module that the service starts.
 type Child struct {
-	// Program is the path of trent-hsm, which not everybody may be able to change. Default: beside trent.
+	// Program is the path of trent-hsm, which not everybody may be able to change. Default: trent-hsm beside trent, trent-hsm-fips if fips is strict.
 	Program string `yaml:"program"`
 	// KeyFile is the module's key file. `trent init` has the module make it. Keep a copy of it, apart from backups of the data folder: together they are every key. Required.
 	KeyFile string `yaml:"key_file"`
@@ -143,6 +145,12 @@ type Admin struct {
 const (
 	DurabilityStrict  = "strict"
 	DurabilityRelaxed = "relaxed"
+)
+
+// Values of FIPS.
+const (
+	FIPSOn     = "on"
+	FIPSStrict = "strict"
 )
 
 // Values of Log.Format.

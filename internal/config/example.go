@@ -45,6 +45,9 @@ module:
   #   program: /usr/bin/trent-hsm
   #   key_file: /var/lib/trent-hsm/module.key
 
+# strict: only trent-hsm-fips, which refuses what FIPS 140-3 does not approve.
+fips: on
+
 unseal:
   # The service refuses to start if it can open this file.
   key_file: /var/lib/trent-hsm/module.key

@@ -139,6 +139,9 @@ func (c *Config) complete() {
 	if _, ok := c.lines["domain_rotation"]; !ok {
 		c.DomainRotation = defaultRotation
 	}
+	if c.FIPS == "" {
+		c.FIPS = FIPSOn
+	}
 	if c.Log.Level == "" {
 		c.Log.Level = "info"
 	}

@@ -38,6 +38,9 @@ func (c *Config) validate(p *problems) {
 	}
 	c.validateModule(p)
 	c.validatePlaces(p)
+	if f := c.FIPS; f != FIPSOn && f != FIPSStrict {
+		p.add("fips", "", "%q: want on or strict", f)
+	}
 	if c.DomainRotation < minimumRotation {
 		p.add("domain_rotation", "a duration such as 24h", "%v is less than %v", c.DomainRotation, minimumRotation)
 	}

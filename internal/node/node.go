@@ -51,6 +51,9 @@ type Config struct {
 	// that the data folder holds no domain yet, so that a module key file may
 	// be made: what a lost one sealed is never replaced silently.
 	Module func(fresh bool) (client.Source, error)
+	// ApprovedOnly wants a crypto module that refuses what FIPS 140-3 does not
+	// approve, and no other.
+	ApprovedOnly bool
 	// AdminSocket is the path of the operators' socket; "" means none. AdminUsers
 	// are the users, beside root and the service's own, who are let in.
 	AdminSocket string

@@ -181,7 +181,7 @@ func (n *Node) moduleStatus(ctx context.Context) (m admin.Module, held map[strin
 		m.Error = err.Error()
 		return m, nil
 	}
-	m.Version, m.FIPS, m.FIPSModule, m.Development = info.Build, info.FIPS, info.FIPSVersion, info.Dev
+	m.Version, m.FIPS, m.FIPSOnly, m.FIPSModule, m.Development = info.Build, info.FIPS, info.FIPSOnly, info.FIPSVersion, info.Dev
 	held = map[string]hsmjobs.DomainInfo{}
 	for _, d := range info.Domains {
 		held[d.Region] = d

@@ -127,7 +127,10 @@ func (n *Node) startModule(ctx context.Context) error {
 	refused := make(chan error, 1)
 	n.ended = make(chan error, 1)
 	load := func(ctx context.Context) error {
-		err := n.tellClock(ctx)
+		err := n.checkModule(ctx)
+		if err == nil {
+			err = n.tellClock(ctx)
+		}
 		if err == nil {
 			err = n.Domains.Load(ctx)
 		}
@@ -154,11 +157,27 @@ func (n *Node) startModule(ctx context.Context) error {
 		case err := <-n.ended:
 			return err
 		case err := <-refused: // a missing domain token, another module's key file: waiting does not help
-			return fmt.Errorf("load the domains: %w", err)
+			return fmt.Errorf("unseal the crypto module: %w", err)
 		case <-tick.C:
 		}
 	}
 	return nil
+}
+
+// errNotStrict refuses a module that does more than was asked for.
+var errNotStrict = errors.New("fips: strict wants trent-hsm-fips, which refuses what FIPS 140-3 does not approve, and this crypto module does not")
+
+// checkModule refuses a crypto module that the configuration does not want. It
+// runs after each start of the module.
+func (n *Node) checkModule(ctx context.Context) error {
+	if !n.ApprovedOnly {
+		return nil
+	}
+	info, err := hsmjobs.New(n.module).Status(ctx)
+	if err == nil && !info.FIPSOnly {
+		err = errNotStrict
+	}
+	return err
 }
 
 // Wake has the node look for work that is due, because its clock was moved.

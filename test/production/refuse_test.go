@@ -34,7 +34,7 @@ func TestServeRefuses(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(p.Folder, "module", "key"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "load the domains"},
+		}, "unseal the crypto module"},
 		"a data folder that others see": {func(t *testing.T, p *harness.Production) {
 			if err := os.Chmod(p.Data, 0o750); err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 // opened is a key whose token has been opened, for one usage: S is the spec's
 // implementation for it. Its private form is in the scratch.
 type opened[S any] struct {
+	engine *Engine
 	scheme S
 	row    *keyspec.Row
 	usage  uint8
@@ -35,15 +36,23 @@ func openFor[S any](e *Engine, s *scratch, cmd proto.Command, ref *proto.KeyRef,
 	if k.scheme, ok = alg.Of(k.row).(S); !ok {
 		return k, proto.StatusTokenRefused
 	}
+	if !e.offers(k.row, k.usage) {
+		return k, proto.StatusUnsupported
+	}
+	k.engine = e
 	return k, proto.StatusOK
 }
 
 // algorithm returns one of the key's algorithms by its number.
 func (k *opened[S]) algorithm(number uint8) (*keyspec.Alg, proto.Status) {
-	if a := k.row.AlgorithmNumbered(k.usage, number); a != nil {
-		return a, proto.StatusOK
+	a := k.row.AlgorithmNumbered(k.usage, number)
+	switch {
+	case a == nil:
+		return nil, proto.StatusMalformed
+	case !k.engine.approves(a):
+		return nil, proto.StatusUnsupported
 	}
-	return nil, proto.StatusMalformed
+	return a, proto.StatusOK
 }
 
 // owns says whether spki is the public key of the opened token: its material

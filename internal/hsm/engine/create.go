@@ -20,6 +20,9 @@ func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, prot
 		if row == nil || !hasUsage(row, in.Usage) || !validBind(&in.Bind) || in.Bind.Account == "" || flags&^token.FlagMultiRegion != 0 {
 			return dst, proto.StatusMalformed
 		}
+		if !e.offers(row, in.Usage) {
+			return dst, proto.StatusUnsupported
+		}
 		bind, err := token.KindKey.Bind(s.bind[:0], in.Bind.Account, in.Bind.Region, in.Bind.ID)
 		if err != nil {
 			return dst, e.status(err)
@@ -79,6 +82,23 @@ func (e *Engine) fresh(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
 	}
 	return scheme.Generate(e.random)
 }
+
+// offers says whether the engine has an algorithm of a spec for a usage; 0 is
+// any usage.
+func (e *Engine) offers(row *keyspec.Row, usage uint8) bool {
+	for i := range row.Uses {
+		u := &row.Uses[i]
+		for j := range u.Algorithms {
+			if (usage == 0 || u.Usage.Number() == usage) && e.approves(&u.Algorithms[j]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// approves says whether the engine may use an algorithm.
+func (e *Engine) approves(a *keyspec.Alg) bool { return !e.cfg.ApprovedOnly || !a.NotApproved }
 
 // hasUsage says whether a spec has the usage of that number.
 func hasUsage(row *keyspec.Row, number uint8) bool {

@@ -44,6 +44,10 @@ type Config struct {
 	Elapsed func() time.Duration
 	// Services for which day keys are derived; nil means kms, iam and sts.
 	Services []string
+	// ApprovedOnly refuses, with StatusUnsupported, every algorithm that FIPS
+	// 140-3 does not approve or that is not part of Go's certified module. It is
+	// for a process in which the libraries enforce that (fips140=only).
+	ApprovedOnly bool
 	// AheadFromStart has MakeAhead make RSA keys of every size from the start,
 	// and not only of sizes that somebody asked for.
 	AheadFromStart bool
@@ -169,7 +173,7 @@ func (e *Engine) Muted() bool { return e.mute.Load() != nil }
 // Info describes the module; its counters are the server's to fill in.
 func (e *Engine) Info() proto.Info {
 	info := proto.Info{
-		Version: proto.Version, Mute: e.Muted(), FIPS: fips140.Enabled(), FIPSVersion: fips140.Version(), Build: e.cfg.Build,
+		Version: proto.Version, Mute: e.Muted(), FIPS: fips140.Enabled(), FIPSOnly: e.cfg.ApprovedOnly, FIPSVersion: fips140.Version(), Build: e.cfg.Build,
 	}
 	if e.cfg.Domains == nil {
 		return info

@@ -45,6 +45,9 @@ func (e *Engine) GenerateDataKeyPair(in *proto.DataKeyPairRequest, dst []byte) (
 		if row == nil || !row.DataKeyPair {
 			return dst, proto.StatusMalformed
 		}
+		if !e.offers(row, 0) {
+			return dst, proto.StatusUnsupported
+		}
 		if status := e.backingKey(s, proto.CmdGenerateDataKeyPair, &in.Key); status != proto.StatusOK {
 			return dst, status
 		}

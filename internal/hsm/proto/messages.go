@@ -204,13 +204,14 @@ const (
 	flagMute = 1 << iota
 	flagFIPS
 	flagDev
+	flagFIPSOnly
 )
 
 // Append appends the message's encoding to dst.
 func (m *Info) Append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, m.Version)
 	var flags uint8
-	for i, set := range [...]bool{m.Mute, m.FIPS, m.Dev} {
+	for i, set := range [...]bool{m.Mute, m.FIPS, m.Dev, m.FIPSOnly} {
 		if set {
 			flags |= 1 << i
 		}
@@ -237,8 +238,9 @@ func (m *Info) Decode(b []byte) error {
 	r := reader{b: b}
 	m.Version = r.u16()
 	flags := r.u8()
-	r.require(flags <= flagMute|flagFIPS|flagDev)
+	r.require(flags <= flagMute|flagFIPS|flagDev|flagFIPSOnly)
 	m.Mute, m.FIPS, m.Dev = flags&flagMute != 0, flags&flagFIPS != 0, flags&flagDev != 0
+	m.FIPSOnly = flags&flagFIPSOnly != 0
 	m.FIPSVersion, m.Build = r.str(0, maxVersionText), r.str(0, maxVersionText)
 	m.FramesRead, m.Reads, m.FramesWritten, m.Writes = r.u64(), r.u64(), r.u64(), r.u64()
 	n := int(r.u16())

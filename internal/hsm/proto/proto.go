@@ -120,6 +120,7 @@ type Info struct {
 	Version     uint16
 	Mute        bool
 	FIPS        bool
+	FIPSOnly    bool   // whatever FIPS 140-3 does not approve is refused
 	Dev         bool   // holds domains marked as development
 	FIPSVersion string // of Go's cryptographic module
 	Build       string

@@ -1,0 +1,4 @@
+//go:build !fipsonly
+
+//go:debug fips140=on
+package main

@@ -1,0 +1,8 @@
+//go:build fipsonly
+
+// With the build tag fipsonly, and Go's certified FIPS 140-3 module
+// (GOFIPS140), the program is trent-hsm-fips: the libraries themselves refuse
+// whatever is not approved.
+//
+//go:debug fips140=only
+package main
