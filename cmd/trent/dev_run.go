@@ -81,7 +81,7 @@ func (f *devFlags) certify(c *edge.Config, log *slog.Logger) (authority string, 
 	if err != nil {
 		return "", err
 	}
-	pair, err := certificate.Open(files.Certificate, files.Key, log)
+	pair, err := certificate.Open(files.Certificate, files.Key, time.Now, log)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"trent/internal/certificate"
 	"trent/internal/config"
@@ -43,7 +44,7 @@ func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
 	c := edge.Config{Listener: l.Name, HTTP2: l.HTTP2, Connections: new(atomic.Int64)}
 	scheme := "http"
 	if l.TLS != nil {
-		files, err := certificate.Open(l.TLS.Certificate, l.TLS.Key, log)
+		files, err := certificate.Open(l.TLS.Certificate, l.TLS.Key, time.Now, log)
 		if err != nil {
 			return err
 		}

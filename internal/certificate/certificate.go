@@ -9,7 +9,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -19,8 +22,29 @@ import (
 // Period is how often Watch looks whether the files have changed.
 const Period = 10 * time.Second
 
+// warnBefore is how long before a certificate's end Doubt says so.
+const warnBefore = 14 * 24 * time.Hour
+
+// ErrExposed: everybody can read or change the private key's file.
+var ErrExposed = errors.New("everybody can read or change the private key")
+
+// Doubt says what is wrong with a certificate's dates; "" if nothing is. It is
+// served all the same: clients and this machine may differ about the time.
+func Doubt(leaf *x509.Certificate, now time.Time) string {
+	switch {
+	case now.Before(leaf.NotBefore):
+		return "is not valid before " + leaf.NotBefore.Format(time.RFC3339)
+	case now.After(leaf.NotAfter):
+		return "has not been valid since " + leaf.NotAfter.Format(time.RFC3339)
+	case now.Add(warnBefore).After(leaf.NotAfter):
+		return "ends on " + leaf.NotAfter.Format(time.RFC3339)
+	}
+	return ""
+}
+
 // Load reads a pair of PEM files: a certificate with those that lead to its
-// root, and its private key.
+// root, and its private key. The error wraps ErrExposed, or says what is wrong
+// with the files.
 func Load(certificate, key string) (*tls.Certificate, error) {
 	f := Files{certificate: certificate, key: key}
 	_, certPEM, keyPEM, err := f.read()
@@ -35,15 +59,16 @@ func Load(certificate, key string) (*tls.Certificate, error) {
 type Files struct {
 	certificate, key string
 	log              *slog.Logger
+	now              func() time.Time
 	pair             atomic.Pointer[tls.Certificate]
 	seen             digest // of what the files held when they were last read
 }
 
 type digest [sha256.Size]byte
 
-// Open reads a pair of PEM files for use.
-func Open(certificate, key string, log *slog.Logger) (*Files, error) {
-	f := &Files{certificate: certificate, key: key, log: log}
+// Open reads a pair of PEM files for use. now is the time of the warnings.
+func Open(certificate, key string, now func() time.Time, log *slog.Logger) (*Files, error) {
+	f := &Files{certificate: certificate, key: key, now: now, log: log}
 	if _, err := f.refresh(); err != nil {
 		return nil, err
 	}
@@ -91,7 +116,11 @@ func (f *Files) Refresh() {
 	case err != nil && changed:
 		f.log.Error("the new certificate cannot be used, the old one stays", "file", f.certificate, "error", err)
 	case changed:
-		f.log.Info("certificate replaced", "file", f.certificate, "not_after", f.pair.Load().Leaf.NotAfter)
+		leaf := f.pair.Load().Leaf
+		f.log.Info("certificate replaced", "file", f.certificate, "not_after", leaf.NotAfter)
+		if doubt := Doubt(leaf, f.now()); doubt != "" {
+			f.log.Warn("the new certificate "+doubt, "file", f.certificate)
+		}
 	}
 }
 
@@ -113,10 +142,11 @@ func (f *Files) refresh() (changed bool, err error) {
 	return changed, nil
 }
 
-// read reads both files. What is not there counts as empty.
+// read reads both files. What is not there, and a key that is not read because
+// it is exposed, counts as empty.
 func (f *Files) read() (sum digest, certPEM, keyPEM []byte, err error) {
 	if certPEM, err = os.ReadFile(f.certificate); err == nil {
-		keyPEM, err = os.ReadFile(f.key)
+		keyPEM, err = readKey(f.key)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d ", len(certPEM), len(keyPEM))
@@ -124,6 +154,23 @@ func (f *Files) read() (sum digest, certPEM, keyPEM []byte, err error) {
 	h.Write(keyPEM)
 	h.Sum(sum[:0])
 	return sum, certPEM, keyPEM, err
+}
+
+// readKey reads a private key, unless others than its owner and group could.
+func readKey(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o007 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %04o", ErrExposed, path, mode)
+	}
+	return io.ReadAll(f)
 }
 
 func (f *Files) parse(certPEM, keyPEM []byte) (*tls.Certificate, error) {

@@ -34,13 +34,20 @@ func TestRefresh(t *testing.T) {
 	one, two := certtest.New(t, 1, later), certtest.New(t, 2, later)
 	certPath, keyPath := one.Write(t, dir)
 	var log bytes.Buffer
-	f, err := certificate.Open(certPath, keyPath, slog.New(slog.NewTextHandler(&log, nil)))
+	f, err := certificate.Open(certPath, keyPath, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write := func(path string, text []byte) func() {
 		return func() {
 			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	exposed := func(mode os.FileMode) func() {
+		return func() {
+			if err := os.Chmod(keyPath, mode); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -65,6 +72,11 @@ func TestRefresh(t *testing.T) {
 		{"still no file", func() {}, 2, 3},
 		{"the same again", write(certPath, two.Certificate), 2, 3},
 		{"the first again", func() { one.Write(t, dir) }, 1, 3},
+		{"a pair whose key everybody reads", func() { two.Write(t, dir); exposed(0o644)() }, 1, 4},
+		{"nothing more", func() {}, 1, 4},
+		{"its key closed", exposed(0o640), 2, 4},
+		{"its key opened again", exposed(0o604), 2, 5},
+		{"and closed", exposed(0o600), 2, 5},
 	} {
 		step.change()
 		f.Refresh()
@@ -84,7 +96,7 @@ func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	f, err := func() (*certificate.Files, error) {
 		certPath, keyPath := certtest.New(t, 1, later).Write(t, dir)
-		return certificate.Open(certPath, keyPath, slog.New(slog.DiscardHandler))
+		return certificate.Open(certPath, keyPath, time.Now, slog.New(slog.DiscardHandler))
 	}()
 	if err != nil {
 		t.Fatal(err)
@@ -121,8 +133,32 @@ func TestLoadRefuses(t *testing.T) {
 		if _, err := certificate.Load(paths[0], paths[1]); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
-		if _, err := certificate.Open(paths[0], paths[1], slog.New(slog.DiscardHandler)); err == nil {
+		if _, err := certificate.Open(paths[0], paths[1], time.Now, slog.New(slog.DiscardHandler)); err == nil {
 			t.Errorf("%s is opened", name)
+		}
+	}
+}
+
+// TestDoubts: dates are looked at when a certificate is replaced, as at the start.
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	end := time.Now().Add(30 * day)
+	for want, now := range map[string]time.Time{
+		"": end.Add(-15 * day), "the new certificate ends on": end.Add(-13 * day),
+		"the new certificate has not been valid since": end.Add(time.Second), "the new certificate is not valid before": end.Add(-1000 * day),
+	} {
+		dir := t.TempDir()
+		certPath, keyPath := certtest.New(t, 1, end).Write(t, dir)
+		var log bytes.Buffer
+		f, err := certificate.Open(certPath, keyPath, func() time.Time { return now }, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		certtest.New(t, 2, end).Write(t, dir)
+		f.Refresh()
+		if got := log.String(); serial(t, f) != 2 || !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("%q: certificate %d, %s", want, serial(t, f), got)
 		}
 	}
 }

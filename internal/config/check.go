@@ -12,9 +12,6 @@ import (
 	"trent/internal/certificate"
 )
 
-// certificateWarning is how long before a certificate's end Check warns.
-const certificateWarning = 14 * 24 * time.Hour
-
 // Check looks at the files that the configuration names, as the user of this
 // process, which has to be the service's: certificates and their keys, the data
 // folder if there is one, the crypto module's program, and whether this user
@@ -78,21 +75,17 @@ func (l *Listener) check(path string, now time.Time, wrong, doubtful *problems) 
 	if l.TLS == nil {
 		return
 	}
-	if info, err := os.Stat(l.TLS.Key); err == nil && info.Mode().Perm()&0o007 != 0 {
-		wrong.add(path+".tls.key", "chmod o= "+l.TLS.Key, "%s has mode %04o: everybody can read or change it", l.TLS.Key, info.Mode().Perm())
-	}
 	pair, err := certificate.Load(l.TLS.Certificate, l.TLS.Key)
-	if err != nil {
+	switch {
+	case errors.Is(err, certificate.ErrExposed):
+		wrong.add(path+".tls.key", "chmod o= "+l.TLS.Key, "%v", err)
+		return
+	case err != nil:
 		wrong.add(path+".tls", "", "%v", err)
 		return
 	}
-	switch leaf := pair.Leaf; {
-	case now.Before(leaf.NotBefore):
-		doubtful.add(path+".tls.certificate", "", "is not valid before %s", leaf.NotBefore.Format(time.RFC3339))
-	case now.After(leaf.NotAfter):
-		doubtful.add(path+".tls.certificate", "", "has not been valid since %s", leaf.NotAfter.Format(time.RFC3339))
-	case now.Add(certificateWarning).After(leaf.NotAfter):
-		doubtful.add(path+".tls.certificate", "", "ends on %s", leaf.NotAfter.Format(time.RFC3339))
+	if doubt := certificate.Doubt(pair.Leaf, now); doubt != "" {
+		doubtful.add(path+".tls.certificate", "", "%s", doubt)
 	}
 }
 

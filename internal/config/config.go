@@ -66,7 +66,7 @@ type Listener struct {
 }
 
 // TLS names a listener's certificate. Both files are read again on SIGHUP and
-// whenever they change; a new pair that does not fit leaves the old one in use.
+// whenever they change; a new pair that would be refused at the start leaves the old one in use.
 type TLS struct {
 	// Certificate is a PEM file: the server's certificate, then those that lead to its root. Required.
 	Certificate string `yaml:"certificate"`

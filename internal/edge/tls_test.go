@@ -28,7 +28,7 @@ func TestTLS(t *testing.T) {
 			log := slog.New(slog.DiscardHandler)
 			later, dir := time.Now().Add(time.Hour), t.TempDir()
 			certPath, keyPath := certtest.New(t, 1, later).Write(t, dir)
-			files, err := certificate.Open(certPath, keyPath, log)
+			files, err := certificate.Open(certPath, keyPath, time.Now, log)
 			if err != nil {
 				t.Fatal(err)
 			}
