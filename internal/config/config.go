@@ -16,7 +16,7 @@ import "time"
 type Config struct {
 	// Data is the data folder: the store and the audit trail. `trent init` makes it, with mode 0700; it belongs to the service's user. Of what this file names, only admin.socket may be in it. Required.
 	Data string `yaml:"data"`
-	// Partition of every ARN. Default: aws.
+	// Partition of every ARN. It is the data folder's: `trent init` writes it there, and another one is refused from then on. Default: aws.
 	Partition string `yaml:"partition"`
 	// Regions that the service answers for. Each is a domain of its own in the crypto module, and must be in the data folder: `trent init` makes those that are listed, `trent region add` those that are listed later. Required.
 	Regions []string `yaml:"regions"`

@@ -12,6 +12,7 @@ package domains
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,6 +42,9 @@ const (
 // others cannot read has another one.
 const format = 1
 
+// firstPartition is that of stores which do not say theirs.
+const firstPartition = "aws"
+
 // maxDevRegions bounds how many Regions trent dev makes on demand.
 const maxDevRegions = 64
 
@@ -52,6 +56,8 @@ var (
 	ErrMissing = errors.New("domains: a domain token or service key is missing; restore it from a backup, it is never made anew")
 	// ErrWrongMode: a store of trent dev under production, or the reverse.
 	ErrWrongMode = errors.New("domains: a data folder of trent dev serves dev only, and one of production never dev")
+	// ErrPartition: the store's ARNs, which clients keep, are of another partition.
+	ErrPartition = errors.New("domains: a data folder's partition never changes")
 	// ErrFormat: the store is of a later release than this program.
 	ErrFormat = errors.New("domains: the store's format is not one that this release reads")
 )
@@ -74,6 +80,9 @@ type Config struct {
 	Store  store.Store
 	Module *jobs.Module
 	Dev    bool
+	// Partition of every ARN: a new store keeps it, and Open refuses a store of
+	// another.
+	Partition string
 	// Regions are those that a store of production holds: Load refuses one that
 	// has others, or not all. trent dev makes Regions as they are asked for.
 	Regions []string
@@ -127,11 +136,14 @@ func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
 	if m.meta.Dev != c.Dev {
 		return nil, ErrWrongMode
 	}
+	if own := cmp.Or(m.meta.Partition, firstPartition); own != c.Partition {
+		return nil, fmt.Errorf("%w: it is %s, and the configuration says %s", ErrPartition, own, c.Partition)
+	}
 	return m, nil
 }
 
 func (m *Manager) createMeta(ctx context.Context) (store.KV, error) {
-	meta := record.Store{ID: make([]byte, 16), Node: make([]byte, 16), Format: format, Dev: m.Dev, CreatedMs: m.Now().UnixMilli()}
+	meta := record.Store{ID: make([]byte, 16), Node: make([]byte, 16), Format: format, Dev: m.Dev, Partition: m.Partition, CreatedMs: m.Now().UnixMilli()}
 	rand.Read(meta.ID)
 	rand.Read(meta.Node)
 	key := record.StorePath()

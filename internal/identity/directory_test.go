@@ -44,7 +44,7 @@ func newFixture(t *testing.T, dev bool) *fixture {
 	}
 	c := client.New(log)
 	m, err := domains.Open(t.Context(), domains.Config{
-		Store: st, Module: jobs.New(c), Dev: true, RotateEvery: time.Hour, Now: time.Now, Log: log,
+		Store: st, Module: jobs.New(c), Dev: true, Partition: "aws", RotateEvery: time.Hour, Now: time.Now, Log: log,
 	}, true)
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func (n *Node) Backup(ctx context.Context, by identity.Operator, w io.Writer) er
 // Restore fills a new data folder, Config.Data, from a backup: the store, checked
 // with the crypto module that is going to serve it, and an audit trail that
 // begins with the restore. It serves nothing. Errors: those of backup.Restore,
-// backup.ErrForged, ErrNotUnsealed, domains.ErrWrongMode; the folder is then of
+// backup.ErrForged, ErrNotUnsealed, domains.ErrWrongMode, domains.ErrPartition; the folder is then of
 // no use.
 func Restore(ctx context.Context, c Config, by identity.Operator, r io.Reader) (m *backup.Manifest, err error) {
 	sealed, err := restoreStore(ctx, c, r)

@@ -54,7 +54,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	n.module = client.New(n.Log)
 	n.watchModule()
 	n.Domains, err = domains.Open(ctx, domains.Config{
-		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
+		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Partition: n.Partition, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
 		RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
 	}, n.Dev || n.Init)
 	if err == nil {

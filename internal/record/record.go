@@ -146,6 +146,9 @@ type Store struct {
 	Node      []byte `cbor:"5,keyasint"` // 16 random bytes: this node's id in the audit trail
 	// AheadSeconds is how far the time of trent dev was moved ahead of the system's.
 	AheadSeconds int64 `cbor:"6,keyasint,omitempty"`
+	// Partition of every ARN, from the store's beginning on. Stores of release
+	// 0.1 have none, and mean aws.
+	Partition string `cbor:"7,keyasint,omitempty"`
 }
 
 // Outbox is an event that its transaction has committed: the audit record, JSON.

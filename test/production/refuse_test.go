@@ -44,11 +44,20 @@ func TestServeRefuses(t *testing.T) {
 			remove("data")(t, p)
 			harness.StartIn(t, p.Data).Stop()
 		}, "a data folder of trent dev serves dev only"},
+		"another partition": {func(t *testing.T, p *harness.Production) {
+			b, err := os.ReadFile(p.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(p.Config, append(b, "\npartition: aws-cn\n"...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "a data folder's partition never changes: it is aws, and the configuration says aws-cn"},
 		"a key that everybody can read": {func(t *testing.T, p *harness.Production) {
 			if err := os.Chmod(filepath.Join(p.Folder, "server.key"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		}, "everybody can read or change it"},
+		}, "everybody can read or change the private key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +72,27 @@ func TestServeRefuses(t *testing.T) {
 				t.Errorf("%d files are %d", before, after)
 			}
 		})
+	}
+}
+
+// TestPartition: what init was told is in every ARN, and stays.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	p := harness.NewProduction(t, "partition: aws-cn").Init()
+	s := p.Serve()
+	if _, arn := s.CreateKey(t, p.Who); !strings.HasPrefix(arn, "arn:aws-cn:kms:") {
+		t.Errorf("%s", arn)
+	}
+	s.Stop()
+	b, err := os.ReadFile(p.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.Config, []byte(strings.Replace(string(b), "partition: aws-cn", "", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := p.Run("serve"); code != 1 || !strings.Contains(out, "it is aws-cn, and the configuration says aws\n") {
+		t.Errorf("%d, %s", code, out)
 	}
 }
 
