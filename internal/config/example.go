@@ -27,6 +27,7 @@ listeners:
     # Plain HTTP beyond loopback, in place of tls: what is encrypted and
     # decrypted can then be read on the network.
     # plaintext: true
+  # For users in the group of this folder.
   - name: local
     socket: /run/trent/kms.sock
     mode: 0660

@@ -48,12 +48,15 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%s: the units and the example differ", what)
 		}
 	}
+	if !strings.Contains(text("sysusers.d-trent.conf"), "\ng trent-clients -\n") {
+		t.Error("the group of the clients is not made")
+	}
 	for folder, rest := range map[string]string{
 		"/etc/trent":               "0750 root trent",
 		data:                       "0700 trent trent",
 		filepath.Dir(keyFile):      "0700 trent-hsm trent-hsm",
 		filepath.Dir(moduleSocket): "0750 trent-hsm trent",
-		filepath.Dir(kmsSocket):    "0750 trent trent",
+		filepath.Dir(kmsSocket):    "2750 trent trent-clients",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(folders), " ")+" ", " d "+folder+" "+rest+" ") {
 			t.Errorf("no folder %s with %s", folder, rest)

@@ -118,6 +118,42 @@ func TestSeparateUsers(t *testing.T) {
 	s.MustAs(t, p.Who, "DescribeKey", object{"KeyId": key})
 }
 
+// TestClientsGroup: a socket in a folder as packaging/systemd makes it is for
+// the folder's group, and not for the service's, which reads TLS keys.
+func TestClientsGroup(t *testing.T) {
+	t.Parallel()
+	p := newSeparate(t)
+	const clients = 61103
+	if err := os.Chown(p.Folder, serviceUser, clients); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(p.Folder, os.ModeSetgid|0o755); err != nil { // others: to reach the programs
+		t.Fatal(err)
+	}
+	key := filepath.Join(p.Folder, "server.key")
+	if err := os.Chown(key, 0, sharedGroup); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(key, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	p.startModule(t)
+	p.Init()
+	p.Serve()
+	socket := filepath.Join(p.Folder, "kms.sock")
+	info, err := os.Lstat(socket)
+	if err != nil || info.Mode() != os.ModeSocket|0o660 || info.Sys().(*syscall.Stat_t).Gid != clients {
+		t.Errorf("%v, %v", info, err)
+	}
+	for group, refused := range map[uint32]bool{clients: false, sharedGroup: true, 61104: true} {
+		p.As = &syscall.Credential{Uid: 61105, Gid: group}
+		out, err := p.Command("status", "--socket", socket).CombinedOutput() // what answers is no admin socket
+		if strings.Contains(string(out), "may not open") != refused || err == nil {
+			t.Errorf("group %d: %v, %s", group, err, out)
+		}
+	}
+}
+
 // TestModuleWithoutKey: init does not make the key file of a module at a
 // socket, and says who does.
 func TestModuleWithoutKey(t *testing.T) {
