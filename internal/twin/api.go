@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -98,17 +99,57 @@ func fence(r *edge.AsideRequest) error {
 	return nil
 }
 
-// decode reads a request's body, strictly.
+// members are the names in the bodies of all paths.
+var members = map[string]bool{
+	"advance": true, "set": true, "seed": true, "rules": true, "operation": true, "keyId": true, "fault": true, "rate": true, "count": true, "latencyMs": true,
+}
+
+// decode reads a request's body, one object, strictly.
 func decode(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return bad("the body is not what this path takes: " + err.Error())
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return bad("there is more in the body than one object")
+	if _, err := d.Token(); err != io.EOF || !bytes.HasPrefix(bytes.TrimSpace(body), []byte{'{'}) {
+		return bad("the body is not one object")
 	}
-	return nil
+	return checkNames(json.NewDecoder(bytes.NewReader(body)))
+}
+
+// checkNames refuses what encoding/json takes in the next value, which it could
+// decode: names of another case, and names that come twice.
+func checkNames(d *json.Decoder) error {
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	open, _ := token.(json.Delim)
+	if open == 0 {
+		return nil
+	}
+	given := map[string]bool{}
+	for d.More() {
+		if open == '{' {
+			token, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := token.(string)
+			switch {
+			case !members[name]:
+				return bad(fmt.Sprintf("no path takes %q; case counts", name))
+			case given[name]:
+				return bad(fmt.Sprintf("%q comes twice", name))
+			}
+			given[name] = true
+		}
+		if err := checkNames(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end of it
+	return err
 }
 
 // postReset is POST /_trent/reset; its body is {}, or empty.

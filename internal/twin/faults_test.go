@@ -49,7 +49,9 @@ func TestFaults(t *testing.T) {
 		t.Errorf("deleted: %d %v", status, got)
 	}
 	f.must(t, "EnableKey", object{"KeyId": id})
-	for _, body := range []string{``, `{}`, `{"rules":null}`, `{"rules":[{"fault":"fire"}]}`, `{"rules":[{"fault":"throttle","hits":1}]}`, `{"fault":"throttle"}`, `{"rules":[{"fault":"throttle","rate":"1"}]}`} {
+	for _, body := range []string{``, `{}`, `{"rules":null}`, `{"rules":[{"fault":"fire"}]}`, `{"rules":[{"fault":"throttle","hits":1}]}`, `{"fault":"throttle"}`, `{"rules":[{"fault":"throttle","rate":"1"}]}`,
+		`{"rules":[{"fault":"throttle","Count":1}]}`, `{"rules":[{"fault":"throttle","fault":"internal"}]}`, `{"rules":[],"rules":[]}`, `{"rules":[{"fault":"throttle","keyId":"nosuch"}]}`,
+	} {
 		if status, answer := f.do(t, http.MethodPost, "/_trent/faults", body); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %v", body, status, answer)
 		}

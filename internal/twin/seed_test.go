@@ -145,24 +145,65 @@ func TestSeedOfKeysThatAreDue(t *testing.T) {
 	}
 }
 
-// TestSeedIsRefused: by the rules that hold for clients, with the key's line.
+// TestSeedIsRefused: what only the service can tell is refused by the rules that
+// hold for clients, with the key's line.
 func TestSeedIsRefused(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"keys:\n- region: eu-west-1\n  aliases: [alias/aws/s3]\n":                                                "seed.yaml:2: keys[0]: CreateAlias: InvalidAliasNameException",
-		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  key_spec: RSA_1\n":                                  "seed.yaml:2: keys[0]: CreateKey: ValidationException",
-		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  policy: all\n":                                      "seed.yaml:2: keys[0]: CreateKey: MalformedPolicyDocumentException",
-		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {\"aws:a\": b}\n":                             "seed.yaml:2: keys[0]: CreateKey: ",
-		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingDeletion\n  pending_window_days: 3\n": "seed.yaml:2: keys[0]: ScheduleKeyDeletion: ValidationException",
-		"faults: [{fault: fire}]": "the seed's faults: rule 1: fault \"fire\"",
-	} {
+	const text = `keys:
+- region: eu-west-1
+  aliases: [alias/a]
+  policy: '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}'
+`
+	f := &fixture{dir: t.TempDir(), seed: parsed(t, text)}
+	twin, err := Open(t.Context(), f.config(t))
+	if err == nil {
+		twin.Close()
+	}
+	if want := "seed.yaml:2: keys[0]: CreateKey: MalformedPolicyDocumentException"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+// TestSeedOfAliasesThatMoved: an alias that a client has moved to the key of
+// another entry does not make one key of the two.
+func TestSeedOfAliasesThatMoved(t *testing.T) {
+	t.Parallel()
+	const text = `keys:
+- {account: 111122223333, region: eu-west-1, aliases: [alias/first], description: first}
+- {account: 111122223333, region: eu-west-1, aliases: [alias/moved], description: moved}
+- {account: 111122223333, region: eu-west-1, aliases: [alias/signs], description: signs, key_spec: ECC_NIST_P256, key_usage: SIGN_VERIFY}
+- {account: 111122223333, region: eu-west-1, id: ` + seededID + `, description: owner}
+- {account: 111122223333, region: us-west-2, id: ` + seededID + `, description: elsewhere}
+`
+	for name, target := range map[string]string{"of an id": seededID, "of an alias": "alias/first"} {
 		f := &fixture{dir: t.TempDir(), seed: parsed(t, text)}
-		twin, err := Open(t.Context(), f.config(t))
-		if err == nil {
-			twin.Close()
+		f.start(t)
+		t.Cleanup(func() {
+			if err := f.stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		described := func(id string) object {
+			return f.must(t, "DescribeKey", object{"KeyId": id})["KeyMetadata"].(object)
 		}
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", text, err, want)
+		first := described("alias/first")["KeyId"]
+		id := described(target)["KeyId"].(string)
+		f.must(t, "UpdateAlias", object{"AliasName": "alias/moved", "TargetKeyId": id})
+		f.must(t, "DeleteAlias", object{"AliasName": "alias/signs"})
+		f.must(t, "CreateAlias", object{"AliasName": "alias/signs", "TargetKeyId": id})
+		f.restart(t, true)
+		for alias, description := range map[string]string{"alias/first": "first", "alias/moved": "moved", "alias/signs": "signs", seededID: "owner"} {
+			if got := described(alias)["Description"]; got != description {
+				t.Errorf("%s: the key of %s is described as %v", name, alias, got)
+			}
+		}
+		if got := described("alias/first")["KeyId"]; got != first {
+			t.Errorf("%s: alias/first is of %v, and was of %v", name, got, first)
+		}
+		keys := len(f.must(t, "ListKeys", object{})["Keys"].([]any))
+		f.restart(t, true)
+		if again := len(f.must(t, "ListKeys", object{})["Keys"].([]any)); again != keys || keys != 6 {
+			t.Errorf("%s: %d keys, started again %d, want 6: the two whose aliases moved are new", name, keys, again)
 		}
 	}
 }

@@ -86,6 +86,7 @@ func TestClock(t *testing.T) {
 		"", "{}", "[]", "null", `{"advance":"1h","set":"2099-01-02T15:04:05Z"}`, `{"advance":"-1h"}`, `{"advance":"a while"}`, `{"advance":"d"}`,
 		`{"advance":"1.5d"}`, `{"advance":"40000d"}`, `{"set":"tomorrow"}`, `{"set":"2020-01-02T15:04:05Z"}`, `{"set":"9999-01-02T15:04:05Z"}`,
 		`{"advance":1}`, `{"back":"1h"}`, `{"advance":"1h"}{}`,
+		`{"ADVANCE":"1h"}`, `{"Advance":"1h"}`, `{"advance":"1h","advance":"2h"}`, `{"advance":"1h","\u0061dvance":"1h"}`,
 	} {
 		if status, answer := f.do(t, http.MethodPost, "/_trent/clock", body); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %v", body, status, answer)
@@ -174,8 +175,10 @@ func TestReset(t *testing.T) {
 	if _, code := f.call(t, "DescribeKey", object{"KeyId": mine}); code != "NotFoundException" {
 		t.Errorf("after another reset: %q", code)
 	}
-	if status, answer := f.do(t, http.MethodPost, "/_trent/reset", `{"keys":true}`); status != http.StatusBadRequest {
-		t.Errorf("an unknown member: %d %v", status, answer)
+	for _, body := range []string{`{"keys":true}`, "null", "[]", `{}{}`} {
+		if status, answer := f.do(t, http.MethodPost, "/_trent/reset", body); status != http.StatusBadRequest {
+			t.Errorf("%s: %d %v", body, status, answer)
+		}
 	}
 	f.createKey(t)
 	f.restart(t, false)

@@ -17,6 +17,7 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/apierr"
+	"trent/internal/arn"
 	"trent/internal/call"
 )
 
@@ -32,9 +33,11 @@ const (
 // Any is the Operation of a rule for all of them.
 const Any = "*"
 
-// Limits of rules.
+// MaxRules is how many rules can be in force.
+const MaxRules = 100
+
+// Limits of a rule.
 const (
-	maxRules     = 100
 	maxLatencyMs = 30_000 // of a rule, and of all that a call meets
 	// maxRestarts is how often a module is started again in ten minutes.
 	maxRestarts = 5
@@ -90,12 +93,12 @@ type rule struct {
 // Replace puts rules in force, in the place of those that are. Of the calls that
 // a rule with a rate is about, equal seeds choose the same. The error says which rule is none.
 func (s *Set) Replace(seed uint64, rules []Rule) error {
-	if len(rules) > maxRules {
-		return fmt.Errorf("there are more than %d rules", maxRules)
+	if len(rules) > MaxRules {
+		return fmt.Errorf("there are more than %d rules", MaxRules)
 	}
 	checked := make([]rule, len(rules))
 	for i, r := range rules {
-		if err := r.check(s.restart != nil); err != nil {
+		if err := r.Check(s.restart != nil); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
 		if r.Fault == ModuleRestart {
@@ -141,10 +144,14 @@ func (s *Set) Status() []Status {
 	return status
 }
 
-// check says what is wrong with a rule.
-func (r *Rule) check(restarts bool) error {
+// Check says what is wrong with a rule; restarts is whether a ModuleRestart can
+// be.
+func (r *Rule) Check(restarts bool) error {
 	if _, ok := api.ParseOp(r.Operation); !ok && r.Operation != Any && r.Operation != "" {
 		return fmt.Errorf("there is no operation %q; %q is all of them", r.Operation, Any)
+	}
+	if kind := arn.Parse(r.KeyID).Kind; r.KeyID != "" && kind != arn.KeyID && kind != arn.KeyARN {
+		return fmt.Errorf("%q is neither the id nor the ARN of a key", r.KeyID)
 	}
 	switch r.Fault {
 	case Throttle, Internal, Unavailable, Latency:

@@ -46,6 +46,11 @@ func TestRules(t *testing.T) {
 		"every call":             {Rule{Fault: Throttle, Rate: rate(1)}, true},
 		"latency":                {Rule{Fault: Latency, LatencyMs: 30_000}, true},
 		"module":                 {Rule{Fault: ModuleRestart, Count: 5}, true},
+		"a key":                  {Rule{KeyID: "1234abcd-12ab-34cd-56ef-1234567890ab", Fault: Throttle}, true},
+		"a key's ARN":            {Rule{KeyID: "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab", Fault: Throttle}, true},
+		"no key":                 {Rule{KeyID: "nosuch", Fault: Throttle}, false},
+		"an alias":               {Rule{KeyID: "alias/a", Fault: Throttle}, false},
+		"an ARN of no key":       {Rule{KeyID: "arn:aws:kms:eu-west-1:111122223333:key/nosuch", Fault: Throttle}, false},
 		"no fault":               {Rule{Operation: "Decrypt"}, false},
 		"an unknown fault":       {Rule{Fault: "fire"}, false},
 		"an unknown operation":   {Rule{Operation: "decrypt", Fault: Throttle}, false},
@@ -70,7 +75,7 @@ func TestRules(t *testing.T) {
 	if err := NewSet(nil).Replace(1, []Rule{{Fault: ModuleRestart}}); err == nil {
 		t.Error("a module is killed that is not ours")
 	}
-	if err := NewSet(nil).Replace(1, make([]Rule, maxRules+1)); err == nil {
+	if err := NewSet(nil).Replace(1, make([]Rule, MaxRules+1)); err == nil {
 		t.Error("rules without a bound")
 	}
 }
@@ -84,6 +89,7 @@ func TestWhoMeets(t *testing.T) {
 		t.Errorf("without rules: %v", got)
 	}
 	const id, arn = "1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	const other = "1234abcd-12ab-34cd-56ef-1234567890ac"
 	used := &key.Key{ID: id, ARN: arn}
 	for name, c := range map[string]struct {
 		rules []Rule
@@ -100,7 +106,7 @@ func TestWhoMeets(t *testing.T) {
 		"a key, none used":   {[]Rule{{KeyID: id, Fault: Throttle}}, decrypt(), map[apierr.Code]int{"": 10}},
 		"a key by its id":    {[]Rule{{KeyID: id, Fault: Throttle}}, &call.Call{Op: api.OpDecrypt, Keys: [2]*key.Key{used}}, map[apierr.Code]int{apierr.Throttling: 10}},
 		"a key by its ARN":   {[]Rule{{KeyID: arn, Fault: Throttle}}, &call.Call{Op: api.OpReEncrypt, Keys: [2]*key.Key{{ID: "other"}, used}}, map[apierr.Code]int{apierr.Throttling: 10}},
-		"another key":        {[]Rule{{KeyID: "other", Fault: Throttle}}, &call.Call{Op: api.OpDecrypt, Keys: [2]*key.Key{used}}, map[apierr.Code]int{"": 10}},
+		"another key":        {[]Rule{{KeyID: other, Fault: Throttle}}, &call.Call{Op: api.OpDecrypt, Keys: [2]*key.Key{used}}, map[apierr.Code]int{"": 10}},
 		"a latency and then": {[]Rule{{Fault: Latency, LatencyMs: 1}, {Fault: Throttle, Count: 1}}, decrypt(), map[apierr.Code]int{apierr.Throttling: 1, "": 9}},
 	} {
 		if err := s.Replace(1, c.rules); err != nil {

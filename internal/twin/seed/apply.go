@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,9 +28,15 @@ func (f *File) Apply(ctx context.Context, call Call) error {
 			return f.at(fmt.Sprintf("accounts[%d]", i), "%w", err)
 		}
 	}
+	taken := map[string]bool{} // by account, Region and id: the keys of entries
+	for i := range f.Keys {
+		if k := &f.Keys[i]; k.ID != "" {
+			taken[k.place(k.ID)] = true
+		}
+	}
 	for i := range f.Keys {
 		k := &f.Keys[i]
-		t := target{k, func(op string, in object, out any) error {
+		t := target{k, taken, func(op string, in object, out any) error {
 			err := call(ctx, k.Account, k.Region, op, k.ID, in, out)
 			if err != nil {
 				return fmt.Errorf("%s: %w", op, err)
@@ -46,8 +53,12 @@ func (f *File) Apply(ctx context.Context, call Call) error {
 // target is a key on its way to what the seed says.
 type target struct {
 	*Key
-	call func(op string, in object, out any) error
+	taken map[string]bool
+	call  func(op string, in object, out any) error
 }
+
+// place tells a key from those of other accounts and Regions.
+func (k *Key) place(id string) string { return k.Account + " " + k.Region + " " + id }
 
 // metadata is what the answers of CreateKey and DescribeKey have in common.
 type metadata struct {
@@ -69,6 +80,7 @@ func (t *target) apply() error {
 		if found, err = t.create(); err != nil {
 			return err
 		}
+		t.taken[t.place(found.KeyMetadata.KeyID)] = true
 	} else if done, err := t.change(found); err != nil || done {
 		return err
 	}
@@ -78,7 +90,8 @@ func (t *target) apply() error {
 	return t.state(found.KeyMetadata.KeyID, found.KeyMetadata.KeyState)
 }
 
-// find returns the key that is there already; nil if there is none.
+// find returns the key that is there already; nil if there is none. A key that
+// another entry has taken is none: the alias was moved there.
 func (t *target) find() (*metadata, error) {
 	name := t.ID
 	if name == "" {
@@ -89,18 +102,21 @@ func (t *target) find() (*metadata, error) {
 	if code(err) == "NotFoundException" {
 		return nil, nil
 	}
-	return &m, err
+	if err != nil {
+		return nil, err
+	}
+	place := t.place(m.KeyMetadata.KeyID)
+	if t.ID == "" && t.taken[place] {
+		return nil, nil
+	}
+	t.taken[place] = true
+	return &m, nil
 }
 
 func (t *target) create() (*metadata, error) {
 	in := object{}
-	for name, value := range map[string]string{"Description": t.Description, "Policy": t.Policy, "KeySpec": t.KeySpec, "KeyUsage": t.KeyUsage} {
-		if value != "" {
-			in[name] = value
-		}
-	}
-	if tags := t.missing(nil); len(tags) > 0 {
-		in["Tags"] = tags
+	for _, part := range t.creation() {
+		maps.Copy(in, part.in)
 	}
 	var m metadata
 	return &m, t.call("CreateKey", in, &m)
@@ -144,9 +160,9 @@ func (t *target) change(found *metadata) (done bool, err error) {
 }
 
 // missing are the seed's tags that are not among those, in the order of their keys.
-func (t *target) missing(have []tag) (tags []tag) {
-	for k, v := range t.Tags {
-		if want := (tag{k, v}); !slices.Contains(have, want) {
+func (k *Key) missing(have []tag) (tags []tag) {
+	for name, value := range k.Tags {
+		if want := (tag{name, value}); !slices.Contains(have, want) {
 			tags = append(tags, want)
 		}
 	}
@@ -166,8 +182,10 @@ func (t *target) alias(id string) error {
 		}
 		in := object{"AliasName": name, "TargetKeyId": id}
 		err := t.call("CreateAlias", in, nil)
-		if code(err) == "AlreadyExistsException" {
-			err = t.call("UpdateAlias", in, nil)
+		if code(err) == "AlreadyExistsException" { // of a key that UpdateAlias may find too different
+			if err = t.call("DeleteAlias", object{"AliasName": name}, nil); err == nil {
+				err = t.call("CreateAlias", in, nil)
+			}
 		}
 		if err != nil {
 			return err

@@ -13,13 +13,10 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
-	"trent/internal/arn"
-	"trent/internal/identity"
 	"trent/internal/key"
 	"trent/internal/twin/faults"
 )
@@ -36,8 +33,9 @@ type File struct {
 	Faults    []faults.Rule `yaml:"faults"`
 	FaultSeed *uint64       `yaml:"fault_seed"`
 
-	path  string
-	lines map[string]int // of what stands in the file, by its place
+	path    string
+	lines   map[string]int // of what stands in the file, by its place
+	nothing []error        // about nulls: in a list, the decoder would drop them
 }
 
 // Key is a KMS key. By its id, or else by its first alias, a restart finds it
@@ -87,15 +85,21 @@ func Parse(path string, text []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: there is more than one document", path)
 	}
 	f.index(&root, "")
+	if len(f.nothing) > 0 {
+		return nil, errors.Join(f.nothing...)
+	}
 	strict := yaml.NewDecoder(bytes.NewReader(text))
 	strict.KnownFields(true)
 	if err := strict.Decode(f); err != nil {
 		return nil, f.syntax(err)
 	}
-	return f, f.check()
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
-// index notes the lines of everything below a node.
+// index notes the lines of everything below a node, and where nothing stands.
 func (f *File) index(n *yaml.Node, place string) {
 	f.lines[place] = n.Line
 	switch n.Kind {
@@ -109,6 +113,10 @@ func (f *File) index(n *yaml.Node, place string) {
 	case yaml.SequenceNode:
 		for i, child := range n.Content {
 			f.index(child, fmt.Sprintf("%s[%d]", place, i))
+		}
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" && place != "" { // an empty file is a seed
+			f.nothing = append(f.nothing, f.at(place, "nothing stands here"))
 		}
 	}
 }
@@ -141,57 +149,4 @@ func (f *File) at(place, problem string, args ...any) error {
 		nearest = nearest[:max(0, strings.LastIndexAny(nearest, ".["))]
 	}
 	return fmt.Errorf("%s:%d: %s: %w", f.path, line, place, fmt.Errorf(problem, args...))
-}
-
-// check finds what is wrong with the seed before anything is made.
-func (f *File) check() error {
-	var all []error
-	for i, account := range f.Accounts {
-		if !arn.ValidAccount(account) {
-			all = append(all, f.at(fmt.Sprintf("accounts[%d]", i), "want 12 digits"))
-		}
-	}
-	known := map[string]string{} // id or alias → the place of its key
-	for i := range f.Keys {
-		place := fmt.Sprintf("keys[%d]", i)
-		k := &f.Keys[i]
-		if k.Account == "" {
-			k.Account = identity.DevAccount
-		}
-		if k.State == "" {
-			k.State = key.Enabled
-		}
-		all = append(all, f.checkKey(place, k)...)
-		for _, name := range append(slices.Clone(k.Aliases), k.ID) {
-			where := strings.Join([]string{k.Account, k.Region, name}, " ")
-			if other := known[where]; other != "" && name != "" {
-				all = append(all, f.at(place, "%s is that of %s", name, other))
-			}
-			known[where] = place
-		}
-	}
-	return errors.Join(all...)
-}
-
-func (f *File) checkKey(place string, k *Key) (all []error) {
-	add := func(field, problem string, args ...any) { all = append(all, f.at(place+"."+field, problem, args...)) }
-	if !arn.ValidAccount(k.Account) {
-		add("account", "want 12 digits")
-	}
-	if !arn.IsRegion(k.Region) {
-		add("region", "want a Region such as eu-west-1")
-	}
-	if k.ID == "" && len(k.Aliases) == 0 {
-		add("id", "a key needs an id or an alias, by which a restart finds it again")
-	}
-	if k.ID != "" && (!arn.ValidKeyID(k.ID) || arn.MultiRegionKeyID(k.ID) || k.ID != strings.ToLower(k.ID)) {
-		add("id", "want a UUID in lower case")
-	}
-	if k.State != key.Enabled && k.State != key.Disabled && k.State != key.PendingDeletion {
-		add("state", "want Enabled, Disabled or PendingDeletion")
-	}
-	if k.PendingWindowDays != 0 && k.State != key.PendingDeletion {
-		add("pending_window_days", "the state is not PendingDeletion")
-	}
-	return all
 }

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ func TestParse(t *testing.T) {
 		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n":                                                                           "",
 		"keys:\n- region: eu-west-1\n  id: 1234abcd-12ab-34cd-56ef-1234567890ab\n  state: PendingDeletion\n  pending_window_days: 7\n": "",
 		"faults:\n- {operation: Decrypt, fault: throttle, rate: 0.5}\nfault_seed: 7\n":                                                 "",
+
+		"null": "", "---\n": "", "---\n# nothing\n": "",
 
 		"keys: [":                         "seed.yaml:1: ",
 		"accounts: {}\n":                  "seed.yaml:1: ",
@@ -36,6 +39,27 @@ func TestParse(t *testing.T) {
 		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  pending_window_days: 7\n":                           "seed.yaml:4: keys[0].pending_window_days: ",
 		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  pending_window_days: soon\n":                        "seed.yaml:4: ",
 		"keys:\n- {region: eu-west-1, aliases: [alias/a]}\n- {region: eu-west-1, aliases: [alias/b, alias/a]}\n": "seed.yaml:3: keys[1]: alias/a is that of keys[0]",
+		"keys:\n":                 "seed.yaml:1: keys: nothing stands here",
+		"accounts: [null]\n":      "seed.yaml:1: accounts[0]: nothing stands here",
+		"keys:\n- null\n- ~\n-\n": "seed.yaml:4: keys[2]: nothing stands here",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {a: null}\n":                                   "seed.yaml:4: keys[0].tags.a: nothing stands here",
+		"keys:\n- region: eu-west-1\n  id:\n  aliases: [alias/a]\n":                                               "seed.yaml:3: keys[0].id: nothing stands here",
+		"keys:\n- region: eu-west-1\n  aliases:\n  - alias/a\n  - payroll\n":                                      "seed.yaml:5: keys[0].aliases[1]: want alias/",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/aws/s3]\n":                                                 "seed.yaml:3: keys[0].aliases[0]: want alias/",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a, alias/a]\n":                                             "seed.yaml:2: keys[0]: alias/a is that of keys[0]",
+		"keys:\n- region: eu-west-1\n  aliases: [" + names(51) + "]\n":                                            "seed.yaml:3: keys[0].aliases: a key has 50 aliases at most",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingDeletion\n  pending_window_days: 6\n":  "seed.yaml:5: keys[0].pending_window_days: want 7 to 30 days",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingDeletion\n  pending_window_days: 31\n": "seed.yaml:5: keys[0].pending_window_days: want 7 to 30 days",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  state: PendingDeletion\n  pending_window_days: 0\n":  "seed.yaml:5: keys[0].pending_window_days: want 7 to 30 days",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  key_spec: RSA_1\n":                                   "seed.yaml:4: keys[0].key_spec: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  key_spec: HMAC_256\n  key_usage: SIGN_VERIFY\n":      "seed.yaml:4: keys[0].key_spec: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  policy: all\n":                                       "seed.yaml:4: keys[0].policy: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {\"aws:a\": b}\n":                              "seed.yaml:4: keys[0].tags: TagException",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  tags: {a: " + strings.Repeat("v", 257) + "}\n":       "seed.yaml:4: keys[0].tags: ",
+		"keys:\n- region: eu-west-1\n  aliases: [alias/a]\n  description: " + strings.Repeat("d", 8193) + "\n":    "seed.yaml:4: keys[0].description: ",
+		"faults:\n- {fault: throttle}\n- {fault: fire}\n":                                                         "seed.yaml:3: faults[1]: fault \"fire\"",
+		"faults:\n- {fault: throttle, key_id: payroll}\n":                                                         "seed.yaml:2: faults[0]: \"payroll\" is neither the id nor the ARN",
+		"faults: [" + strings.Repeat("{fault: throttle},", 101) + "]\n":                                           "seed.yaml:1: faults: there are more than 100 rules",
 	} {
 		f, err := Parse("seed.yaml", []byte(text))
 		switch {
@@ -55,6 +79,14 @@ func TestParse(t *testing.T) {
 	if _, err := Read(t.TempDir() + "/none"); err == nil {
 		t.Error("a file that is not there")
 	}
+}
+
+// names are n aliases of a flow sequence.
+func names(n int) (all string) {
+	for i := range n {
+		all += fmt.Sprintf("alias/%d, ", i)
+	}
+	return strings.TrimSuffix(all, ", ")
 }
 
 // TestDocument: the example of docs/dev.md is a seed.
