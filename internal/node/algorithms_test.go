@@ -1,9 +1,6 @@
 package node_test
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -311,6 +308,7 @@ func marks(t *testing.T, records []map[string]any, keys []*tried) {
 		}
 		if r["eventName"] == "CreateKey" {
 			spec, _ := parameters["keySpec"].(string)
+			created(t, r, spec, fmt.Sprint(parameters["keyUsage"]))
 			want = spec == "SM2" || spec == "ECC_SECG_P256K1" || spec == "ML_KEM_512" || strings.HasPrefix(spec, "ML_DSA_")
 		}
 		if r["errorCode"] == "InvalidKeyUsageException" || r["errorCode"] == "ValidationException" {
@@ -329,56 +327,25 @@ func marks(t *testing.T, records []map[string]any, keys []*tried) {
 	}
 }
 
-// TestDataKeyPairs makes a pair of every DataKeyPairSpec. Its private key is
-// the ciphertext's and, where Go can read it, the public key's.
-func TestDataKeyPairs(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	c := f.caller("111122223333")
-	id := c.createKey(t)
-	context := object{"ward": "7"}
-	for _, spec := range strings.Fields("RSA_2048 RSA_3072 RSA_4096 ECC_NIST_P256 ECC_NIST_P384 ECC_NIST_P521 ECC_SECG_P256K1 ECC_NIST_EDWARDS25519 SM2 ML_KEM_512 ML_KEM_768 ML_KEM_1024") {
-		in := object{"KeyId": id, "KeyPairSpec": spec, "EncryptionContext": context}
-		got := c.must(t, "GenerateDataKeyPair", in)
-		opened := c.must(t, "Decrypt", object{"CiphertextBlob": got.str("PrivateKeyCiphertextBlob"), "EncryptionContext": context})
-		if got.str("PrivateKeyPlaintext") == "" || opened.str("Plaintext") != got.str("PrivateKeyPlaintext") || got.str("KeyPairSpec") != spec || got.str("KeyMaterialId") == "" {
-			t.Errorf("%s: %v", spec, slices.Sorted(maps.Keys(got.body)))
-		}
-		fits(t, spec, got)
-		if strings.HasPrefix(spec, "RSA_") && spec != "RSA_2048" {
-			continue // one is enough: they take long to make
-		}
-		got = c.must(t, "GenerateDataKeyPairWithoutPlaintext", in)
-		opened = c.must(t, "Decrypt", object{"CiphertextBlob": got.str("PrivateKeyCiphertextBlob"), "EncryptionContext": context})
-		if _, ok := got.body["PrivateKeyPlaintext"]; ok || opened.str("Plaintext") == "" || got.str("PublicKey") == "" || got.str("KeyPairSpec") != spec {
-			t.Errorf("%s without plaintext: %v", spec, slices.Sorted(maps.Keys(got.body)))
-		}
-	}
-}
-
-// fits checks that a pair's halves belong together.
-func fits(t *testing.T, spec string, pair answer) {
+// created checks what the record of a CreateKey tells of the new key.
+func created(t *testing.T, r map[string]any, spec, usage string) {
 	t.Helper()
-	private, err := base64.StdEncoding.DecodeString(pair.str("PrivateKeyPlaintext"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := base64.StdEncoding.DecodeString(pair.str("PublicKey"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := x509.ParsePKCS8PrivateKey(private)
-	if err != nil {
-		if !strings.HasPrefix(spec, "ML_KEM") && spec != "SM2" && spec != "ECC_SECG_P256K1" {
-			t.Errorf("%s: %v", spec, err)
-		}
+	answer, _ := r["responseElements"].(object)
+	if answer == nil {
 		return
 	}
-	of, ok := k.(interface{ Public() crypto.PublicKey })
-	if !ok {
-		t.Fatalf("%s: a %T", spec, k)
+	metadata, _ := answer["keyMetadata"].(object)
+	for of, member := range members {
+		want := "<nil>"
+		if of == usage {
+			want = "[" + allowed[spec][usage] + "]"
+		}
+		name := strings.ToLower(member[:1]) + member[1:]
+		if got := fmt.Sprint(metadata[name]); got != want {
+			t.Errorf("the record of a %s for %s: %s is %s, want %s", spec, usage, name, got, want)
+		}
 	}
-	if got, err := x509.MarshalPKIXPublicKey(of.Public()); err != nil || !bytes.Equal(got, public) {
-		t.Errorf("%s: the public key is another one, %v", spec, err)
+	if _, ok := metadata["currentKeyMaterialId"]; ok != (spec == "SYMMETRIC_DEFAULT") {
+		t.Errorf("the record of a %s: currentKeyMaterialId is there: %v", spec, ok)
 	}
 }

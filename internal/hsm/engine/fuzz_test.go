@@ -24,6 +24,14 @@ func FuzzCommands(f *testing.F) {
 				t.Fatalf("command %#x: %v with %d bytes", uint8(cmd), status, len(out))
 			}
 		}
+		m := &material{ref: ref, spki: ciphertext, peer: ciphertext, in: ciphertext, signature: ciphertext, algorithm: kind}
+		for cmd, run := range asymmetricUses(e, m, good) {
+			out, status := run()
+			if status == proto.StatusOK && !genuine || status != proto.StatusOK && len(out) != 0 {
+				t.Fatalf("command %#x: %v with %d bytes", uint8(cmd), status, len(out))
+			}
+			e.Weigh(cmd, ciphertext)
+		}
 		rewrapped, status := e.Rewrap(&proto.RewrapRequest{Kind: kind, Key: ref}, nil)
 		if status == proto.StatusOK && !genuine || status != proto.StatusOK && len(rewrapped) != 0 {
 			t.Fatalf("rewrap: %v", status)
