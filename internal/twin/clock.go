@@ -69,8 +69,12 @@ func (t *Twin) postClock(ctx context.Context, body []byte) (any, error) {
 	return t.getClock(ctx, nil)
 }
 
-// moveClock moves the node's clock. The node stays while it does.
+// moveClock moves the node's clock. The node stays while it does, and the
+// service does not wait for it to end.
 func (t *Twin) moveClock(ctx context.Context, to time.Time) ([]record.Due, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.over, cancel)()
 	t.serving.RLock()
 	defer t.serving.RUnlock()
 	if t.node == nil {

@@ -59,6 +59,7 @@ type fixture struct {
 	process  *process
 	seed     *seed.File
 	ahead    time.Duration // of the clock, when it is started
+	admin    string        // path of the operators' socket; "": none
 	stop     func() error
 }
 
@@ -100,7 +101,10 @@ func (f *fixture) config(t *testing.T) Config {
 	ahead := f.ahead
 	f.process = &process{log: log, key: f.dir + "/module-key"}
 	return Config{
-		Node:   node.Config{Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: 10 * day, Log: log, Module: f.process.source, Now: func() time.Time { return time.Now().Add(ahead) }},
+		Node: node.Config{
+			Data: f.dir, Dev: true, Audit: audit.Relaxed, RotateEvery: 10 * day, Log: log, Module: f.process.source,
+			Now: func() time.Time { return time.Now().Add(ahead) }, AdminSocket: f.admin,
+		},
 		Module: f.process, Seed: f.seed,
 	}
 }

@@ -57,7 +57,9 @@ type Twin struct {
 	node    *node.Node // nil after a reset that failed
 	now     atomic.Pointer[func() time.Time]
 	faults  *faults.Set
-	gone    chan error // capacity 1: why there is no service any more
+	gone    chan error      // capacity 1: why there is no service any more
+	over    context.Context // ends with the service: nobody waits any more
+	end     context.CancelFunc
 }
 
 // errGone is the answer when there is no node.
@@ -66,6 +68,7 @@ var errGone = errors.New("trent dev is ending")
 // Open opens the data folder.
 func Open(ctx context.Context, c Config) (*Twin, error) {
 	t := &Twin{Config: c, gone: make(chan error, 1)}
+	t.over, t.end = context.WithCancel(context.Background())
 	var restart func(context.Context) error
 	if c.Module != nil {
 		restart = t.killModule
@@ -155,6 +158,7 @@ func (t *Twin) close() error {
 // Close ends the service.
 func (t *Twin) Close() error {
 	t.faults.End()
+	t.end()
 	t.serving.Lock()
 	defer t.serving.Unlock()
 	return t.close()
@@ -173,9 +177,11 @@ func (t *Twin) Listen(ctx context.Context, listeners ...node.Listener) error {
 	return node.Serve(ctx, node.Served{Handler: t, Gone: t.gone, Ending: t.ending, Now: t.Now, Log: t.Node.Log}, listeners...)
 }
 
-// ending makes the node unready, and keeps no request waiting for its time.
+// ending makes the node unready, and keeps no request waiting: not for a
+// latency, and not for the jobs that a moved clock made due.
 func (t *Twin) ending() {
 	t.faults.End()
+	t.end()
 	t.serving.RLock()
 	defer t.serving.RUnlock()
 	if t.node != nil {

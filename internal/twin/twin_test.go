@@ -2,12 +2,14 @@ package twin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +119,40 @@ func TestClock(t *testing.T) {
 	if ahead := time.Until(f.Now()); ahead < 30*day || ahead > 32*day {
 		t.Errorf("started again, the clock is %v ahead", ahead)
 	}
+}
+
+// TestClockEndsWithTheService: it does not wait for jobs that cannot run.
+func TestClockEndsWithTheService(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.createKey(t)
+	pid := f.process.child.Pid()
+	signal := func(s syscall.Signal) {
+		if err := syscall.Kill(pid, s); err != nil {
+			t.Error(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	moved := make(chan error, 1)
+	go func() {
+		_, err := f.postClock(t.Context(), []byte(`{"advance":"30d"}`))
+		moved <- err
+	}()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for time.Until(f.Now()) < 29*day {
+		select {
+		case <-deadline:
+			t.Fatal("the clock does not move")
+		case <-tick.C:
+		}
+	}
+	f.ending()
+	if err := <-moved; !errors.Is(err, context.Canceled) {
+		t.Errorf("what waited for the jobs ends with %v", err)
+	}
+	signal(syscall.SIGCONT)
 }
 
 // TestReset: everything is as on a new folder, behind the same address, and
