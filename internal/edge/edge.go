@@ -6,6 +6,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -50,6 +51,8 @@ type Config struct {
 	// Asides are asked, in this order, about requests for other paths than the
 	// KMS API's.
 	Asides []Aside
+	// MaxConnections is how many connections are held at once; 0 means 16,384.
+	MaxConnections int
 	// Connections, if not nil, is kept at the number of open connections.
 	Connections *atomic.Int64
 	// TLS, if set, serves HTTPS.
@@ -81,6 +84,8 @@ func IsLocal(host string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && addr.IsLoopback()
 }
 
+func (c *Config) maxConnections() int { return cmp.Or(c.MaxConnections, maxConnections) }
+
 // connected counts a connection that came (1) or went (-1).
 func (c *Config) connected(delta int64) {
 	if c.Connections != nil {
@@ -92,7 +97,9 @@ func (c *Config) connected(delta int64) {
 type Server interface {
 	// Serve accepts connections until Shutdown, which makes it return nil.
 	Serve(l net.Listener) error
-	// Shutdown lets running requests end and accepts no new ones.
+	// Shutdown accepts no connections any more and lets requests that have begun
+	// end, until ctx does. Nothing starts once it has returned: with an error, it
+	// has closed the connections that were left.
 	Shutdown(ctx context.Context) error
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/valyala/fasthttp"
 
@@ -16,14 +17,13 @@ import (
 	"trent/internal/wire"
 )
 
-// maxConnections is how many connections a listener holds at once.
-const maxConnections = 16 << 10
-
 // fast is fasthttp's server, for HTTP/1.1.
 type fast struct {
 	config  Config
 	handler Handler
 	http    *fasthttp.Server
+	over    atomic.Bool // nothing starts any more: the time of a shutdown is over
+	open    connections
 }
 
 func newFast(h Handler, c Config) *fast {
@@ -37,7 +37,7 @@ func newFast(h Handler, c Config) *fast {
 		StreamRequestBody:            true, // else it takes the memory that a Content-Length asks for
 		ErrorHandler:                 s.refuse,
 		ContinueHandler:              func(h *fasthttp.RequestHeader) bool { return h.ContentLength() <= largest },
-		Concurrency:                  maxConnections,
+		Concurrency:                  c.maxConnections(),
 		ReadTimeout:                  requestTimeout,
 		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
@@ -48,11 +48,13 @@ func newFast(h Handler, c Config) *fast {
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
 		Logger:                       printer{c.Log},
-		ConnState: func(_ net.Conn, state fasthttp.ConnState) {
+		ConnState: func(c net.Conn, state fasthttp.ConnState) {
 			switch state {
 			case fasthttp.StateNew:
+				s.open.add(c)
 				s.config.connected(1)
 			case fasthttp.StateClosed, fasthttp.StateHijacked:
+				s.open.remove(c)
 				s.config.connected(-1)
 			}
 		},
@@ -66,6 +68,7 @@ type printer struct{ log *slog.Logger }
 func (p printer) Printf(format string, args ...any) { p.log.Debug(fmt.Sprintf(format, args...)) }
 
 func (s *fast) Serve(l net.Listener) error {
+	l = newPatient(l, s.config.Log)
 	if s.config.TLS != nil {
 		c := s.config.TLS.Clone()
 		c.NextProtos = []string{"http/1.1"}
@@ -74,11 +77,30 @@ func (s *fast) Serve(l net.Listener) error {
 	return s.http.Serve(l)
 }
 
-func (s *fast) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+func (s *fast) Shutdown(ctx context.Context) error {
+	if err := s.http.ShutdownWithContext(ctx); err != nil { // fasthttp leaves open what has not ended, and goes on serving it
+		s.over.Store(true)
+		return fmt.Errorf("%d connections closed: %w", s.open.close(), err)
+	}
+	return nil
+}
+
+// end refuses a request because the server has ended.
+func (s *fast) end(c *fasthttp.RequestCtx) {
+	status, body := refusal()
+	c.SetConnectionClose()
+	c.SetStatusCode(status)
+	c.SetContentType(wire.ContentType)
+	c.SetBody(body)
+}
 
 // handle answers one request.
 func (s *fast) handle(c *fasthttp.RequestCtx) {
 	defer s.guard(c)
+	if s.over.Load() {
+		s.end(c)
+		return
+	}
 	in := s.request(c)
 	defer in.headers.release()
 	b := pool.Get().(*buffers)
@@ -98,6 +120,10 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 		}
 	}
 	in.Body = b.body
+	if refused != nil && s.over.Load() { // it was cut off
+		s.end(c)
+		return
+	}
 	if refused != nil {
 		in.Err = refused
 	} else if in.Path != kmsPath {
@@ -130,6 +156,10 @@ func understood(h *fasthttp.RequestHeader, t *headers) error {
 // refuse answers a request whose headers or first bytes could not be read.
 func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
 	defer s.guard(c)
+	if s.over.Load() {
+		s.end(c)
+		return
+	}
 	c.SetConnectionClose()
 	in := s.request(c)
 	defer in.headers.release()

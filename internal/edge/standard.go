@@ -3,11 +3,15 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/net/netutil"
 
 	"trent/internal/wire"
 )
@@ -17,6 +21,7 @@ type standard struct {
 	config  Config
 	handler Handler
 	http    *http.Server
+	over    atomic.Bool // nothing starts any more: the time of a shutdown is over
 }
 
 func newStandard(h Handler, c Config) *standard {
@@ -47,6 +52,7 @@ func newStandard(h Handler, c Config) *standard {
 }
 
 func (s *standard) Serve(l net.Listener) error {
+	l = netutil.LimitListener(newPatient(l, s.config.Log), s.config.maxConnections())
 	var err error
 	if s.config.TLS != nil {
 		err = s.http.ServeTLS(l, "", "")
@@ -59,12 +65,29 @@ func (s *standard) Serve(l net.Listener) error {
 	return err
 }
 
-func (s *standard) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+func (s *standard) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.over.Store(true)
+		return errors.Join(fmt.Errorf("what was open is closed: %w", err), s.http.Close())
+	}
+	return nil
+}
+
+// end refuses a request because the server has ended.
+func (s *standard) end(w http.ResponseWriter) {
+	status, body := refusal()
+	w.Header()["Connection"] = []string{"close"}
+	s.write(w, AsideAnswer{Status: status, ContentType: wire.ContentType, Body: body})
+}
 
 var contentType = []string{wire.ContentType}
 
 // ServeHTTP answers one request.
 func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.over.Load() {
+		s.end(w)
+		return
+	}
 	b := pool.Get().(*buffers)
 	defer b.release()
 	in := &b.in
@@ -83,6 +106,10 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused = readErr
 	}
 	in.Body = b.body
+	if refused != nil && s.over.Load() { // it was cut off
+		s.end(w)
+		return
+	}
 	if refused != nil {
 		in.Err = refused
 	} else if in.Path != kmsPath {

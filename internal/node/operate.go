@@ -19,7 +19,7 @@ import (
 
 // adminEnd is how long operators' requests may take to end when the node is
 // closed.
-const adminEnd = 5 * time.Second
+const adminEnd = 2 * time.Second
 
 // openAdmin begins to answer operators, who see the node start.
 func (n *Node) openAdmin() error {

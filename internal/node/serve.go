@@ -11,8 +11,10 @@ import (
 	"trent/internal/edge"
 )
 
-// shutdownTimeout is how long running requests may take to end.
-const shutdownTimeout = 10 * time.Second
+// shutdownTimeout is how long running requests may take to end. With what comes
+// after, it is less than the ten seconds after which containers are killed: a
+// client who sends nothing can make every stop take that long.
+const shutdownTimeout = 5 * time.Second
 
 // A Listener is one way in: a socket, and how it is served. The node sets the
 // clock and the log of its Config.
@@ -55,7 +57,17 @@ type Served struct {
 // Serve answers requests on all listeners until the context ends, and then
 // lets the running ones end. If one listener fails, or the crypto module is
 // gone for good, it ends them all: whoever watches this process must know.
+//
+// The listeners share the descriptors that this process may have, unless their
+// Config says otherwise; too few of them are an error.
 func Serve(ctx context.Context, s Served, listeners ...Listener) error {
+	if err := s.share(listeners); err != nil {
+		s.Ending()
+		for _, l := range listeners {
+			l.Socket.Close()
+		}
+		return err
+	}
 	servers := make([]edge.Server, len(listeners))
 	served := make(chan error, len(listeners))
 	for i, l := range listeners {
@@ -87,6 +99,21 @@ func Serve(ctx context.Context, s Served, listeners ...Listener) error {
 	return errors.Join(errs...)
 }
 
+// share says how many connections each listener may hold.
+func (s *Served) share(listeners []Listener) error {
+	each, err := edge.Share(len(listeners))
+	if err != nil {
+		return err
+	}
+	for i := range listeners {
+		if c := &listeners[i].Config; c.MaxConnections == 0 {
+			c.MaxConnections = each
+		}
+	}
+	s.Log.Info("listening", "connections_per_listener", each)
+	return nil
+}
+
 // serve serves one listener until its server is shut down, which is no error.
 func serve(s edge.Server, l Listener) error {
 	if err := s.Serve(l.Socket); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -106,7 +133,7 @@ func (s *Served) shutdown(ctx context.Context, servers []edge.Server) {
 	}
 	for range servers {
 		if err := <-ended; err != nil {
-			s.Log.Warn("requests were cut off", "error", err)
+			s.Log.Warn("connections did not end in time and were cut off", "error", err)
 		}
 	}
 }
