@@ -65,7 +65,7 @@ var (
 type Options struct {
 	Node         [16]byte         // this node's id
 	Mode         Mode             // what Append waits for
-	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 64 MiB
+	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 32 MiB: a start reads the last one, twice after a crash
 	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
 	StallTimeout time.Duration    // default 10 s
 	Logger       *slog.Logger     // default: none
@@ -89,7 +89,7 @@ func (o *Options) setDefaults() error {
 		return errors.New("audit: no node id")
 	}
 	if o.SegmentBytes == 0 {
-		o.SegmentBytes = 64 << 20
+		o.SegmentBytes = 32 << 20
 	}
 	if o.QueueBytes == 0 {
 		o.QueueBytes = 1 << 20
