@@ -164,6 +164,26 @@ func TestSeedIsRefused(t *testing.T) {
 	}
 }
 
+// TestSeedOfAnotherSpec: no key changes its spec or its usage.
+func TestSeedOfAnotherSpec(t *testing.T) {
+	t.Parallel()
+	const text = "keys:\n- {region: eu-west-1, aliases: [alias/a], key_spec: %s, key_usage: %s}\n"
+	f := &fixture{dir: t.TempDir(), seed: parsed(t, fmt.Sprintf(text, "RSA_2048", "SIGN_VERIFY"))}
+	f.start(t)
+	f.restart(t, true)
+	f.restart(t, false)
+	for _, other := range [][2]string{{"RSA_3072", "SIGN_VERIFY"}, {"RSA_2048", "ENCRYPT_DECRYPT"}} {
+		f.seed = parsed(t, fmt.Sprintf(text, other[0], other[1]))
+		twin, err := Open(t.Context(), f.config(t))
+		if err == nil {
+			twin.Close()
+		}
+		if want := "seed.yaml:2: keys[0]: the key is there already, for SIGN_VERIFY with the spec RSA_2048"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", other, err, want)
+		}
+	}
+}
+
 // TestSeedOfAliasesThatMoved: an alias that a client has moved to the key of
 // another entry does not make one key of the two.
 func TestSeedOfAliasesThatMoved(t *testing.T) {

@@ -66,6 +66,8 @@ type metadata struct {
 		KeyID       string    `json:"KeyId"`
 		Description string    `json:"Description"`
 		KeyState    key.State `json:"KeyState"`
+		KeySpec     string    `json:"KeySpec"`
+		KeyUsage    string    `json:"KeyUsage"`
 	}
 }
 
@@ -126,6 +128,9 @@ func (t *target) create() (*metadata, error) {
 // done if the key waits for its deletion, as it shall.
 func (t *target) change(found *metadata) (done bool, err error) {
 	m := &found.KeyMetadata
+	if t.KeySpec != "" && t.KeySpec != m.KeySpec || t.KeyUsage != "" && t.KeyUsage != m.KeyUsage {
+		return false, fmt.Errorf("the key is there already, for %s with the spec %s: neither ever changes", m.KeyUsage, m.KeySpec)
+	}
 	if m.KeyState == key.PendingDeletion {
 		if t.State == key.PendingDeletion {
 			return true, nil
