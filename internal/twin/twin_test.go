@@ -3,6 +3,8 @@ package twin
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -263,6 +265,36 @@ func TestResetOutlivesItsRequest(t *testing.T) {
 	}
 	if _, code := f.call(t, "DescribeKey", object{"KeyId": id}); code != "NotFoundException" {
 		t.Errorf("afterwards: %q", code)
+	}
+}
+
+// TestResetOutlivesOperators: an operator whose connection is open, and says
+// nothing, is cut off.
+func TestResetOutlivesOperators(t *testing.T) {
+	t.Parallel()
+	f := &fixture{dir: t.TempDir()}
+	f.admin = filepath.Join(f.dir, "admin.sock")
+	f.start(t)
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	operator, err := net.Dial("unix", f.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	if _, err := operator.Write([]byte("GET / HTTP/1.1\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	id := f.createKey(t)
+	f.post(t, "/_trent/reset", "{}")
+	if _, code := f.call(t, "DescribeKey", object{"KeyId": id}); code != "NotFoundException" {
+		t.Errorf("afterwards: %q", code)
+	}
+	if _, err := io.Copy(io.Discard, operator); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the operator reads %v", err)
 	}
 }
 
