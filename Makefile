@@ -33,7 +33,7 @@ test: test-deps build ## vet and test every module; lists skipped tests (CI=true
 test-deps: ## install what the tests need (as root on Debian), or say what is missing
 	scripts/test-deps.sh
 
-bench: build ## measure the server beside a null server, then the micro-benchmarks (BENCH_SECONDS=2)
+bench: build ## measure the server beside a null server and the primitives, then the micro-benchmarks (BENCH_SECONDS=2)
 	scripts/bench.sh
 
 soak: test-deps build ## the long forms of the tests: minutes of load, rounds of kill -9

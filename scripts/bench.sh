@@ -1,12 +1,16 @@
 #!/bin/bash
 # Measures Trent beside a null server (test/load), then pages of long lists
-# beside the store's own reads and starts with many keys, then runs the
-# micro-benchmarks of every package that has some. All write to standard output;
-# the load's figures also to bin/bench.json, the lists' to bin/bench-lists.json.
+# beside the store's own reads and starts with many keys, then every algorithm
+# beside its primitive and what one account does to another, then the
+# micro-benchmarks of every package that has some. All write to standard output,
+# the first three also to bin/bench.json, bench-lists.json and
+# bench-algorithms.json there.
 #
 #   BENCH_SECONDS=5 make bench          longer phases; default 2
 #   BENCH_FLAGS="-conns 16 -ops Decrypt" make bench
 #   BENCH_KEYS=0 make bench             without lists; default 100000 keys
+#   BENCH_ALGORITHMS="-only RSA" make bench
+#                                       flags of load algorithms; 0 is without it
 #   BENCH_MICRO=0 make bench            without the micro-benchmarks
 #   taskset -c 0 make bench             everything on one processor
 #
@@ -20,6 +24,10 @@ go -C test build -trimpath -o ../bin/load ./load
 bin/load run -bin bin -seconds "${BENCH_SECONDS:-2}" -json bin/bench.json ${BENCH_FLAGS:-}
 
 [[ ${BENCH_KEYS:-100000} == 0 ]] || bin/load lists -bin bin -keys "${BENCH_KEYS:-100000}" -json bin/bench-lists.json
+
+# BENCH_ALGORITHMS is such a list too.
+# shellcheck disable=SC2086
+[[ ${BENCH_ALGORITHMS:-} == 0 ]] || bin/load algorithms -bin bin -json bin/bench-algorithms.json ${BENCH_ALGORITHMS:-}
 
 [[ ${BENCH_MICRO:-1} == 0 ]] && exit 0
 mapfile -t packages < <(grep -rl --include='*_test.go' '^func Benchmark' ./internal ./cmd | xargs -r -n1 dirname | sort -u)

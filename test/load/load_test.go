@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trent/internal/keyspec"
 )
 
 // TestNullServerChecksSignatures: the null server would be no measure if it
@@ -71,5 +73,39 @@ func TestRowIsTheMedianOfRatios(t *testing.T) {
 	r := newRow([]phase{{CPU: 20, Ops: 1, P99: 3}, {CPU: 30, Ops: 2, P99: 1}, {CPU: 50, Ops: 3, P99: 2}}, null)
 	if r.Ratio != 2 || r.RatioMin != 1.5 || r.RatioMax != 5 || r.CPU != 30 || r.P99 != 2 || r.Ops != 6 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestEveryCaseHasItsPrimitive runs each once. RSA's share their code and take
+// seconds to make: one size stands for all.
+func TestEveryCaseHasItsPrimitive(t *testing.T) {
+	t.Parallel()
+	covered := map[keyspec.Spec]bool{"SYMMETRIC_DEFAULT": true, "RSA_3072": true, "RSA_4096": true}
+	keys := map[keyspec.Spec]*primitiveKey{}
+	for _, c := range allCases() {
+		if covered[c.Spec] && keys[c.Spec] == nil {
+			continue
+		}
+		covered[c.Spec] = true
+		us, err := (&primitiveJob{Case: c, Seconds: 1e-9}).measure(keys)
+		if err != nil || (us > 0) != (c.Operation != "GetPublicKey") {
+			t.Errorf("%v: %v µs, %v", c, us, err)
+		}
+	}
+	for _, row := range keyspec.All() {
+		if !covered[row.Spec] {
+			t.Errorf("nothing is measured with %s", row.Spec)
+		}
+	}
+}
+
+func TestPaceIsSpreadOverConnections(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	for i := range 4 {
+		p := load{rate: 100}.paceOf(i, 4, begin)
+		if p.every != 40*time.Millisecond || p.next.Sub(begin) != time.Duration(i)*10*time.Millisecond {
+			t.Errorf("connection %d begins after %v, every %v", i, p.next.Sub(begin), p.every)
+		}
 	}
 }

@@ -28,6 +28,39 @@ type phase struct {
 type load struct {
 	warmup, duration time.Duration
 	poolSize         int // signed requests
+	// rate is how many requests a second all connections send together; 0 is as
+	// many as are answered.
+	rate float64
+}
+
+// pace says when a connection sends its requests. The zero pace is at once.
+type pace struct {
+	next  time.Time
+	every time.Duration
+}
+
+// paceOf spreads the rate of a load evenly over its connections.
+func (l load) paceOf(i, conns int, begin time.Time) pace {
+	if l.rate == 0 {
+		return pace{}
+	}
+	every := time.Duration(float64(time.Second) * float64(conns) / l.rate)
+	return pace{next: begin.Add(every * time.Duration(i) / time.Duration(conns)), every: every}
+}
+
+// wait lasts until the next request is due. A connection that is late does
+// not catch up by more than one request.
+func (p *pace) wait() {
+	if p.every == 0 {
+		return
+	}
+	now := time.Now()
+	if p.next.After(now) {
+		time.Sleep(p.next.Sub(now))
+	} else if now.Sub(p.next) > p.every {
+		p.next = now
+	}
+	p.next = p.next.Add(p.every)
 }
 
 // maxExtra bounds how many times longer a phase without any answer becomes.
@@ -48,8 +81,8 @@ type meter struct {
 
 // work sends requests over one connection until the phase is over, and
 // returns how long each took that ended in the measured time.
-func (m *meter) work(c *connection, operation string) (latencies []time.Duration, err error) {
-	for m.state.Load() != over {
+func (m *meter) work(c *connection, operation string, p pace) (latencies []time.Duration, err error) {
+	for p.wait(); m.state.Load() != over; p.wait() {
 		begin := time.Now()
 		status, body, err := c.roundTrip()
 		took := time.Since(begin)
@@ -67,8 +100,8 @@ func (m *meter) work(c *connection, operation string) (latencies []time.Duration
 	return latencies, nil
 }
 
-// measure keeps conns connections busy with a request, for the warm-up and
-// then for the measured time. Any answer but 200 ends the run.
+// measure keeps conns connections busy with a request, or sends it at the
+// load's rate, for the warm-up and then for the measured time. Any answer but 200 ends the run.
 func (l load) measure(s *server, r request, conns int) (phase, error) {
 	connections, err := l.connect(s.host, r, conns)
 	defer func() {
@@ -83,8 +116,9 @@ func (l load) measure(s *server, r request, conns int) (phase, error) {
 	var wg sync.WaitGroup
 	latencies := make([][]time.Duration, conns)
 	failures := make([]error, conns)
+	start := time.Now()
 	for i, c := range connections {
-		wg.Go(func() { latencies[i], failures[i] = m.work(c, r.operation) })
+		wg.Go(func() { latencies[i], failures[i] = m.work(c, r.operation, l.paceOf(i, conns, start)) })
 	}
 	time.Sleep(l.warmup)
 	cpu, begin := treeCPUTime(s.pid), time.Now()

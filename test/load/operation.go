@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,7 +16,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// The credential of trent dev, and the Region that is measured.
+// The credential of trent dev, where 12-digit access key ids are accounts, and the Region that is measured.
 const (
 	accessKey = "test"
 	secretKey = "test"
@@ -26,6 +27,7 @@ const (
 type request struct {
 	operation string
 	body      []byte
+	account   string // whose root sends it; "" is that of accessKey
 }
 
 func newRequest(operation string, in map[string]any) request {
@@ -33,7 +35,7 @@ func newRequest(operation string, in map[string]any) request {
 	if err != nil {
 		panic(err) // only maps of strings, numbers and bytes come here
 	}
-	return request{operation, body}
+	return request{operation: operation, body: body}
 }
 
 // sign makes the HTTP request, signed as the AWS SDK does as of the time at.
@@ -50,7 +52,7 @@ func (r request) sign(ctx context.Context, host string, at time.Time) (*http.Req
 		"Amz-Sdk-Invocation-Id": {"11111111-2222-4333-8444-555555555555"},
 	}
 	sum := sha256.Sum256(r.body)
-	credentials := aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
+	credentials := aws.Credentials{AccessKeyID: cmp.Or(r.account, accessKey), SecretAccessKey: secretKey}
 	return req, v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "kms", region, at)
 }
 

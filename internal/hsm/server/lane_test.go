@@ -59,6 +59,61 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
+// weighing is an engine that finds every request of one weight. It runs none.
+type weighing struct {
+	Engine
+	weight proto.Weight
+}
+
+func (e *weighing) Muted() bool { return false }
+
+func (e *weighing) Weigh(proto.Command, []byte) (account string, w proto.Weight) {
+	return "account", e.weight
+}
+
+// TestNoFastCommandWaits counts what every command, at every weight, leaves
+// waiting in the lanes: a fast command nothing, whatever it is weighed, and a
+// weighed one nothing if it is weighed Fast. The lists are total, both ways.
+func TestNoFastCommandWaits(t *testing.T) {
+	t.Parallel()
+	const fast, slow, weighed = 1, 2, 3
+	kinds := map[proto.Command]int{
+		proto.CmdMoveClock: fast, proto.CmdRewrap: fast, proto.CmdCreateServiceKey: fast, proto.CmdReleaseServiceKey: fast,
+		proto.CmdSealAccessKeySecret: fast, proto.CmdCreateAccessKeySecret: fast, proto.CmdDeriveDayKey: fast,
+		proto.CmdEncrypt: fast, proto.CmdDecrypt: fast, proto.CmdCheckCiphertext: fast, proto.CmdReEncrypt: fast,
+		proto.CmdGenerateDataKey: fast, proto.CmdGenerateDataKeyWithoutPlaintext: fast, proto.CmdGenerateRandom: fast,
+		proto.CmdGenerateMac: fast, proto.CmdVerifyMac: fast,
+		proto.CmdCreateDomain: slow, proto.CmdLoadDomain: slow, proto.CmdRotateDomain: slow,
+		proto.CmdCreateKey: weighed, proto.CmdSign: weighed, proto.CmdVerify: weighed, proto.CmdDeriveSharedSecret: weighed,
+		proto.CmdEncapsulate: weighed, proto.CmdDecapsulate: weighed, proto.CmdPublicEncrypt: weighed, proto.CmdPrivateDecrypt: weighed,
+		proto.CmdCheckPrivateCiphertext: weighed, proto.CmdReEncryptAny: weighed, proto.CmdGenerateDataKeyPair: weighed,
+	}
+	for n := range commands {
+		cmd := proto.Command(n)
+		kind := kinds[cmd]
+		if (kind != 0) != (commands[cmd].run != nil) {
+			t.Errorf("%v: listed %v, in the table %v", cmd, kind != 0, commands[cmd].run != nil)
+		}
+		if kind == 0 {
+			continue
+		}
+		for _, weight := range []proto.Weight{proto.Fast, proto.Slow, proto.Making} {
+			s := &Server{engine: &weighing{weight: weight}, lane: newLane(0, laneDepth, nil), making: newLane(0, laneDepth, nil)}
+			c := &conn{server: s, greeted: true}
+			// The message is malformed: a command that runs is answered so.
+			if err := c.answer(proto.Frame{ID: 1, Code: uint8(cmd), Message: []byte{0xff}}); err != nil {
+				t.Fatal(err)
+			}
+			where := map[int]proto.Weight{fast: proto.Fast, slow: proto.Slow, weighed: weight}[kind]
+			var want [3]int // answered at once, in the slow lane, in that of keys that are made
+			want[where] = 1
+			if got := [3]int{int(c.frames), s.lane.queued, s.making.queued}; got != want {
+				t.Errorf("%v, weighed %d: answered, waiting, waiting for keys: %v, want %v", cmd, weight, got, want)
+			}
+		}
+	}
+}
+
 // waitFor takes one of done. A lane that stands still fails the test.
 func waitFor(t *testing.T, done <-chan struct{}) {
 	t.Helper()
