@@ -25,6 +25,10 @@ folder that "trent init" has made. It ends on SIGTERM and SIGINT: running
 requests end, nothing new starts, the audit trail is brought to its end. On
 SIGHUP it reads its certificates again.
 
+It does not start if its audit trail is gone while the store says that there was
+one. --new-audit-trail, given once, begins another, under a new node id and with
+a record that says so; while the trail is there it is refused.
+
 When it serves it prints one line, and tells systemd:
 
   trent serve: NAME=URL [NAME=URL ...] data FOLDER`
@@ -35,6 +39,7 @@ const serveExample = `  trent config example > trent.yaml
 
 func serveCommand() *cobra.Command {
 	var path string
+	var newTrail bool
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the service in production, as a configuration file describes it",
 		Long: serveLong, Example: serveExample, Args: noArguments,
@@ -49,7 +54,7 @@ func serveCommand() *cobra.Command {
 			for _, w := range warnings {
 				lines.Logger().Warn(w.Problem, "file", w.File, "line", w.Line, "key", w.Path)
 			}
-			err = serve(c.Context(), conf, c.OutOrStdout(), lines)
+			err = serve(c.Context(), conf, newTrail, c.OutOrStdout(), lines)
 			if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
 				return nil // it was told to end before it served
 			}
@@ -57,11 +62,12 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&newTrail, "new-audit-trail", false, "begin another audit trail in place of one that is lost for good")
 	return c
 }
 
 // serve runs the service until the context ends.
-func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *obs.Lines) (err error) {
+func serve(ctx context.Context, conf *config.Config, newTrail bool, stdout io.Writer, lines *obs.Lines) (err error) {
 	log := lines.Logger()
 	if err := bootstrap.Ready(conf.Data); err != nil {
 		return err
@@ -77,6 +83,7 @@ func serve(ctx context.Context, conf *config.Config, stdout io.Writer, lines *ob
 	settings := nodeConfig(conf, m, log)
 	settings.AdminSocket, settings.AdminUsers, settings.SameUser, settings.Listeners = conf.Admin.Socket, conf.Admin.UserIDs(), &conf.Unseal.SameUser, entrances.listeners
 	settings.MetricsAddress, settings.LogRequests, settings.DroppedLines = conf.Metrics.Address, obs.Logged(conf.Log.Requests), lines.Dropped
+	settings.NewTrail = newTrail
 	n, err := node.Open(ctx, settings)
 	defer m.close() // after the node, which is connected to it
 	if err != nil {

@@ -56,6 +56,8 @@ var (
 	ErrFailed = errors.New("audit: trail cannot be written")
 	// ErrDamaged: segments hold something that no crash leaves behind.
 	ErrDamaged = errors.New("audit: trail damaged")
+	// ErrLost: the node's trail, or its end, is gone.
+	ErrLost = errors.New("audit: trail lost")
 	// ErrTorn: the last segment ends in a part of a write, as a crash leaves
 	// it; the next Open cuts it.
 	ErrTorn = errors.New("audit: torn tail")
@@ -66,6 +68,7 @@ type Options struct {
 	Node         [16]byte         // this node's id
 	Mode         Mode             // what Append waits for
 	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 32 MiB: a start reads the last one, twice after a crash
+	Began        uint64           // an epoch that is known to have begun: Open refuses a trail without it; default: none is known
 	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
 	StallTimeout time.Duration    // default 10 s
 	Logger       *slog.Logger     // default: none
@@ -172,8 +175,8 @@ type Trail struct {
 // Open makes the node's directory below dir ready, cuts the torn tail that a
 // crash may have left, and begins the next epoch. It verifies the newest
 // segment that holds records; ErrDamaged means that this is not what a crash
-// leaves behind, and ErrLocked that another process has the trail. The caller
-// must Close the trail.
+// leaves behind, ErrLost that epochs are missing at the trail's end, and
+// ErrLocked that another process has the trail. The caller must Close the trail.
 func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -224,6 +227,9 @@ func (t *Trail) begin(ctx context.Context, nodeDir string) error {
 	}
 	if end.cut > 0 {
 		t.opts.Logger.Warn("audit: cut the torn tail that a crash left", "bytes", end.cut)
+	}
+	if end.lastEpoch < t.opts.Began {
+		return fmt.Errorf("%w: of %d epochs under %s there are %d", ErrLost, t.opts.Began, nodeDir, end.lastEpoch)
 	}
 	if end.lastEpoch >= maxEpoch {
 		return fmt.Errorf("audit: no epoch follows %d", end.lastEpoch)

@@ -89,7 +89,7 @@ func renameNode(ctx context.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	own.Node = make([]byte, len(own.Node))
+	own.Node, own.Epoch = make([]byte, len(own.Node)), 0
 	if _, err := rand.Read(own.Node); err != nil {
 		return err
 	}

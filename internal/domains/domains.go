@@ -133,6 +133,9 @@ func Open(ctx context.Context, c Config, create bool) (*Manager, error) {
 	if m.meta.Format != format {
 		return nil, fmt.Errorf("%w: %d", ErrFormat, m.meta.Format)
 	}
+	if len(m.meta.Node) != len(Trail{}.Node) {
+		return nil, fmt.Errorf("the store's record has a node id of %d bytes: %w", len(m.meta.Node), record.ErrTampered)
+	}
 	if m.meta.Dev != c.Dev {
 		return nil, ErrWrongMode
 	}
@@ -156,12 +159,6 @@ func (m *Manager) createMeta(ctx context.Context) (store.KV, error) {
 		err = errors.New("domains: two processes initialize one store")
 	}
 	return store.KV{Key: key, Value: value}, err
-}
-
-// Node is this node's id in the audit trail.
-func (m *Manager) Node() (id [16]byte) {
-	copy(id[:], m.meta.Node)
-	return id
 }
 
 // Load gives the module every domain token of the store, and fetches the

@@ -84,9 +84,9 @@ func Restore(ctx context.Context, c Config, by identity.Operator, r io.Reader) (
 	if err := sealed.Authenticate(records); err != nil {
 		return nil, err
 	}
-	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: n.Domains.Node(), Mode: audit.Strict, Logger: n.Log})
-	if err != nil {
-		return nil, fmt.Errorf("begin the audit trail: %w", err)
+	n.Audit = audit.Strict
+	if err := n.beginEpoch(ctx); err != nil {
+		return nil, err
 	}
 	return m, n.trail.Append(ctx, backup.RestoredEvent(by, m, n.Now()))
 }

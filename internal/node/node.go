@@ -47,6 +47,9 @@ type Config struct {
 	AddRegions bool
 	// Audit says when an answer may leave.
 	Audit audit.Mode
+	// NewTrail begins an audit trail under another node id in place of one that is
+	// lost; trent dev always does. If the trail is there, Open returns ErrTrailThere.
+	NewTrail bool
 	// Module is where connections to the crypto module come from. fresh says
 	// that the data folder holds no domain yet, so that a module key file may
 	// be made: what a lost one sealed is never replaced silently.

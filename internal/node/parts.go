@@ -40,9 +40,6 @@ import (
 // storeFolder is the store's in a data folder.
 const storeFolder = "store"
 
-// trailFolder is the audit trail's.
-func (n *Node) trailFolder() string { return filepath.Join(n.Data, "audit") }
-
 func (n *Node) openStore(ctx context.Context) (err error) {
 	if err := ownFolder(n.Data); err != nil {
 		return err
@@ -90,10 +87,9 @@ func ownFolder(path string) error {
 
 // openTrail opens the audit trail and moves what a crash left in the outbox,
 // before anything else is recorded.
-func (n *Node) openTrail(ctx context.Context) (err error) {
-	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: n.Domains.Node(), Mode: n.Audit, Logger: n.Log, Hooks: n.auditHooks()})
-	if err != nil {
-		return fmt.Errorf("open the audit trail: %w", err)
+func (n *Node) openTrail(ctx context.Context) error {
+	if err := n.beginEpoch(ctx); err != nil {
+		return err
 	}
 	n.outbox = audit.NewOutbox(n.store, n.trail, n.records, audit.OutboxOptions{Logger: n.Log})
 	regions, err := n.Domains.Stored(ctx)

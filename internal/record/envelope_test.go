@@ -38,7 +38,7 @@ func samples() []sample {
 		// Records whose vectors are older than some of their members, once more.
 		{TypeAccount, AccountPath("222233334444"), &Account{Name: "n", CreatedMs: 1, Disabled: true, Dev: true, RootKeys: []string{"AKIAEXAMPLE", "AKIAEXAMPLE2"}}},
 		{TypeStore, StorePath(), &Store{ID: id[:16], Format: 1, Dev: true, CreatedMs: 2, Node: id[16:], AheadSeconds: 3}},
-		{TypeStore, StorePath(), &Store{ID: id[:16], Format: 1, Dev: true, CreatedMs: 2, Node: id[16:], AheadSeconds: 3, Partition: "aws"}},
+		{TypeStore, StorePath(), &Store{ID: id[:16], Format: 1, Dev: true, CreatedMs: 2, Node: id[16:], AheadSeconds: 3, Partition: "aws", Epoch: 4}},
 	}
 }
 

@@ -149,6 +149,8 @@ type Store struct {
 	// Partition of every ARN, from the store's beginning on. Stores of release
 	// 0.1 have none, and mean aws.
 	Partition string `cbor:"7,keyasint,omitempty"`
+	// Epoch is the last that has begun in the node's audit trail.
+	Epoch uint64 `cbor:"8,keyasint,omitempty"`
 }
 
 // Outbox is an event that its transaction has committed: the audit record, JSON.

@@ -131,10 +131,10 @@ func (p *Production) Keep(text []byte) {
 	p.Who = Who{AccessKey: shown.AccessKeyID, SecretKey: shown.SecretAccessKey, Region: Region}
 }
 
-// Serve starts trent serve. The test's end kills it.
-func (p *Production) Serve() *Server {
+// Serve starts trent serve, with more arguments. The test's end kills it.
+func (p *Production) Serve(more ...string) *Server {
 	p.t.Helper()
-	s := &Server{Data: p.Data, Roots: p.Roots, t: p.t, program: filepath.Join(p.bin, "trent"), args: []string{"serve", "--config", p.Config}, as: p.As, logs: new(logs)}
+	s := &Server{Data: p.Data, Roots: p.Roots, t: p.t, program: filepath.Join(p.bin, "trent"), args: append([]string{"serve", "--config", p.Config}, more...), as: p.As, logs: new(logs)}
 	s.run()
 	return s
 }
