@@ -114,6 +114,15 @@ func TestCheck(t *testing.T) {
 		"one among everybody's":         {checked, chmod(".", 0o777|os.ModeSticky), "listeners[1].socket: ", "unseal.same_user: "},
 		"a folder that all can replace": {strings.Replace(checked, "kms.sock", "all/own/kms.sock", 1), sockets(0o777), "listeners[1].socket: ", "unseal.same_user: "},
 		"a folder that its owner can":   {strings.Replace(checked, "kms.sock", "all/own/kms.sock", 1), sockets(0o777 | os.ModeSticky), "", "unseal.same_user: "},
+		"a folder of another user": {strings.Replace(checked, "kms.sock", "all/own/kms.sock", 1), func(t *testing.T, dir string) {
+			if os.Geteuid() != 0 {
+				t.Skip("only root can give folders away")
+			}
+			sockets(0o700)(t, dir)
+			if err := os.Chown(filepath.Join(dir, "all"), 12345, -1); err != nil {
+				t.Fatal(err)
+			}
+		}, "listeners[1].socket: ", "unseal.same_user: "},
 		"a folder behind a link": {strings.Replace(checked, "kms.sock", "link/kms.sock", 1), func(t *testing.T, dir string) {
 			sockets(0o777)(t, dir)
 			link("all/own", "link")(t, dir)

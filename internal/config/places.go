@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,8 +76,8 @@ const (
 )
 
 // checkSocketFolder wants the folder of a socket that the service makes to be
-// there, and to be one in which nobody else could put a socket in its place,
-// nor put another folder in the folder's.
+// there, and to be one in which nobody else could put a socket in its place, nor
+// put another folder, or a link, in the place of one on the way.
 func checkSocketFolder(p *problems, path, socket string) {
 	folder := filepath.Dir(socket)
 	if info, err := os.Stat(folder); err != nil {
@@ -86,23 +87,11 @@ func checkSocketFolder(p *problems, path, socket string) {
 		p.add(path, "", "%s is not a folder", folder)
 		return
 	}
-	const hint = "others could put a socket of theirs in its place"
 	real := resolve(folder)
-	for _, start := range []string{folder, real} {
-		for dir := start; ; dir = filepath.Dir(dir) {
-			info, err := os.Lstat(dir)
-			if err != nil {
-				p.add(path, "", "%v", err)
-				return
-			}
-			mode, by := info.Mode(), owner(info)
-			link, own := mode.Type() == os.ModeSymlink, dir == real
-			switch {
-			case by != 0 && by != os.Geteuid():
-				p.add(path, hint, "%s belongs to user %d", dir, by)
-				return
-			case own && mode.Perm()&writableByOthers != 0, !own && !link && mode.Perm()&writableByEveryone != 0 && mode&os.ModeSticky == 0:
-				p.add(path, hint, "%s has mode %04o: not only its owner can write in it", dir, mode.Perm())
+	for _, way := range []string{folder, real} {
+		for dir := way; ; dir = filepath.Dir(dir) {
+			if problem := replaceable(dir, dir == real); problem != "" {
+				p.add(path, "others could put a socket of theirs in its place", "%s", problem)
 				return
 			}
 			if dir == filepath.Dir(dir) {
@@ -110,6 +99,27 @@ func checkSocketFolder(p *problems, path, socket string) {
 			}
 		}
 	}
+}
+
+// replaceable says how others than root and this user could replace what is in a
+// folder (last), or the next folder on the way to it; "" if they cannot.
+func replaceable(dir string, last bool) string {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err.Error()
+	}
+	mode := info.Mode()
+	open := mode.Perm()&writableByEveryone != 0 && mode&fs.ModeSticky == 0
+	if last {
+		open = mode.Perm()&writableByOthers != 0
+	}
+	switch by := owner(info); {
+	case by != 0 && by != os.Geteuid():
+		return fmt.Sprintf("%s belongs to user %d", dir, by)
+	case open && mode.Type() != fs.ModeSymlink: // a link's mode says nothing
+		return fmt.Sprintf("%s has mode %04o: not only its owner can write in it", dir, mode.Perm())
+	}
+	return ""
 }
 
 // checkWritable refuses a file that everybody can change.
