@@ -67,6 +67,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // initialize makes the module key file, and nothing in place of one.
 func initialize(path string, stdout, stderr io.Writer) int {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + busyThreads)
 	if err := harden.Process(); err != nil {
 		fmt.Fprintln(stderr, "trent-hsm:", err)
 		return exit.Sandbox
@@ -100,6 +101,12 @@ func ownFolderOf(path string) error {
 	}
 	return nil
 }
+
+// busyThreads are those that compute for milliseconds to seconds: the workers
+// of the two lanes, and the one that makes keys ahead. Each has a processor of
+// Go's scheduler beyond the machine's: Go's scheduler would let a fast command
+// wait for one of theirs for 10 ms, the kernel's does not.
+const busyThreads = 3
 
 // serve opens what the module needs, closes everything else, and serves.
 func serve(o options, log *slog.Logger) int {
@@ -137,7 +144,7 @@ func serve(o options, log *slog.Logger) int {
 	module := engine.New(engine.Config{Domains: domains, Build: build(), ApprovedOnly: fips140.Enforced(), AheadFromStart: !o.dev, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	makeAhead, err := idleThread(func() { module.MakeAhead(ctx) })
+	makeAhead, err := quietThread(func() { module.MakeAhead(ctx) })
 	if err != nil {
 		log.Error("cannot start making keys ahead", "error", err)
 		return exit.Failure
@@ -162,21 +169,23 @@ func serve(o options, log *slog.Logger) int {
 	return exit.OK
 }
 
-// idleThread returns what starts work on a thread that gives way to every other.
+// quietThread returns what starts work on a thread that gives way to others.
 // The thread is there before the sandbox, which lets no priority be set.
-func idleThread(work func()) (start func(), err error) {
+func quietThread(work func()) (start func(), err error) {
 	ready, begin := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		ready <- unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowestPriority)
+		ready <- unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), quietPriority)
 		<-begin
 		work()
 	}()
 	return func() { close(begin) }, <-ready
 }
 
-// lowestPriority is the nice value of threads that may wait.
-const lowestPriority = 19
+// quietPriority is the nice value of threads that may wait: a quarter of a
+// processor that they share. Not the lowest: whoever asks for a key may wait
+// for the one that is being made, and a collection of garbage for the thread.
+const quietPriority = 5
 
 // open opens the socket and returns how to serve it.
 func open(o options) (func(*server.Server) error, error) {

@@ -20,6 +20,10 @@ type readyKeys struct {
 	ready  map[keyspec.Spec][][]byte // stored forms
 	wanted map[keyspec.Spec]bool     // asked for since the start, or from it on
 	closed bool
+
+	// making is held while an RSA key is made, ahead or for somebody who waits:
+	// one at a time, so that it takes one processor from other work at most.
+	making sync.Mutex
 }
 
 func newReadyKeys(all bool) *readyKeys {
@@ -91,6 +95,20 @@ func (a *readyKeys) put(s keyspec.Spec, private []byte) {
 	a.ready[s] = append(a.ready[s], private)
 }
 
+// takeOrMake is take, and makes a key when none is ready: not before another
+// that is being made, which may be one to take.
+func (a *readyKeys) takeOrMake(s keyspec.Spec, generate func() ([]byte, error)) ([]byte, error) {
+	if private := a.take(s); private != nil {
+		return private, nil
+	}
+	a.making.Lock()
+	defer a.making.Unlock()
+	if private := a.take(s); private != nil {
+		return private, nil
+	}
+	return generate()
+}
+
 // close wipes what is ready and ends next.
 func (a *readyKeys) close() {
 	a.mu.Lock()
@@ -111,7 +129,9 @@ func (a *readyKeys) close() {
 func (e *Engine) MakeAhead(ctx context.Context) {
 	defer context.AfterFunc(ctx, e.keys.close)()
 	for row := e.keys.next(); row != nil; row = e.keys.next() {
+		e.keys.making.Lock()
 		private, err := alg.Of(row).Generate(e.random)
+		e.keys.making.Unlock()
 		if err != nil {
 			e.status(err) // a failing random source makes the engine mute
 			return

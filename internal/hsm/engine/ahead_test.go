@@ -139,3 +139,30 @@ func TestMakeAhead(t *testing.T) {
 	}
 	e.MakeAhead(t.Context()) // ends at once
 }
+
+// TestOneKeyIsMadeAtATime: who finds no key ready waits for the one that is
+// being made, and takes it.
+func TestOneKeyIsMadeAtATime(t *testing.T) {
+	t.Parallel()
+	a := newReadyKeys(false)
+	a.making.Lock() // a key is being made
+	got := make(chan []byte)
+	go func() {
+		private, _ := a.takeOrMake("RSA_2048", func() ([]byte, error) { return []byte("another"), nil })
+		got <- private
+	}()
+	for asked := false; !asked; runtime.Gosched() {
+		a.mu.Lock()
+		asked = a.wanted["RSA_2048"]
+		a.mu.Unlock()
+	}
+	a.put("RSA_2048", []byte("made"))
+	a.making.Unlock()
+	if private := <-got; string(private) != "made" {
+		t.Errorf("got %q", private)
+	}
+	private, err := a.takeOrMake("RSA_2048", func() ([]byte, error) { return []byte("another"), nil })
+	if err != nil || string(private) != "another" {
+		t.Errorf("with none ready: %q, %v", private, err)
+	}
+}

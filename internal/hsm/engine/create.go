@@ -75,12 +75,11 @@ func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string) (spki []by
 // fresh returns a new private key in its stored form: one made ahead, if
 // there is one. The caller wipes it.
 func (e *Engine) fresh(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
+	generate := func() ([]byte, error) { return scheme.Generate(e.random) }
 	if row.Family == keyspec.RSA {
-		if private := e.keys.take(row.Spec); private != nil {
-			return private, nil
-		}
+		return e.keys.takeOrMake(row.Spec, generate)
 	}
-	return scheme.Generate(e.random)
+	return generate()
 }
 
 // offers says whether the engine has an algorithm of a spec for a usage; 0 is
