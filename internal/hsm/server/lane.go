@@ -16,7 +16,7 @@ const (
 // job is a piece of slow work and the account in whose turn it is done.
 type job struct {
 	account string
-	run     func()
+	run     func(more bool) // more: the lane has more to do
 }
 
 // lane is the bounded queue of slow work. Accounts take turns: one that queues
@@ -40,11 +40,11 @@ func newLane(workers, depth int, onPanic func()) *lane {
 		l.done.Go(func() {
 			defer onPanic()
 			for {
-				j, ok := l.take()
+				j, more, ok := l.take()
 				if !ok {
 					return
 				}
-				j.run()
+				j.run(more)
 			}
 		})
 	}
@@ -68,15 +68,16 @@ func (l *lane) put(j job) bool {
 	return true
 }
 
-// take waits for the job whose turn it is; ok is false once the lane is closed.
-func (l *lane) take() (j job, ok bool) {
+// take waits for the job whose turn it is, and says whether there are more; ok
+// is false once the lane is closed.
+func (l *lane) take() (j job, more, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.queued == 0 && !l.closed {
 		l.ready.Wait()
 	}
 	if l.closed {
-		return job{}, false
+		return job{}, false, false
 	}
 	account := l.turns[0]
 	l.turns = l.turns[1:]
@@ -89,7 +90,7 @@ func (l *lane) take() (j job, ok bool) {
 		l.turns = append(l.turns, account)
 	}
 	l.queued--
-	return j, true
+	return j, l.queued > 0, true
 }
 
 // close drops what waits and ends the workers after what they do.

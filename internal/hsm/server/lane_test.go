@@ -123,3 +123,40 @@ func waitFor(t *testing.T, done <-chan struct{}) {
 		t.Fatal("the lane stands still")
 	}
 }
+
+// TestLateAnswersGoTogether: answers wait for those behind them until nothing
+// more is to come, lateBatch of them have gathered, or lateHold is over.
+func TestLateAnswersGoTogether(t *testing.T) {
+	t.Parallel()
+	written := make(chan uint64, 1)
+	l := &lateAnswers{write: func(_ []byte, n uint64) { written <- n }}
+	gathered := func() uint64 { return <-written }
+	add := func(n int, more bool) {
+		for i := range n {
+			l.add([]byte{byte(i)}, more)
+		}
+	}
+	add(1, false)
+	if n := gathered(); n != 1 {
+		t.Errorf("the only answer: %d are written", n)
+	}
+	for _, n := range []int{1, lateBatch} { // by the timer, by the number
+		add(n, true)
+		for sum := uint64(0); sum < uint64(n); {
+			sum += gathered()
+		}
+	}
+	frames := [][]byte{{1, 2}, {3}}
+	l.mu.Lock()
+	l.frames = frames
+	l.start()
+	l.mu.Unlock()
+	if n := gathered(); n != 2 {
+		t.Errorf("two answers: %d are written", n)
+	}
+	for _, f := range frames {
+		if f[0] != 0 {
+			t.Error("an answer that was copied is not wiped")
+		}
+	}
+}

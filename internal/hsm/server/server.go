@@ -85,8 +85,9 @@ type conn struct {
 	frames   uint64 // in out
 	busy     bool   // the last read brought several requests, not a great many
 
-	mu   sync.Mutex   // writing to rw
-	late atomic.Int32 // slow commands that are not answered yet
+	mu      sync.Mutex   // writing to rw
+	late    atomic.Int32 // slow commands that are not answered yet
+	answers lateAnswers  // theirs
 }
 
 // ServeConn answers the requests of one connection until it ends, and closes
@@ -96,6 +97,7 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 	defer s.die()
 	defer rw.Close()
 	c := &conn{server: s, rw: rw, out: make([]byte, 0, writeBuffer)}
+	c.answers.write = c.writeLate
 	buffer := make([]byte, readBuffer)
 	defer clear(buffer)
 	filled := 0
@@ -223,21 +225,22 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f
 // which would leave copies of secrets behind.
 const answerBytes = 8 << 10
 
-// job is a slow command with a copy of its message. Its answer is written by a
-// goroutine of its own, of which a connection has laneDepth at most: the write
-// lasts until the peer reads.
+// job is a slow command with a copy of its message. A connection has laneDepth
+// of them, or of their answers, at most.
 func (c *conn) job(account string, row *command, f proto.Frame) job {
 	f.Message = append([]byte(nil), f.Message...)
-	return job{account: strings.Clone(account), run: func() { // it points into the frame
+	return job{account: strings.Clone(account), run: func(more bool) { // it points into the frame
 		answer := appendAnswer(make([]byte, 0, answerBytes), c.server.engine, new(requests), row, f)
 		clear(f.Message)
-		go func() {
-			defer c.late.Add(-1)
-			// If the connection is gone nobody waits for the answer.
-			_ = c.write(answer, 1)
-			clear(answer)
-		}()
+		c.answers.add(answer, more)
 	}}
+}
+
+// writeLate writes answers of slow commands. If the connection is gone nobody
+// waits for them.
+func (c *conn) writeLate(frames []byte, n uint64) {
+	_ = c.write(frames, n)
+	c.late.Add(-int32(n))
 }
 
 // greet answers hello. A peer of another version learns ours, and gets nothing

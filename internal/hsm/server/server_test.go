@@ -299,16 +299,16 @@ func TestLaneTakesTurns(t *testing.T) {
 	l := newLane(0, 16, func() {}) // no workers: the test takes
 	var order []string
 	for _, account := range []string{"a", "a", "a", "b", "c", "b"} {
-		if !l.put(job{account: account, run: func() { order = append(order, account) }}) {
+		if !l.put(job{account: account, run: func(bool) { order = append(order, account) }}) {
 			t.Fatal("full")
 		}
 	}
 	for range 6 {
-		j, ok := l.take()
+		j, _, ok := l.take()
 		if !ok {
 			t.Fatal("closed")
 		}
-		j.run()
+		j.run(false)
 	}
 	if got := strings.Join(order, ""); got != "abcaba" {
 		t.Errorf("order %s", got)
@@ -325,7 +325,7 @@ func TestLaneTakesTurns(t *testing.T) {
 		t.Error("one account filled the lane for another")
 	}
 	l.close()
-	if _, ok := l.take(); ok || l.put(job{account: "b"}) {
+	if _, _, ok := l.take(); ok || l.put(job{account: "b"}) {
 		t.Error("a closed lane gives or takes work")
 	}
 }
