@@ -81,9 +81,6 @@ type Row struct {
 	// curve, the hash's bits, or the set's number as in its name.
 	Parameter int
 	Class     Class
-	// Slow says that using a key takes so long that the module does it in its
-	// slow lane, where it delays no fast command: some 50 µs and more.
-	Slow bool
 	// DataKeyPair says that GenerateDataKeyPair makes pairs of it.
 	DataKeyPair bool
 	// PairsPerSecond is AWS's request quota for such pairs.
@@ -168,13 +165,13 @@ func mlkem(approved bool) []Use {
 var rows = [...]Row{
 	{Spec: "SYMMETRIC_DEFAULT", Number: 1, Type: Symmetric, Family: AES, Parameter: 256, Class: ClassSymmetric,
 		Uses: []Use{{EncryptDecrypt, []Alg{{Name: "SYMMETRIC_DEFAULT", Number: 1, MaxPlaintextBytes: 4096}}}}},
-	{Spec: "RSA_2048", Number: 2, Type: Asymmetric, Family: RSA, Parameter: 2048, Class: ClassRSA, Slow: true, DataKeyPair: true, PairsPerSecond: 20, Uses: rsaUses(2048)},
-	{Spec: "RSA_3072", Number: 3, Type: Asymmetric, Family: RSA, Parameter: 3072, Class: ClassRSA, Slow: true, DataKeyPair: true, PairsPerSecond: 4, Uses: rsaUses(3072)},
-	{Spec: "RSA_4096", Number: 4, Type: Asymmetric, Family: RSA, Parameter: 4096, Class: ClassRSA, Slow: true, DataKeyPair: true, PairsPerSecond: 1, Uses: rsaUses(4096)},
-	{Spec: "ECC_NIST_P256", Number: 5, Type: Asymmetric, Family: ECDSA, Parameter: 256, Class: ClassECC, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa256)},
-	{Spec: "ECC_NIST_P384", Number: 6, Type: Asymmetric, Family: ECDSA, Parameter: 384, Class: ClassECC, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa384)},
-	{Spec: "ECC_NIST_P521", Number: 7, Type: Asymmetric, Family: ECDSA, Parameter: 521, Class: ClassECC, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa512)},
-	{Spec: "ECC_SECG_P256K1", Number: 8, Type: Asymmetric, Family: Secp256k1, Parameter: 256, Class: ClassECC, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: signs(unapproved(ecdsa256))},
+	{Spec: "RSA_2048", Number: 2, Type: Asymmetric, Family: RSA, Parameter: 2048, Class: ClassRSA, DataKeyPair: true, PairsPerSecond: 20, Uses: rsaUses(2048)},
+	{Spec: "RSA_3072", Number: 3, Type: Asymmetric, Family: RSA, Parameter: 3072, Class: ClassRSA, DataKeyPair: true, PairsPerSecond: 4, Uses: rsaUses(3072)},
+	{Spec: "RSA_4096", Number: 4, Type: Asymmetric, Family: RSA, Parameter: 4096, Class: ClassRSA, DataKeyPair: true, PairsPerSecond: 1, Uses: rsaUses(4096)},
+	{Spec: "ECC_NIST_P256", Number: 5, Type: Asymmetric, Family: ECDSA, Parameter: 256, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa256)},
+	{Spec: "ECC_NIST_P384", Number: 6, Type: Asymmetric, Family: ECDSA, Parameter: 384, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa384)},
+	{Spec: "ECC_NIST_P521", Number: 7, Type: Asymmetric, Family: ECDSA, Parameter: 521, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 100, Uses: nist(ecdsa512)},
+	{Spec: "ECC_SECG_P256K1", Number: 8, Type: Asymmetric, Family: Secp256k1, Parameter: 256, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 100, Uses: signs(unapproved(ecdsa256))},
 	{Spec: "ECC_NIST_EDWARDS25519", Number: 9, Type: Asymmetric, Family: Ed25519, Parameter: 255, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 100, Uses: signs(
 		Alg{Name: "ED25519_SHA_512", Number: 13},
 		Alg{Name: "ED25519_PH_SHA_512", Number: 14, DigestBytes: 64, RawRefused: true})},
@@ -182,13 +179,13 @@ var rows = [...]Row{
 	{Spec: "HMAC_256", Number: 11, Type: HMAC, Family: MAC, Parameter: 256, Class: ClassSymmetric, Uses: mac("HMAC_SHA_256", 17)},
 	{Spec: "HMAC_384", Number: 12, Type: HMAC, Family: MAC, Parameter: 384, Class: ClassSymmetric, Uses: mac("HMAC_SHA_384", 18)},
 	{Spec: "HMAC_512", Number: 13, Type: HMAC, Family: MAC, Parameter: 512, Class: ClassSymmetric, Uses: mac("HMAC_SHA_512", 19)},
-	{Spec: "ML_DSA_44", Number: 14, Type: Asymmetric, Family: MLDSA, Parameter: 44, Class: ClassMLDSA, Slow: true, Uses: mldsa},
-	{Spec: "ML_DSA_65", Number: 15, Type: Asymmetric, Family: MLDSA, Parameter: 65, Class: ClassMLDSA, Slow: true, Uses: mldsa},
-	{Spec: "ML_DSA_87", Number: 16, Type: Asymmetric, Family: MLDSA, Parameter: 87, Class: ClassMLDSA, Slow: true, Uses: mldsa},
-	{Spec: "ML_KEM_512", Number: 17, Type: Asymmetric, Family: MLKEM, Parameter: 512, Class: ClassMLKEM, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(false)},
-	{Spec: "ML_KEM_768", Number: 18, Type: Asymmetric, Family: MLKEM, Parameter: 768, Class: ClassMLKEM, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(true)},
-	{Spec: "ML_KEM_1024", Number: 19, Type: Asymmetric, Family: MLKEM, Parameter: 1024, Class: ClassMLKEM, Slow: true, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(true)},
-	{Spec: "SM2", Number: 20, Type: Asymmetric, Family: SM2, Parameter: curveSM2, Class: ClassECC, Slow: true, DataKeyPair: true, PairsPerSecond: 25, Uses: []Use{
+	{Spec: "ML_DSA_44", Number: 14, Type: Asymmetric, Family: MLDSA, Parameter: 44, Class: ClassMLDSA, Uses: mldsa},
+	{Spec: "ML_DSA_65", Number: 15, Type: Asymmetric, Family: MLDSA, Parameter: 65, Class: ClassMLDSA, Uses: mldsa},
+	{Spec: "ML_DSA_87", Number: 16, Type: Asymmetric, Family: MLDSA, Parameter: 87, Class: ClassMLDSA, Uses: mldsa},
+	{Spec: "ML_KEM_512", Number: 17, Type: Asymmetric, Family: MLKEM, Parameter: 512, Class: ClassMLKEM, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(false)},
+	{Spec: "ML_KEM_768", Number: 18, Type: Asymmetric, Family: MLKEM, Parameter: 768, Class: ClassMLKEM, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(true)},
+	{Spec: "ML_KEM_1024", Number: 19, Type: Asymmetric, Family: MLKEM, Parameter: 1024, Class: ClassMLKEM, DataKeyPair: true, PairsPerSecond: 100, Uses: mlkem(true)},
+	{Spec: "SM2", Number: 20, Type: Asymmetric, Family: SM2, Parameter: curveSM2, Class: ClassECC, DataKeyPair: true, PairsPerSecond: 25, Uses: []Use{
 		{EncryptDecrypt, []Alg{{Name: "SM2PKE", Number: 22, MaxPlaintextBytes: 1024, NotApproved: true}}},
 		{SignVerify, []Alg{{Name: "SM2DSA", Number: 23, DigestBytes: 32, NotApproved: true}}},
 		{KeyAgreement, []Alg{{Name: "ECDH", Number: 20, NotApproved: true}}}}},

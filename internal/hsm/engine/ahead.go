@@ -37,13 +37,6 @@ func newReadyKeys(all bool) *readyKeys {
 	return a
 }
 
-// has says whether a key of that spec is ready.
-func (a *readyKeys) has(s keyspec.Spec) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.ready[s]) > 0
-}
-
 // take returns a key that nobody else gets, nil if none is ready. From then on
 // that spec is kept ready. The caller wipes it.
 func (a *readyKeys) take(s keyspec.Spec) []byte {

@@ -69,7 +69,7 @@ func TestKeysAheadAreWanted(t *testing.T) {
 		}
 	}
 	asked := newReadyKeys(false)
-	if asked.has("RSA_3072") || asked.take("RSA_3072") != nil {
+	if asked.take("RSA_3072") != nil {
 		t.Error("a key is there that nobody made")
 	}
 	for i, spec := range order(asked, aheadKeys) {
@@ -87,6 +87,13 @@ func TestKeysAheadAreWanted(t *testing.T) {
 	}
 }
 
+// ready counts the keys of a spec that are made ahead.
+func ready(e *Engine, spec keyspec.Spec) int {
+	e.keys.mu.Lock()
+	defer e.keys.mu.Unlock()
+	return len(e.keys.ready[spec])
+}
+
 // TestMakeAhead: a key of CreateKey is one that was made ahead, and a mute
 // module has none.
 func TestMakeAhead(t *testing.T) {
@@ -100,12 +107,12 @@ func TestMakeAhead(t *testing.T) {
 	}()
 	create := &proto.CreateKeyRequest{Bind: proto.Bind{Region: region, Account: account, ID: keyID}, Spec: keyspec.Of("RSA_2048").Number, Usage: 2}
 	must(t)(e.CreateKey(create, nil)) // from then on they are wanted
-	for !e.keys.has("RSA_2048") {
+	for ready(e, "RSA_2048") == 0 {
 		runtime.Gosched()
 	}
 	cancel()
 	<-ended
-	if e.keys.has("RSA_2048") {
+	if ready(e, "RSA_2048") > 0 {
 		t.Error("keys are left at the end")
 	}
 
@@ -134,7 +141,7 @@ func TestMakeAhead(t *testing.T) {
 	left := []byte{1}
 	e.keys.put("RSA_2048", left)
 	e.Mute(errors.New("a test").Error())
-	if left[0] != 0 || e.keys.has("RSA_2048") {
+	if left[0] != 0 || ready(e, "RSA_2048") > 0 {
 		t.Error("a mute module has keys")
 	}
 	e.MakeAhead(t.Context()) // ends at once
@@ -164,5 +171,50 @@ func TestOneKeyIsMadeAtATime(t *testing.T) {
 	private, err := a.takeOrMake("RSA_2048", func() ([]byte, error) { return []byte("another"), nil })
 	if err != nil || string(private) != "another" {
 		t.Errorf("with none ready: %q, %v", private, err)
+	}
+}
+
+// TestReadyKeysMakeNone: what the slow lane runs takes what is made ahead, and
+// makes no RSA key when that is used up; other keys are made.
+func TestReadyKeysMakeNone(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	data := defaultKey(t, e)
+	rows := keyspec.All()
+	for i := range rows {
+		row := &rows[i]
+		create := &proto.CreateKeyRequest{Bind: proto.Bind{Region: region, Account: account, ID: keyID}, Spec: row.Number, Usage: row.Uses[0].Usage.Number()}
+		pair := &proto.DataKeyPairRequest{Key: data, Spec: row.Number}
+		if row.Family != keyspec.RSA {
+			must(t)(e.CreateReadyKey(create, nil))
+			if row.DataKeyPair {
+				must(t)(e.GenerateReadyDataKeyPair(pair, nil))
+			}
+			continue
+		}
+		refused(t, proto.StatusBusy)(e.CreateReadyKey(create, nil))
+		refused(t, proto.StatusBusy)(e.GenerateReadyDataKeyPair(pair, nil))
+		if row.Spec != "RSA_2048" {
+			continue // seconds
+		}
+		scheme := alg.Of(row)
+		var spkis [2][]byte
+		for i := range spkis {
+			private, err := scheme.Generate(e.random)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if spkis[i], err = scheme.Public(private); err != nil {
+				t.Fatal(err)
+			}
+			e.keys.put(row.Spec, private)
+		}
+		if out := must(t)(e.CreateReadyKey(create, nil)); !bytes.HasSuffix(out, spkis[1]) {
+			t.Error("CreateReadyKey does not take the key that was made ahead")
+		}
+		if out := must(t)(e.GenerateReadyDataKeyPair(pair, nil)); !bytes.Contains(out, spkis[0]) {
+			t.Error("GenerateReadyDataKeyPair does not take the key that was made ahead")
+		}
+		refused(t, proto.StatusBusy)(e.CreateReadyKey(create, nil))
 	}
 }

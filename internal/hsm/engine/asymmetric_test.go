@@ -30,7 +30,7 @@ type material struct {
 }
 
 // newMaterial makes a key of a spec and usage, for its first algorithm.
-func newMaterial(t *testing.T, e *Engine, row *keyspec.Row, u *keyspec.Use) *material {
+func newMaterial(t testing.TB, e *Engine, row *keyspec.Row, u *keyspec.Use) *material {
 	t.Helper()
 	m := &material{usage: u.Usage, algorithm: u.Algorithms[0].Number, messageType: 1, message: []byte("message")}
 	create := func(id string) (proto.KeyRef, []byte) {
@@ -269,42 +269,31 @@ func TestReEncryptAny(t *testing.T) {
 	}
 }
 
-// TestWeigh: the making of RSA keys waits in a lane of its own unless one is
-// ready; fast commands never wait.
+// TestWeigh: making and using an asymmetric key is slow, in its account's turn;
+// nothing else is.
 func TestWeigh(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
+	data := defaultKey(t, e)
 	rows := keyspec.All()
 	for i := range rows {
 		row := &rows[i]
 		create := &proto.CreateKeyRequest{Bind: proto.Bind{Region: region, Account: account, ID: keyID}, Spec: row.Number, Usage: 1}
-		_, got := e.Weigh(proto.CmdCreateKey, create.Append(nil))
-		want := proto.Fast
-		switch {
-		case row.Family == keyspec.RSA:
-			want = proto.Making
-		case row.Slow:
-			want = proto.Slow
-		}
-		if got != want {
-			t.Errorf("CreateKey of %s: %d, want %d", row.Spec, got, want)
-		}
-		if row.Family == keyspec.RSA {
-			e.keys.put(row.Spec, []byte("ready"))
-			if account, got := e.Weigh(proto.CmdCreateKey, create.Append(nil)); got != proto.Slow || account == "" {
-				t.Errorf("CreateKey of %s that is ready: %d", row.Spec, got)
+		ref := forge(t, e, token.KindKey, create.Bind, []byte("x"), func(h *token.Header) { h.Spec = token.Spec(row.Number) })
+		want := row.Type == keyspec.Asymmetric
+		for cmd, message := range map[proto.Command][]byte{
+			proto.CmdCreateKey:           create.Append(nil),
+			proto.CmdGenerateDataKeyPair: (&proto.DataKeyPairRequest{Key: data, Spec: row.Number}).Append(nil),
+			proto.CmdSign:                (&proto.SignRequest{Key: ref, Message: []byte("m")}).Append(nil),
+		} {
+			if by, got := e.Weigh(cmd, message); got != want || by != account {
+				t.Errorf("%v of %s: slow %v, in the turn of %q", cmd, row.Spec, got, by)
 			}
 		}
-		ref := forge(t, e, token.KindKey, create.Bind, []byte("x"), func(h *token.Header) { h.Spec = token.Spec(row.Number) })
-		want = proto.Fast
-		if row.Slow {
-			want = proto.Slow
-		}
-		if _, got := e.Weigh(proto.CmdSign, (&proto.SignRequest{Key: ref, Message: []byte("m")}).Append(nil)); got != want {
-			t.Errorf("Sign with %s: %d, want %d", row.Spec, got, want)
-		}
 	}
-	if _, got := e.Weigh(proto.CmdSign, []byte("garbage")); got != proto.Fast {
-		t.Error("garbage waits")
+	for _, cmd := range []proto.Command{proto.CmdSign, proto.CmdCreateKey, proto.CmdGenerateDataKeyPair} {
+		if _, got := e.Weigh(cmd, []byte("garbage")); got {
+			t.Errorf("garbage in %v waits", cmd)
+		}
 	}
 }

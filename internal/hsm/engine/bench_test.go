@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"fmt"
 	"testing"
 
 	"trent/internal/hsm/proto"
+	"trent/internal/keyspec"
 )
 
 // BenchmarkCommand measures each command alone; run it with GODEBUG=fips140=on.
@@ -54,5 +56,49 @@ func BenchmarkCommand(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkSpec measures every command that takes a key of more specs than one,
+// with each spec and usage: what isSlow goes by. Encrypt and Decrypt are beside
+// them to compare with. Making RSA keys takes seconds and is left out.
+func BenchmarkSpec(b *testing.B) {
+	e := newEngine(b)
+	data := defaultKey(b, e)
+	rows := keyspec.All()
+	for i := range rows {
+		row := &rows[i]
+		for j := range row.Uses {
+			u := &row.Uses[j]
+			m := newMaterial(b, e, row, u)
+			run := func(name string, do func() ([]byte, proto.Status)) {
+				b.Run(fmt.Sprint(row.Spec, "/", u.Usage, "/", name), func(b *testing.B) {
+					for b.Loop() {
+						must(b)(do())
+					}
+				})
+			}
+			all := asymmetricUses(e, m, data)
+			for _, cmd := range takers[u.Usage] {
+				if row.Type != keyspec.Symmetric {
+					run(cmd.String(), all[cmd])
+				}
+			}
+			if row.Type == keyspec.Symmetric {
+				run("encrypt", func() ([]byte, proto.Status) {
+					return e.Encrypt(&proto.EncryptRequest{Key: m.ref, Plaintext: m.message}, nil)
+				})
+				run("decrypt", func() ([]byte, proto.Status) { return e.Decrypt(&proto.DecryptRequest{Key: m.ref, Blob: m.in}, nil) })
+			}
+			if row.Family == keyspec.RSA {
+				continue
+			}
+			create := &proto.CreateKeyRequest{Bind: m.ref.Bind, Spec: row.Number, Usage: u.Usage.Number()}
+			run("create key", func() ([]byte, proto.Status) { return e.CreateKey(create, nil) })
+			if row.DataKeyPair {
+				pair := &proto.DataKeyPairRequest{Key: data, Spec: row.Number}
+				run("generate data key pair", func() ([]byte, proto.Status) { return e.GenerateDataKeyPair(pair, nil) })
+			}
+		}
 	}
 }

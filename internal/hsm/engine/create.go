@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"trent/internal/hsm/alg"
 	"trent/internal/hsm/kdf"
@@ -12,8 +13,20 @@ import (
 
 // CreateKey makes a backing key of any spec of internal/keyspec, for
 // proto.CmdCreateKey; StatusMalformed refuses a usage that the spec does not
-// have.
+// have. An RSA key that is not made ahead takes seconds.
 func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status) {
+	return e.createKey(in, dst, e.fresh)
+}
+
+// CreateReadyKey is CreateKey, but StatusBusy instead of making an RSA key.
+func (e *Engine) CreateReadyKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status) {
+	return e.createKey(in, dst, e.ready)
+}
+
+// newPrivate returns a new private key in its stored form, which its caller wipes.
+type newPrivate func(row *keyspec.Row, scheme alg.Scheme) ([]byte, error)
+
+func (e *Engine) createKey(in *proto.CreateKeyRequest, dst []byte, fresh newPrivate) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
 		row := keyspec.Numbered(in.Spec)
 		usage, flags := token.Usage(in.Usage), token.Flags(in.Flags)
@@ -28,7 +41,7 @@ func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, prot
 			return dst, e.status(err)
 		}
 		s.header = token.Header{Kind: token.KindKey, Spec: token.Spec(in.Spec), Usage: usage, Origin: token.OriginGenerated, Flags: flags, Bind: bind}
-		spki, status := e.generate(s, row, in.Bind.ID)
+		spki, status := e.generate(s, row, in.Bind.ID, fresh)
 		if status != proto.StatusOK {
 			return dst, status
 		}
@@ -42,7 +55,7 @@ func (e *Engine) CreateKey(in *proto.CreateKeyRequest, dst []byte) ([]byte, prot
 
 // generate makes a key in s.key, sets the header's material id, and returns
 // its public key, nil if it has none.
-func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string) (spki []byte, status proto.Status) {
+func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string, fresh newPrivate) (spki []byte, status proto.Status) {
 	scheme := alg.Of(row)
 	if scheme == nil {
 		s.key = s.secret[:kdf.KeySize]
@@ -52,7 +65,7 @@ func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string) (spki []by
 		s.header.MaterialID = s.ids.MaterialID(s.key, keyID)
 		return nil, proto.StatusOK
 	}
-	private, err := e.fresh(row, scheme)
+	private, err := fresh(row, scheme)
 	defer clear(private)
 	if err != nil {
 		return nil, e.status(err)
@@ -72,14 +85,27 @@ func (e *Engine) generate(s *scratch, row *keyspec.Row, keyID string) (spki []by
 	return spki, proto.StatusOK
 }
 
-// fresh returns a new private key in its stored form: one made ahead, if
-// there is one. The caller wipes it.
-func (e *Engine) fresh(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
-	generate := func() ([]byte, error) { return scheme.Generate(e.random) }
-	if row.Family == keyspec.RSA {
-		return e.keys.takeOrMake(row.Spec, generate)
+// errNoneReady becomes StatusBusy.
+var errNoneReady = errors.New("no key is made ahead")
+
+// ready is a newPrivate of a millisecond: an RSA key is one that was made ahead,
+// or errNoneReady.
+func (e *Engine) ready(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
+	if row.Family != keyspec.RSA {
+		return scheme.Generate(e.random)
 	}
-	return generate()
+	if private := e.keys.take(row.Spec); private != nil {
+		return private, nil
+	}
+	return nil, errNoneReady
+}
+
+// fresh is a newPrivate that makes an RSA key if none is ready.
+func (e *Engine) fresh(row *keyspec.Row, scheme alg.Scheme) ([]byte, error) {
+	if row.Family != keyspec.RSA {
+		return e.ready(row, scheme)
+	}
+	return e.keys.takeOrMake(row.Spec, func() ([]byte, error) { return scheme.Generate(e.random) })
 }
 
 // offers says whether the engine has an algorithm of a spec for a usage; 0 is

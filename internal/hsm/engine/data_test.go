@@ -10,7 +10,7 @@ import (
 	"trent/internal/hsm/token"
 )
 
-func encrypt(t *testing.T, e *Engine, key proto.KeyRef, hash [32]byte, plaintext []byte) []byte {
+func encrypt(t testing.TB, e *Engine, key proto.KeyRef, hash [32]byte, plaintext []byte) []byte {
 	t.Helper()
 	return must(t)(e.Encrypt(&proto.EncryptRequest{Key: key, ContextHash: hash, Plaintext: plaintext}, nil))
 }

@@ -222,6 +222,8 @@ func (e *Engine) status(err error) proto.Status {
 	case errors.Is(err, selftest.ErrHealth):
 		e.Mute(err.Error())
 		return proto.StatusMute
+	case errors.Is(err, errNoneReady):
+		return proto.StatusBusy
 	case errors.Is(err, token.ErrInvalid):
 		return proto.StatusInvalidToken
 	case errors.Is(err, token.ErrRefused):

@@ -38,8 +38,18 @@ func (e *Engine) ReEncryptAny(in *proto.ReEncryptAnyRequest, dst []byte) ([]byte
 
 // GenerateDataKeyPair appends a new pair, its private key as a blob under a
 // symmetric key, and in the clear only if that was asked for, for
-// proto.CmdGenerateDataKeyPair.
+// proto.CmdGenerateDataKeyPair. An RSA key that is not made ahead takes seconds.
 func (e *Engine) GenerateDataKeyPair(in *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status) {
+	return e.generateDataKeyPair(in, dst, e.fresh)
+}
+
+// GenerateReadyDataKeyPair is GenerateDataKeyPair, but StatusBusy instead of
+// making an RSA key.
+func (e *Engine) GenerateReadyDataKeyPair(in *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status) {
+	return e.generateDataKeyPair(in, dst, e.ready)
+}
+
+func (e *Engine) generateDataKeyPair(in *proto.DataKeyPairRequest, dst []byte, fresh newPrivate) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
 		row := keyspec.Numbered(in.Spec)
 		if row == nil || !row.DataKeyPair {
@@ -51,7 +61,7 @@ func (e *Engine) GenerateDataKeyPair(in *proto.DataKeyPairRequest, dst []byte) (
 		if status := e.backingKey(s, proto.CmdGenerateDataKeyPair, &in.Key); status != proto.StatusOK {
 			return dst, status
 		}
-		private, spki, err := e.pair(row)
+		private, spki, err := pair(row, fresh)
 		defer clear(private)
 		if err != nil {
 			return dst, e.status(err)
@@ -68,13 +78,13 @@ func (e *Engine) GenerateDataKeyPair(in *proto.DataKeyPairRequest, dst []byte) (
 }
 
 // pair makes a data key pair: PKCS #8 and SPKI.
-func (e *Engine) pair(row *keyspec.Row) (private, spki []byte, err error) {
+func pair(row *keyspec.Row, fresh newPrivate) (private, spki []byte, err error) {
 	scheme := alg.Of(row)
 	exporter, ok := scheme.(alg.Exporter)
 	if !ok {
 		return nil, nil, alg.ErrKey
 	}
-	stored, err := e.fresh(row, scheme)
+	stored, err := fresh(row, scheme)
 	defer clear(stored)
 	if err != nil {
 		return nil, nil, err

@@ -11,9 +11,10 @@ type Engine interface {
 	Info() proto.Info
 	// Muted reports whether the module has failed; then no command is called.
 	Muted() bool
-	// Weigh says how long a request may take, by its key's spec, and whose turn
-	// it is. It reads what is not authenticated yet: a wrong answer costs time only.
-	Weigh(cmd proto.Command, message []byte) (account string, w proto.Weight)
+	// Weigh says whether a request takes so long that no fast one may wait for
+	// it, by its key's spec, and in whose turn it is done. It reads what is not
+	// authenticated yet: a wrong answer costs time only.
+	Weigh(cmd proto.Command, message []byte) (account string, slow bool)
 
 	MoveClock(m *proto.MoveClockRequest, dst []byte) ([]byte, proto.Status)
 	CreateDomain(m *proto.CreateDomainRequest, dst []byte) ([]byte, proto.Status)
@@ -28,6 +29,8 @@ type Engine interface {
 	DeriveDayKey(m *proto.DayKeyRequest, dst []byte) ([]byte, proto.Status)
 
 	CreateKey(m *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status)
+	// CreateReadyKey is CreateKey, but StatusBusy instead of seconds.
+	CreateReadyKey(m *proto.CreateKeyRequest, dst []byte) ([]byte, proto.Status)
 	Encrypt(m *proto.EncryptRequest, dst []byte) ([]byte, proto.Status)
 	Decrypt(m *proto.DecryptRequest, dst []byte) ([]byte, proto.Status)
 	CheckCiphertext(m *proto.DecryptRequest, dst []byte) ([]byte, proto.Status)
@@ -48,6 +51,8 @@ type Engine interface {
 	CheckPrivateCiphertext(m *proto.PrivateDecryptRequest, dst []byte) ([]byte, proto.Status)
 	ReEncryptAny(m *proto.ReEncryptAnyRequest, dst []byte) ([]byte, proto.Status)
 	GenerateDataKeyPair(m *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status)
+	// GenerateReadyDataKeyPair is GenerateDataKeyPair, but StatusBusy instead of seconds.
+	GenerateReadyDataKeyPair(m *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status)
 }
 
 // requests is one of each message, so that a connection decodes without
@@ -88,8 +93,11 @@ type command struct {
 	run handler
 	// slow commands run in the lane, in nobody's turn.
 	slow bool
-	// weighed commands run where Engine.Weigh says.
+	// weighed commands run in the lane, or at once, as Engine.Weigh says.
 	weighed bool
+	// ready is what the slow lane runs of a command that may take seconds. If it
+	// answers StatusBusy, run is for the making lane.
+	ready handler
 }
 
 // commands has every command but hello and status, which the connection
@@ -107,7 +115,8 @@ var commands = [256]command{
 	proto.CmdCreateAccessKeySecret: fast(with(func(q *requests) *proto.CreateSecretRequest { return &q.createSecret }, Engine.CreateAccessKeySecret)),
 	proto.CmdDeriveDayKey:          fast(with(func(q *requests) *proto.DayKeyRequest { return &q.dayKey }, Engine.DeriveDayKey)),
 
-	proto.CmdCreateKey:       weighed(with(func(q *requests) *proto.CreateKeyRequest { return &q.createKey }, Engine.CreateKey)),
+	proto.CmdCreateKey: making(with(func(q *requests) *proto.CreateKeyRequest { return &q.createKey }, Engine.CreateKey),
+		with(func(q *requests) *proto.CreateKeyRequest { return &q.createKey }, Engine.CreateReadyKey)),
 	proto.CmdEncrypt:         fast(with(func(q *requests) *proto.EncryptRequest { return &q.encrypt }, Engine.Encrypt)),
 	proto.CmdDecrypt:         fast(with(func(q *requests) *proto.DecryptRequest { return &q.decrypt }, Engine.Decrypt)),
 	proto.CmdCheckCiphertext: fast(with(func(q *requests) *proto.DecryptRequest { return &q.decrypt }, Engine.CheckCiphertext)),
@@ -128,7 +137,8 @@ var commands = [256]command{
 	proto.CmdPrivateDecrypt:         weighed(with(func(q *requests) *proto.PrivateDecryptRequest { return &q.privateDecrypt }, Engine.PrivateDecrypt)),
 	proto.CmdCheckPrivateCiphertext: weighed(with(func(q *requests) *proto.PrivateDecryptRequest { return &q.privateDecrypt }, Engine.CheckPrivateCiphertext)),
 	proto.CmdReEncryptAny:           weighed(with(func(q *requests) *proto.ReEncryptAnyRequest { return &q.reEncryptAny }, Engine.ReEncryptAny)),
-	proto.CmdGenerateDataKeyPair:    weighed(with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateDataKeyPair)),
+	proto.CmdGenerateDataKeyPair: making(with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateDataKeyPair),
+		with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateReadyDataKeyPair)),
 }
 
 // fast is a command of microseconds, run by the connection's reader.
@@ -139,6 +149,9 @@ func slow(run handler) command { return command{run: run, slow: true} }
 
 // weighed is a command whose time depends on its key.
 func weighed(run handler) command { return command{run: run, weighed: true} }
+
+// making is a weighed command that may take seconds, and what it is without them.
+func making(run, ready handler) command { return command{run: run, weighed: true, ready: ready} }
 
 // with makes the handler of a command whose message is an M.
 func with[M any, P interface {

@@ -2,14 +2,16 @@ package server
 
 import "sync"
 
-// A lane's size: one worker, so that slow work never takes more than one
+// A lane's size: one worker, so that neither of the two takes more than one
 // processor from the fast commands, and as much waiting as clients have
 // connections: whoever waits too long gives up by himself.
 const (
 	laneWorkers = 1
 	laneDepth   = 1024
-	// laneShare is how many jobs of the depth one account may have waiting, so
-	// that it cannot fill the lane for the others.
+	// laneShare says how much of the depth one account may have waiting: this
+	// part of it if it is alone, less the more others have, and one job at least.
+	// So however many fill the lane, there is room for the next. As much again is
+	// kept for jobs of no account.
 	laneShare = 4
 )
 
@@ -56,7 +58,7 @@ func newLane(workers, depth int, onPanic func()) *lane {
 func (l *lane) put(j job) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.queued >= l.depth || len(l.queues[j.account]) >= max(1, l.depth/laneShare) {
+	if l.closed || !l.room(j.account) {
 		return false
 	}
 	if len(l.queues[j.account]) == 0 {
@@ -66,6 +68,18 @@ func (l *lane) put(j job) bool {
 	l.queued++
 	l.ready.Signal()
 	return true
+}
+
+// room says whether an account may have one more job waiting: if it has fewer
+// than a third of what all of them leave (laneShare is 4), or none. The end is at
+// twice the depth, as many accounts with one job each.
+func (l *lane) room(account string) bool {
+	own, ofNone := len(l.queues[account]), len(l.queues[""])
+	if account == "" {
+		return own < l.depth/laneShare
+	}
+	used := l.queued - ofNone
+	return used < 2*l.depth && own < max(1, (l.depth-used)/(laneShare-1))
 }
 
 // take waits for the job whose turn it is, and says whether there are more; ok

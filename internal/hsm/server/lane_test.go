@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"testing"
@@ -59,21 +60,21 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// weighing is an engine that finds every request of one weight. It runs none.
+// weighing is an engine that finds every request slow, or none. It runs none.
 type weighing struct {
 	Engine
-	weight proto.Weight
+	slow bool
 }
 
 func (e *weighing) Muted() bool { return false }
 
-func (e *weighing) Weigh(proto.Command, []byte) (account string, w proto.Weight) {
-	return "account", e.weight
+func (e *weighing) Weigh(proto.Command, []byte) (account string, slow bool) {
+	return "account", e.slow
 }
 
-// TestNoFastCommandWaits counts what every command, at every weight, leaves
-// waiting in the lanes: a fast command nothing, whatever it is weighed, and a
-// weighed one nothing if it is weighed Fast. The lists are total, both ways.
+// TestNoFastCommandWaits counts what every command leaves waiting in the lanes:
+// a fast command nothing, whatever it is weighed, and a weighed one nothing if it
+// is not slow. None begins in the lane of seconds. The lists are total, both ways.
 func TestNoFastCommandWaits(t *testing.T) {
 	t.Parallel()
 	const fast, slow, weighed = 1, 2, 3
@@ -97,30 +98,64 @@ func TestNoFastCommandWaits(t *testing.T) {
 		if kind == 0 {
 			continue
 		}
-		for _, weight := range []proto.Weight{proto.Fast, proto.Slow, proto.Making} {
-			s := &Server{engine: &weighing{weight: weight}, lane: newLane(0, laneDepth, nil), making: newLane(0, laneDepth, nil)}
+		for _, heavy := range []bool{false, true} {
+			s := &Server{engine: &weighing{slow: heavy}, lane: newLane(0, laneDepth, nil), making: newLane(0, laneDepth, nil)}
 			c := &conn{server: s, greeted: true}
 			// The message is malformed: a command that runs is answered so.
 			if err := c.answer(proto.Frame{ID: 1, Code: uint8(cmd), Message: []byte{0xff}}); err != nil {
 				t.Fatal(err)
 			}
-			where := map[int]proto.Weight{fast: proto.Fast, slow: proto.Slow, weighed: weight}[kind]
-			var want [3]int // answered at once, in the slow lane, in that of keys that are made
-			want[where] = 1
+			want := [3]int{1, 0, 0} // answered at once, in the slow lane, in that of keys that are made
+			if kind == slow || kind == weighed && heavy {
+				want = [3]int{0, 1, 0}
+			}
 			if got := [3]int{int(c.frames), s.lane.queued, s.making.queued}; got != want {
-				t.Errorf("%v, weighed %d: answered, waiting, waiting for keys: %v, want %v", cmd, weight, got, want)
+				t.Errorf("%v, slow %v: answered, waiting, waiting for keys: %v, want %v", cmd, heavy, got, want)
 			}
 		}
 	}
 }
 
+// TestLaneSharesWhatIsLeft: however many accounts take all that they may, there
+// is room for another's, up to an end, and always for jobs of no account.
+func TestLaneSharesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	const share = laneDepth / laneShare
+	for _, accounts := range []int{1, 2, 5, 200, 4 * laneDepth} {
+		l := newLane(0, laneDepth, nil)
+		fill := func(account string) (n int) {
+			for l.put(job{account: account}) {
+				n++
+			}
+			return n
+		}
+		before := 0
+		for n := range accounts {
+			if before = l.queued; fill(fmt.Sprint("account ", n)) == 0 && before < 2*laneDepth {
+				t.Fatalf("%d accounts have %d jobs and leave no room for the next", n, before)
+			}
+		}
+		if l.queued > 2*laneDepth || accounts == 1 && l.queued != share || accounts == 200 && l.queued > laneDepth+accounts {
+			t.Errorf("%d accounts have %d jobs", accounts, l.queued)
+		}
+		if n := fill(""); n != share {
+			t.Errorf("beside %d accounts there is room for %d jobs of none", accounts, n)
+		}
+		if (fill("another") == 0) != (accounts == 4*laneDepth) {
+			t.Errorf("beside %d accounts and jobs of none: no room, or no end", accounts)
+		}
+	}
+}
+
 // waitFor takes one of done. A lane that stands still fails the test.
-func waitFor(t *testing.T, done <-chan struct{}) {
+func waitFor[T any](t *testing.T, done <-chan T) T {
 	t.Helper()
 	select {
-	case <-done:
+	case v := <-done:
+		return v
 	case <-time.After(10 * time.Second):
 		t.Fatal("the lane stands still")
+		panic("unreachable")
 	}
 }
 

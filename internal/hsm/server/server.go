@@ -43,7 +43,7 @@ type Server struct {
 	engine   Engine
 	log      *slog.Logger
 	lane     *lane // milliseconds: private-key work
-	making   *lane // seconds: RSA keys that were not made ahead
+	making   *lane // seconds: RSA keys, when none is left that was made ahead
 	counters counters
 }
 
@@ -86,8 +86,8 @@ type conn struct {
 	busy     bool   // the last read brought several requests, not a great many
 
 	mu      sync.Mutex   // writing to rw
-	late    atomic.Int32 // slow commands that are not answered yet
-	answers lateAnswers  // theirs
+	answers lateAnswers  // of slow commands
+	late    atomic.Int32 // how many of those are not written yet
 }
 
 // ServeConn answers the requests of one connection until it ends, and closes
@@ -175,40 +175,36 @@ func (c *conn) answer(f proto.Frame) error {
 		return nil
 	}
 	row := &commands[cmd]
-	var account string
-	var weight proto.Weight
+	account, slow := "", row.slow
 	if row.weighed {
-		account, weight = c.server.engine.Weigh(cmd, f.Message)
+		account, slow = c.server.engine.Weigh(cmd, f.Message)
 	}
 	switch {
 	case row.run == nil:
 		c.refuse(f, proto.StatusUnknownCommand)
-	case row.slow, weight == proto.Slow:
-		c.queue(c.server.lane, account, row, f)
-	case weight == proto.Making:
-		c.queue(c.server.making, account, row, f)
+	case slow:
+		c.queue(account, row, f)
 	default:
-		c.out = appendAnswer(c.out, c.server.engine, &c.requests, row, f)
+		c.out, _ = appendAnswer(c.out, c.server.engine, &c.requests, row.run, f)
 		c.frames++
 	}
 	return nil
 }
 
-// queue gives a request to a lane. A peer that does not read keeps its answers
-// waiting, not the lane.
-func (c *conn) queue(l *lane, account string, row *command, f proto.Frame) {
-	if c.late.Add(1) > laneDepth || !l.put(c.job(account, row, f)) {
-		c.late.Add(-1)
+// queue gives a request to the slow lane. A peer that does not read keeps its
+// answers waiting, not the lane.
+func (c *conn) queue(account string, row *command, f proto.Frame) {
+	if c.late.Load() >= laneDepth || !c.server.lane.put(c.job(account, row, f)) {
 		c.refuse(f, proto.StatusBusy)
 	}
 }
 
-// appendAnswer runs a command and appends its answer to dst.
-func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f proto.Frame) []byte {
+// appendAnswer runs a command and appends its answer to dst, which has the status.
+func appendAnswer(dst []byte, engine Engine, requests *requests, run handler, f proto.Frame) ([]byte, proto.Status) {
 	start := len(dst)
 	dst = proto.AppendHeader(dst, f.ID, uint8(proto.StatusOK))
 	message := len(dst)
-	dst, status := row.run(engine, requests, dst, f.Message)
+	dst, status := run(engine, requests, dst, f.Message)
 	if status == proto.StatusOK && len(dst)-start > 4+proto.MaxFrame {
 		status = proto.StatusInternal
 	}
@@ -218,22 +214,42 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, row *command, f
 		dst[message-1] = uint8(status)
 	}
 	proto.EndFrame(dst[start:])
-	return dst
+	return dst, status
 }
 
 // answerBytes is more than any answer of a slow command has: it does not grow,
 // which would leave copies of secrets behind.
 const answerBytes = 8 << 10
 
-// job is a slow command with a copy of its message. A connection has laneDepth
-// of them, or of their answers, at most.
+// job is a slow command with a copy of its message. What would take seconds
+// goes on to the making lane, in the same turn: nothing else waits for it.
 func (c *conn) job(account string, row *command, f proto.Frame) job {
 	f.Message = append([]byte(nil), f.Message...)
-	return job{account: strings.Clone(account), run: func(more bool) { // it points into the frame
-		answer := appendAnswer(make([]byte, 0, answerBytes), c.server.engine, new(requests), row, f)
-		clear(f.Message)
-		c.answers.add(answer, more)
+	account = strings.Clone(account) // it points into the frame
+	whole := job{account: account, run: func(more bool) {
+		answer, _ := c.perform(row.run, f)
+		c.finish(f, answer, more)
 	}}
+	if row.ready == nil {
+		return whole
+	}
+	return job{account: account, run: func(more bool) {
+		answer, status := c.perform(row.ready, f)
+		if status != proto.StatusBusy || !c.server.making.put(whole) {
+			c.finish(f, answer, more)
+		}
+	}}
+}
+
+func (c *conn) perform(run handler, f proto.Frame) (answer []byte, status proto.Status) {
+	return appendAnswer(make([]byte, 0, answerBytes), c.server.engine, new(requests), run, f)
+}
+
+// finish wipes a request and hands over its answer.
+func (c *conn) finish(f proto.Frame, answer []byte, more bool) {
+	clear(f.Message)
+	c.late.Add(1)
+	c.answers.add(answer, more)
 }
 
 // writeLate writes answers of slow commands. If the connection is gone nobody

@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,96 +35,6 @@ func TestMain(m *testing.M) {
 	_ = s.ServeConn(theirs)
 	os.Exit(0)
 }
-
-// scripted is an engine whose GenerateRandom, LoadDomain and Sign do what a test
-// says: faults and slowness that the real one does not have. It has no other
-// command. Sign weighs what its request has for an algorithm.
-type scripted struct {
-	Engine
-	mute   atomic.Bool
-	random func(dst []byte)
-	load   func()
-	sign   func(w proto.Weight)
-}
-
-func (e *scripted) Info() proto.Info { return proto.Info{Mute: e.mute.Load()} }
-func (e *scripted) Muted() bool      { return e.mute.Load() }
-
-func (e *scripted) GenerateRandom(m *proto.GenerateRandomRequest, dst []byte) ([]byte, proto.Status) {
-	if e.random != nil {
-		e.random(dst)
-	}
-	return append(dst, make([]byte, m.Bytes)...), proto.StatusOK
-}
-
-func (e *scripted) LoadDomain(_ *proto.LoadDomainRequest, dst []byte) ([]byte, proto.Status) {
-	e.load()
-	return dst, proto.StatusOK
-}
-
-func (e *scripted) Weigh(_ proto.Command, message []byte) (account string, w proto.Weight) {
-	var m proto.SignRequest
-	if m.Decode(message) != nil {
-		return "", proto.Fast
-	}
-	return m.Key.Bind.Account, proto.Weight(m.Algorithm)
-}
-
-func (e *scripted) Sign(m *proto.SignRequest, dst []byte) ([]byte, proto.Status) {
-	e.sign(proto.Weight(m.Algorithm))
-	return append(dst, m.Message...), proto.StatusOK
-}
-
-func request(id uint64, cmd proto.Command, message []byte) []byte {
-	frame := append(proto.AppendHeader(nil, id, uint8(cmd)), message...)
-	proto.EndFrame(frame)
-	return frame
-}
-
-func hello() []byte { return (&proto.HelloRequest{Version: proto.Version}).Append(nil) }
-
-func random(id uint64) []byte {
-	return request(id, proto.CmdGenerateRandom, (&proto.GenerateRandomRequest{Bytes: 1}).Append(nil))
-}
-
-// exchange serves e on a connection, writes the requests at once, and returns
-// n answers by their ids, the connection, and how serving ended.
-func exchange(t *testing.T, e Engine, requests []byte, n int) (map[uint64]proto.Frame, net.Conn, <-chan error) {
-	t.Helper()
-	s := New(e, slog.New(slog.DiscardHandler))
-	theirs, ours := net.Pipe()
-	ended := make(chan error, 1)
-	go func() { ended <- s.ServeConn(theirs) }()
-	t.Cleanup(func() { ours.Close(); s.Close() })
-	go func() { _, _ = ours.Write(requests) }()
-	return answers(t, ours, n), ours, ended
-}
-
-// answers reads n answers.
-func answers(t *testing.T, conn net.Conn, n int) map[uint64]proto.Frame {
-	t.Helper()
-	got := make(map[uint64]proto.Frame)
-	var b []byte
-	for len(got) < n {
-		f, rest, ok, err := proto.Next(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ok {
-			got[f.ID], b = f, rest
-			continue
-		}
-		more := make([]byte, 4096)
-		read, err := conn.Read(more)
-		if err != nil {
-			t.Fatalf("after %d answers: %v", len(got), err)
-		}
-		b = append(b, more[:read]...)
-	}
-	return got
-}
-
-func status(f proto.Frame) proto.Status { return proto.Status(f.Code) }
 
 // TestEveryCommandHasARow compares the table with the protocol, both ways.
 func TestEveryCommandHasARow(t *testing.T) {
@@ -222,75 +130,6 @@ func TestMuteAnswersStatusOnly(t *testing.T) {
 	}
 	if status(got[2]) != proto.StatusMute || status(got[4]) != proto.StatusMute || status(got[1]) != proto.StatusOK {
 		t.Errorf("hello %v, commands %v and %v", status(got[1]), status(got[2]), status(got[4]))
-	}
-}
-
-// TestSlowWorkDelaysNothing holds the lane while fast commands are answered,
-// and fills its share until it is busy.
-func TestSlowWorkDelaysNothing(t *testing.T) {
-	t.Parallel()
-	started, release := make(chan struct{}, 3*laneDepth), make(chan struct{})
-	var once sync.Once
-	free := func() { once.Do(func() { close(release) }) }
-	t.Cleanup(free)
-	e := &scripted{load: func() { started <- struct{}{}; <-release }}
-	load := (&proto.LoadDomainRequest{Token: []byte{1}}).Append(nil)
-	_, conn, _ := exchange(t, e, append(request(1, proto.CmdHello, hello()), request(3, proto.CmdLoadDomain, load)...), 1)
-	<-started // the worker is held
-	const tries, share = 2 * laneDepth, laneDepth / laneShare
-	var batch []byte
-	for id := range uint64(tries) {
-		batch = append(batch, request(100+id, proto.CmdLoadDomain, load)...)
-	}
-	batch = append(batch, random(2)...)
-	go func() { _, _ = conn.Write(batch) }()
-	got := answers(t, conn, tries-share+1)
-	for id, f := range got {
-		if want := proto.StatusBusy; id != 2 && status(f) != want || id == 2 && status(f) != proto.StatusOK {
-			t.Errorf("request %d while the lane is held: %v", id, status(f))
-		}
-	}
-	free()
-	for id, f := range answers(t, conn, share+1) {
-		if status(f) != proto.StatusOK {
-			t.Errorf("request %d in the lane: %v", id, status(f))
-		}
-	}
-}
-
-// TestWeighedWorkDelaysNothing holds the lane of keys that are made and
-// that of slow keys: fast keys are answered meanwhile, and neither lane waits
-// for the other.
-func TestWeighedWorkDelaysNothing(t *testing.T) {
-	t.Parallel()
-	started, release := make(chan proto.Weight, 16), make(chan struct{})
-	e := &scripted{sign: func(w proto.Weight) {
-		if w != proto.Fast {
-			started <- w
-			<-release
-		}
-	}}
-	sign := func(id uint64, account string, w proto.Weight) []byte {
-		m := &proto.SignRequest{Key: proto.KeyRef{Bind: proto.Bind{Region: "r", Account: account, ID: "k"}, Token: []byte{1}}, Algorithm: uint8(w), MessageType: 1, Message: []byte{byte(id)}}
-		return request(id, proto.CmdSign, m.Append(nil))
-	}
-	_, conn, _ := exchange(t, e, slicesOf(request(1, proto.CmdHello, hello()), sign(2, "a", proto.Making), sign(3, "a", proto.Slow)), 1)
-	if w := <-started + <-started; w != proto.Making+proto.Slow {
-		t.Errorf("the two lanes hold %d", w)
-	}
-	go func() {
-		_, _ = conn.Write(slicesOf(sign(4, "a", proto.Slow), sign(5, "a", proto.Slow), sign(6, "b", proto.Slow), sign(7, "b", proto.Fast), random(8)))
-	}()
-	for id, f := range answers(t, conn, 2) {
-		if id < 7 || status(f) != proto.StatusOK {
-			t.Errorf("request %d is answered while the lanes are held: %v", id, status(f))
-		}
-	}
-	close(release)
-	for id, f := range answers(t, conn, 5) {
-		if status(f) != proto.StatusOK || len(f.Message) != 1 || uint64(f.Message[0]) != id {
-			t.Errorf("request %d in a lane: %v %v", id, status(f), f.Message)
-		}
 	}
 }
 
