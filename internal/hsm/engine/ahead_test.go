@@ -29,6 +29,10 @@ func TestKeysAheadAreTakenOnce(t *testing.T) {
 		all.Go(func() {
 			for range 6 {
 				k := a.take("RSA_2048")
+				if k == nil {
+					t.Error("a key that is ready is not given out")
+					return
+				}
 				if _, twice := taken.LoadOrStore(k[0], true); twice {
 					t.Errorf("key %d is taken twice", k[0])
 				}
