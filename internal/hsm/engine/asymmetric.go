@@ -225,7 +225,8 @@ func (e *Engine) CheckPrivateCiphertext(in *proto.PrivateDecryptRequest, dst []b
 	})
 }
 
-// privateDecrypt leaves the plaintext in s.plain.
+// privateDecrypt leaves the plaintext in s.plain. One that the algorithm does
+// not take is no plaintext of it: SM2PKE's ciphertexts can hold any length.
 func (e *Engine) privateDecrypt(s *scratch, cmd proto.Command, ref *proto.KeyRef, algorithm uint8, ciphertext []byte) proto.Status {
 	k, status := openFor[alg.Cipher](e, s, cmd, ref, keyspec.EncryptDecrypt)
 	if status != proto.StatusOK {
@@ -240,8 +241,8 @@ func (e *Engine) privateDecrypt(s *scratch, cmd proto.Command, ref *proto.KeyRef
 		return e.status(err)
 	}
 	defer clear(plaintext)
-	if len(plaintext) > len(s.plaintext()) {
-		return proto.StatusInternal
+	if len(plaintext) > a.MaxPlaintextBytes {
+		return proto.StatusInvalidCiphertext
 	}
 	s.plain = append(s.plaintext()[:0], plaintext...)
 	return proto.StatusOK

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"trent/internal/hsm/alg"
 	"trent/internal/hsm/kdf"
 	"trent/internal/hsm/proto"
 	"trent/internal/hsm/token"
@@ -235,6 +236,34 @@ func TestDataKeyPairs(t *testing.T) {
 	}
 }
 
+// TestTooLongForSM2: SM2PKE's limit holds for ciphertexts that were made
+// elsewhere too, however long.
+func TestTooLongForSM2(t *testing.T) {
+	t.Parallel()
+	e, row := newEngine(t), keyspec.Of("SM2")
+	m := newMaterial(t, e, row, &row.Uses[0])
+	sm2pke := row.AlgorithmNumbered(keyspec.EncryptDecrypt.Number(), m.algorithm)
+	elsewhere := *sm2pke
+	elsewhere.MaxPlaintextBytes = proto.MaxBlob
+	for _, size := range []int{sm2pke.MaxPlaintextBytes, sm2pke.MaxPlaintextBytes + 1, proto.MaxPlaintext, proto.MaxPlaintext + 1, 5900} {
+		ciphertext, err := alg.Of(row).(alg.Cipher).Encrypt(m.spki, &elsewhere, bytes.Repeat([]byte{7}, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := proto.StatusOK
+		if size > sm2pke.MaxPlaintextBytes {
+			want = proto.StatusInvalidCiphertext
+		}
+		m.in = ciphertext
+		uses := asymmetricUses(e, m, newMaterial(t, e, keyspec.Of("SYMMETRIC_DEFAULT"), &keyspec.Of("SYMMETRIC_DEFAULT").Uses[0]).ref)
+		for _, cmd := range []proto.Command{proto.CmdPrivateDecrypt, proto.CmdCheckPrivateCiphertext, proto.CmdReEncryptAny} {
+			if _, status := uses[cmd](); status != want {
+				t.Errorf("%v of %d bytes: %v, want %v", cmd, size, status, want)
+			}
+		}
+	}
+}
+
 // TestReEncryptAny goes from each kind of key to each, and never where the
 // plaintext is too long.
 func TestReEncryptAny(t *testing.T) {
@@ -262,6 +291,10 @@ func TestReEncryptAny(t *testing.T) {
 				t.Errorf("from %s to %s: %q", from, to, plain)
 			}
 		}
+	}
+	empty := must(t)(e.PublicEncrypt(&proto.PublicEncryptRequest{Key: sides["RSA"].ref, PublicKey: sides["RSA"].spki, Algorithm: sides["RSA"].algorithm}, nil))
+	for _, to := range sides {
+		refused(t, proto.StatusInvalidCiphertext)(e.ReEncryptAny(&proto.ReEncryptAnyRequest{Source: side(sides["RSA"]), Destination: side(to), Blob: empty}, nil))
 	}
 	long := encrypt(t, e, sides["symmetric"].ref, [32]byte{}, make([]byte, 1025))
 	for _, to := range []string{"SM2", "RSA"} {

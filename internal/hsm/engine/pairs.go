@@ -13,7 +13,8 @@ const symmetric = 1
 
 // ReEncryptAny appends what another key's ciphertext holds, under the
 // destination, where either is asymmetric, for proto.CmdReEncryptAny. The
-// plaintext stays here.
+// plaintext stays here. An empty one, which OAEP has and no symmetric
+// ciphertext, is StatusInvalidCiphertext.
 func (e *Engine) ReEncryptAny(in *proto.ReEncryptAnyRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
 		source, destination := &in.Source, &in.Destination
@@ -25,6 +26,9 @@ func (e *Engine) ReEncryptAny(in *proto.ReEncryptAnyRequest, dst []byte) ([]byte
 		}
 		if status != proto.StatusOK {
 			return dst, status
+		}
+		if len(s.plain) == 0 {
+			return dst, proto.StatusInvalidCiphertext
 		}
 		if destination.Algorithm != symmetric {
 			return e.publicEncrypt(s, dst, proto.CmdReEncryptAny, &destination.Key, destination.PublicKey, destination.Algorithm, s.plain)
