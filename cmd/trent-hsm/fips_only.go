@@ -6,3 +6,6 @@
 //
 //go:debug fips140=only
 package main
+
+// fipsOnly says that the build is for trent-hsm-fips.
+const fipsOnly = true

@@ -141,7 +141,7 @@ func serve(o options, log *slog.Logger) int {
 	}
 	// The self-tests run here. A module that fails one is mute from the
 	// start, and serves to say so.
-	module := engine.New(engine.Config{Domains: domains, Build: build(), ApprovedOnly: fips140.Enforced(), AheadFromStart: !o.dev, Log: log})
+	module := engine.New(engine.Config{Domains: domains, Build: build(), ApprovedOnly: fips140.Enforced(), Certified: certified(), AheadFromStart: !o.dev, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	makeAhead, err := quietThread(func() { module.MakeAhead(ctx) })
@@ -212,6 +212,10 @@ func keyFile(o options) (*unseal.File, error) {
 	}
 	return file, err
 }
+
+// certified says whether this is trent-hsm-fips, by how it was built: GODEBUG can
+// have any program enforce approved algorithms.
+func certified() bool { return fipsOnly && fips140.Version() != "latest" }
 
 // build is the program's version, as the Go toolchain stamped it.
 func build() string {

@@ -67,7 +67,7 @@ func (f *devFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.data, "data", "trent-data", "data `folder`, made if it is missing")
 	fs.StringVar(&f.audit, "audit", "nowait", "when an answer may leave: nowait (its audit record is queued),\nrelaxed (written: survives a crash of trent), strict (on disk)")
 	fs.StringVar(&f.hsm, "hsm", "", "Unix `socket` of a trent-hsm that was started separately")
-	fs.StringVar(&f.hsmBinary, "hsm-binary", "", "trent-hsm `program` to start (default: beside trent)")
+	fs.StringVar(&f.hsmBinary, "hsm-binary", "", "trent-hsm `program` to start, not trent-hsm-fips (default: beside trent)")
 	fs.DurationVar(&f.rotation, "domain-rotation", defaultRotation, "`interval` of domain key rotations")
 	fs.BoolVar(&f.allowRemote, "allow-remote", false, "let --listen be an address that other machines can reach")
 	fs.BoolVar(&f.http2, "http2", false, "offer HTTP/2 too")

@@ -62,6 +62,12 @@ func Internal(err error) *Error {
 	return &Error{Code: KMSInternal, Message: "The request was rejected because an internal exception occurred. The request can be retried.", Err: err}
 }
 
+// AlgorithmNotOffered refuses what the crypto module does not do, whoever of the
+// two programs says so.
+func AlgorithmNotOffered() *Error {
+	return New(UnsupportedOperation, "The crypto module does not offer this algorithm: FIPS 140-3 does not approve it and the module is told to do nothing else, or no library has this form of it yet.")
+}
+
 // The codes in use. The exceptions of the model that no operation of ours
 // returns yet join with the operation that does.
 const (

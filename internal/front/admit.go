@@ -34,8 +34,7 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		}
 	} else if n == 0 {
 		c.Permits[0] = authz.Keyless(c.Op, &c.Caller, c.Region)
-		c.NotApproved = makesNotApproved(in)
-		return nil
+		return p.approve(c, makesNotApproved(in))
 	}
 	var blobErr error // what the ciphertext is guilty of, told after all authorization
 	for i := range n {
@@ -50,6 +49,7 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 	if blobErr != nil {
 		return blobErr
 	}
+	notApproved := makesNotApproved(in)
 	for i := range n {
 		k := c.Keys[i]
 		if err := k.CheckUse(c.Op.String(), c.Row.Usage, uses[i].algorithm); err != nil {
@@ -58,11 +58,20 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		if err := c.Row.States.Check(k); err != nil {
 			return err
 		}
-		if a := k.Algorithm(uses[i].algorithm); a != nil && a.NotApproved {
-			c.NotApproved = true
-		}
+		a := k.Algorithm(uses[i].algorithm)
+		notApproved = notApproved || a != nil && a.NotApproved
 	}
-	c.NotApproved = c.NotApproved || makesNotApproved(in)
+	return p.approve(c, notApproved)
+}
+
+// approve marks a call that may go on and is about what FIPS 140-3 does not
+// approve, or refuses it as the crypto module would: dry runs do not all come
+// that far.
+func (p *Pipeline) approve(c *call.Call, notApproved bool) error {
+	if notApproved && p.ApprovedOnly {
+		return apierr.AlgorithmNotOffered()
+	}
+	c.NotApproved = notApproved
 	return nil
 }
 

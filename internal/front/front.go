@@ -40,13 +40,16 @@ const maxAttempts = 8
 
 // Config is what a pipeline is made of.
 type Config struct {
-	Partition  string
-	Ready      func() bool // the crypto module answers and is unsealed
-	Identity   *identity.Directory
-	Domains    *domains.Manager
-	Keys       *keydir.Dir
-	Operations api.Operations[*call.Call]
-	Trail      *audit.Trail
+	Partition string
+	Ready     func() bool // the crypto module answers and is unsealed
+	// ApprovedOnly refuses what FIPS 140-3 does not approve, as the crypto module
+	// then does.
+	ApprovedOnly bool
+	Identity     *identity.Directory
+	Domains      *domains.Manager
+	Keys         *keydir.Dir
+	Operations   api.Operations[*call.Call]
+	Trail        *audit.Trail
 	// Fault is nil but under trent dev, where a test can ask for faults. It is
 	// called when a request's operation would run, and its error takes the
 	// operation's place.

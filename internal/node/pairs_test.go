@@ -82,3 +82,37 @@ func fits(t *testing.T, spec string, pair answer) {
 		t.Errorf("%s: the public key is another one, %v", spec, err)
 	}
 }
+
+// TestRefusedIsNotMarked: a call that a later key refuses was let through to
+// nothing, whatever algorithm an earlier one has.
+func TestRefusedIsNotMarked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	made := func(spec, usage string) string {
+		return c.must(t, "CreateKey", object{"KeySpec": spec, "KeyUsage": usage}).str("KeyMetadata", "KeyId")
+	}
+	source, signing, symmetric := made("SM2", "ENCRYPT_DECRYPT"), made("ECC_NIST_P256", "SIGN_VERIFY"), c.createKey(t)
+	ciphertext := c.must(t, "Encrypt", object{"KeyId": source, "EncryptionAlgorithm": "SM2PKE", "Plaintext": "cGF5cm9sbA=="}).str("CiphertextBlob")
+	for _, destination := range []string{signing, symmetric} {
+		got := c.call("ReEncrypt", object{"SourceKeyId": source, "SourceEncryptionAlgorithm": "SM2PKE", "CiphertextBlob": ciphertext, "DestinationKeyId": destination})
+		if want := map[string]string{signing: "InvalidKeyUsageException"}[destination]; got.code != want {
+			t.Fatalf("ReEncrypt: %q, want %q", got.code, want)
+		}
+	}
+	f.close(t)
+	seen := 0
+	for _, r := range f.records(t) {
+		if r["eventName"] != "ReEncrypt" {
+			continue
+		}
+		seen++
+		additional, _ := r["additionalEventData"].(object)
+		if marked, refused := additional["notFipsApproved"] == "true", r["errorCode"] != nil; marked == refused {
+			t.Errorf("refused %v, marked %v", refused, marked)
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d records", seen)
+	}
+}

@@ -160,20 +160,30 @@ func (n *Node) startModule(ctx context.Context) error {
 	return nil
 }
 
-// errNotStrict refuses a module that does more than was asked for.
-var errNotStrict = errors.New("fips: strict wants trent-hsm-fips, which refuses what FIPS 140-3 does not approve, and this crypto module does not")
+var (
+	// errNotStrict refuses a module that does more than was asked for, or that
+	// does so without the certified module.
+	errNotStrict = errors.New("fips: strict wants trent-hsm-fips, which is built with Go's certified module and refuses what FIPS 140-3 does not approve, and this crypto module is not it")
+	// errNotForDev refuses a module that would refuse every signature.
+	errNotForDev = errors.New(`trent dev wants trent-hsm and not trent-hsm-fips: its well-known secret access key, "test", is shorter than the 112 bits that FIPS 140-3 approves`)
+)
 
 // checkModule refuses a crypto module that the configuration does not want. It
 // runs after each start of the module.
 func (n *Node) checkModule(ctx context.Context) error {
-	if !n.ApprovedOnly {
+	if !n.ApprovedOnly && !n.Dev {
 		return nil
 	}
 	info, err := hsmjobs.New(n.module).Status(ctx)
-	if err == nil && !info.FIPSOnly {
-		err = errNotStrict
+	switch {
+	case err != nil:
+		return err
+	case n.ApprovedOnly && !info.FIPSOnly:
+		return errNotStrict
+	case n.Dev && info.FIPSOnly:
+		return errNotForDev
 	}
-	return err
+	return nil
 }
 
 // Wake has the node look for work that is due, because its clock was moved.
@@ -211,7 +221,7 @@ func (n *Node) assemble() {
 	module := use.New(n.module)
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, DefaultOnly: !n.Dev, Log: n.Log}
 	n.Pipeline = front.New(front.Config{
-		Partition: n.Partition, Ready: n.module.Ready, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
+		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},

@@ -118,6 +118,8 @@ func dryKinds(t *testing.T, s *harness.Server) []dryRow {
 		{"asymmetric decrypt", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": ciphertext}, dryRun, dryRunMessage},
 		{"asymmetric decrypt, no ciphertext", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "CiphertextBlob": someBlob}, "InvalidCiphertextException", ""},
 		{"asymmetric decrypt, ciphertext ignored", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "DryRunModifiers": []string{"IGNORE_CIPHERTEXT"}}, dryRun, dryRunMessage},
+		{"asymmetric decrypt, ciphertext ignored, context", "Decrypt", object{"KeyId": sm2, "EncryptionAlgorithm": "SM2PKE", "EncryptionContext": object{"a": "b"}, "DryRunModifiers": []string{"IGNORE_CIPHERTEXT"}}, "ValidationException", anyMessage},
+		{"asymmetric re-encrypt, ciphertext ignored, context", "ReEncrypt", object{"SourceKeyId": sm2, "SourceEncryptionAlgorithm": "SM2PKE", "SourceEncryptionContext": object{"a": "b"}, "DestinationKeyId": symmetric, "DryRunModifiers": []string{"IGNORE_CIPHERTEXT"}}, "ValidationException", anyMessage},
 		{"asymmetric re-encrypt", "ReEncrypt", object{"SourceKeyId": sm2, "SourceEncryptionAlgorithm": "SM2PKE", "CiphertextBlob": ciphertext, "DestinationKeyId": symmetric}, dryRun, dryRunMessage},
 		{"wrong usage", "Sign", object{"KeyId": symmetric, "SigningAlgorithm": "ECDSA_SHA_256", "Message": someBlob}, "InvalidKeyUsageException", anyMessage},
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	// 140-3 does not approve or that is not part of Go's certified module. It is
 	// for a process in which the libraries enforce that (fips140=only).
 	ApprovedOnly bool
+	// Certified says that the process was built with Go's certified module and
+	// for ApprovedOnly: without it, Info does not claim to be approved only.
+	Certified bool
 	// AheadFromStart has MakeAhead make RSA keys of every size from the start,
 	// and not only of sizes that somebody asked for.
 	AheadFromStart bool
@@ -173,7 +176,7 @@ func (e *Engine) Muted() bool { return e.mute.Load() != nil }
 // Info describes the module; its counters are the server's to fill in.
 func (e *Engine) Info() proto.Info {
 	info := proto.Info{
-		Version: proto.Version, Mute: e.Muted(), FIPS: fips140.Enabled(), FIPSOnly: e.cfg.ApprovedOnly, FIPSVersion: fips140.Version(), Build: e.cfg.Build,
+		Version: proto.Version, Mute: e.Muted(), FIPS: fips140.Enabled(), FIPSOnly: e.cfg.ApprovedOnly && e.cfg.Certified, FIPSVersion: fips140.Version(), Build: e.cfg.Build,
 	}
 	if e.cfg.Domains == nil {
 		return info

@@ -13,6 +13,9 @@ import (
 // it too, inside the module, unless the ciphertext is ignored.
 func (o *Ops) Decrypt(ctx context.Context, c *call.Call, in *api.DecryptRequest) (*api.DecryptResponse, error) {
 	source := side{c: c, algorithm: orSymmetric(in.EncryptionAlgorithm), ec: in.EncryptionContext}
+	if err := noContext(source.key(), source.ec); err != nil {
+		return nil, err
+	}
 	if c.DryRun {
 		if len(in.DryRunModifiers) == 0 {
 			if err := o.check(ctx, &source, in.CiphertextBlob); err != nil {
@@ -26,7 +29,7 @@ func (o *Ops) Decrypt(ctx context.Context, c *call.Call, in *api.DecryptRequest)
 	if c.Key().Spec == key.SymmetricDefault {
 		out.KeyMaterialId = usedOf(c, 0, in.CiphertextBlob).Text
 		out.Plaintext, err = o.Module.Decrypt(ctx, c.Permit(), contextHash(in.EncryptionContext), in.CiphertextBlob)
-	} else if err = noContext(c.Key(), in.EncryptionContext); err == nil {
+	} else {
 		out.Plaintext, err = o.Module.PrivateDecrypt(ctx, c.Permit(), source.algorithm, in.CiphertextBlob)
 	}
 	if err != nil {

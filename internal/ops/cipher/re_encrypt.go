@@ -5,7 +5,6 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/call"
-	"trent/internal/key"
 )
 
 // ReEncrypt decrypts under one key and encrypts under another, inside the
@@ -13,8 +12,8 @@ import (
 func (o *Ops) ReEncrypt(ctx context.Context, c *call.Call, in *api.ReEncryptRequest) (*api.ReEncryptResponse, error) {
 	from := side{c: c, slot: 0, algorithm: orSymmetric(in.SourceEncryptionAlgorithm), ec: in.SourceEncryptionContext}
 	to := side{c: c, slot: 1, algorithm: orSymmetric(in.DestinationEncryptionAlgorithm), ec: in.DestinationEncryptionContext}
-	if to.key().Spec != key.SymmetricDefault {
-		if err := noContext(to.key(), to.ec); err != nil {
+	for _, s := range [...]*side{&from, &to} {
+		if err := noContext(s.key(), s.ec); err != nil {
 			return nil, err
 		}
 	}
@@ -46,8 +45,6 @@ func (o *Ops) ReEncrypt(ctx context.Context, c *call.Call, in *api.ReEncryptRequ
 func (o *Ops) reEncrypt(ctx context.Context, from *side, blob []byte, to *side) ([]byte, error) {
 	if from.symmetric() {
 		usedOf(from.c, from.slot, blob)
-	} else if err := noContext(from.key(), from.ec); err != nil {
-		return nil, err
 	}
 	if to.symmetric() {
 		usedCurrent(to.c, to.slot)

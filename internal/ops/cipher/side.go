@@ -31,9 +31,6 @@ func (o *Ops) check(ctx context.Context, s *side, blob []byte) error {
 		usedOf(s.c, s.slot, blob)
 		return o.Module.CheckCiphertext(ctx, s.c.Permits[s.slot], contextHash(s.ec), blob)
 	}
-	if err := noContext(s.key(), s.ec); err != nil {
-		return err
-	}
 	return o.Module.CheckPrivateCiphertext(ctx, s.c.Permits[s.slot], s.algorithm, blob)
 }
 
@@ -48,7 +45,7 @@ func orSymmetric(algorithm string) string {
 // noContext refuses an encryption context for an asymmetric key, whose
 // ciphertexts cannot be bound to one.
 func noContext(k *key.Key, ec api.EncryptionContext) error {
-	if len(ec) == 0 {
+	if len(ec) == 0 || k.Spec == key.SymmetricDefault {
 		return nil
 	}
 	return apierr.New(apierr.Validation, "EncryptionContext is not supported for key spec %s: only symmetric encryption keys take one.", k.Spec)

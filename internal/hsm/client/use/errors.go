@@ -17,7 +17,7 @@ func failure(err error) error {
 	case errors.Is(err, proto.StatusInvalidPublicKey):
 		return &apierr.Error{Code: apierr.Validation} // AWS's has no message
 	case errors.Is(err, proto.StatusUnsupported):
-		return apierr.New(apierr.UnsupportedOperation, "The crypto module does not offer this algorithm: FIPS 140-3 does not approve it and the module is told to do nothing else, or no library has this form of it yet.")
+		return apierr.AlgorithmNotOffered()
 	case errors.Is(err, client.ErrUnavailable):
 		return apierr.Because(apierr.ServiceUnavailable, err)
 	case errors.Is(err, proto.StatusBusy):
