@@ -67,7 +67,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // initialize makes the module key file, and nothing in place of one.
 func initialize(path string, stdout, stderr io.Writer) int {
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + busyThreads)
 	if err := harden.Process(); err != nil {
 		fmt.Fprintln(stderr, "trent-hsm:", err)
 		return exit.Sandbox
@@ -110,6 +109,7 @@ const busyThreads = 3
 
 // serve opens what the module needs, closes everything else, and serves.
 func serve(o options, log *slog.Logger) int {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + busyThreads)
 	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone ends no module
 	if err := harden.Process(); err != nil {
 		log.Error("cannot protect memory", "error", err)
