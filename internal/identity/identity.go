@@ -5,13 +5,16 @@
 // derives. It must never decide what a principal may do (internal/authz does).
 package identity
 
-// Caller is an authenticated principal. Its shape is final: sessions, session
-// policies and tags join with the authorization of principals.
+// Caller is an authenticated principal, as the records said when it was looked
+// up. It is immutable.
 type Caller struct {
 	Account      string // 12 digits
 	PrincipalARN string // arn:aws:iam::<account>:root, …:user/…, arn:aws:sts::…:assumed-role/…
-	PrincipalID  string // AWS: aws:userid; the account id for root
+	PrincipalID  string // AWS: aws:userid; the account id for root, AROA…:<session name> for a role's session
 	Type         string // CloudTrail's userIdentity.type: Root, IAMUser, AssumedRole, …
 	UserName     string // IAM users only
 	AccessKeyID  string
+
+	Permissions *Permissions // nil: none
+	Session     *Session     // nil for long-term credentials
 }

@@ -189,6 +189,18 @@ func blank(t Type) any {
 		return new(AccessKey)
 	case TypeServiceKey:
 		return new(ServiceKey)
+	case TypeUser:
+		return new(User)
+	case TypeGroup:
+		return new(Group)
+	case TypeRole:
+		return new(Role)
+	case TypeManaged:
+		return new(Managed)
+	case TypeLastUsed:
+		return new(LastUsed)
+	case TypeGrant:
+		return new(Grant)
 	case TypeTags:
 		return new(Tags)
 	case TypeStore:
@@ -218,6 +230,18 @@ func typeOf(v any) Type {
 		return TypeAccessKey
 	case ServiceKey, *ServiceKey:
 		return TypeServiceKey
+	case User, *User:
+		return TypeUser
+	case Group, *Group:
+		return TypeGroup
+	case Role, *Role:
+		return TypeRole
+	case Managed, *Managed:
+		return TypeManaged
+	case LastUsed, *LastUsed:
+		return TypeLastUsed
+	case Grant, *Grant:
+		return TypeGrant
 	case Tags, *Tags:
 		return TypeTags
 	case Store, *Store:

@@ -85,18 +85,6 @@ func OutboxPath(region, eventID string) []byte { return path(region, KindOutbox,
 // OutboxPrefix covers the outbox rows of a Region.
 func OutboxPrefix(region string) []byte { return path(region, KindOutbox, "") }
 
-// AccountPath is the store key of an account record.
-func AccountPath(account string) []byte { return path(Global, KindAccount, account) }
-
-// AccountPrefix covers all account records.
-func AccountPrefix() []byte { return path(Global, KindAccount, "") }
-
-// AccessKeyPath is the store key of an access key record.
-func AccessKeyPath(accessKeyID string) []byte { return path(Global, KindAccessKey, accessKeyID) }
-
-// AccessKeyPrefix covers all access key records.
-func AccessKeyPrefix() []byte { return path(Global, KindAccessKey, "") }
-
 // StorePath is the store key of the store's own record.
 func StorePath() []byte { return path(Global, KindStore) }
 
@@ -131,6 +119,15 @@ const (
 	KindOutbox      Kind = "o"
 	KindAccount     Kind = "id/account"
 	KindAccessKey   Kind = "id/ak"
+	KindUser        Kind = "id/user"
+	KindGroup       Kind = "id/group"
+	KindRole        Kind = "id/role"
+	KindManaged     Kind = "id/managed"
+	KindMember      Kind = "id/member"
+	KindAttachment  Kind = "id/attached"
+	KindLastUsed    Kind = "id/used"
+	KindGrant       Kind = "g"
+	KindRetirable   Kind = "gr"
 	KindStore       Kind = "meta/store"
 )
 
@@ -138,11 +135,13 @@ const (
 // empty.
 type Path struct {
 	Kind    Kind
-	Region  string // Global for accounts, access keys and the store
+	Region  string // Global for identity and the store
 	Account string // of an account record, its id
 	KeyID   string
-	Name    string // alias name, service key name, event id or access key id
+	Name    string // alias name, service key name, event id, access key id, grant id; of IAM in lower case
+	Member  string // of a membership the user; of an attachment who has the policy: <use>-<kind>/<name>
 	ID      []byte // material id, 32 bytes
+	Retirer string // ARN or name of the principal that can retire a grant
 }
 
 // ParsePath takes a store key apart; ok is false if it is none that this file
@@ -156,18 +155,27 @@ func ParsePath(key []byte) (p Path, ok bool) {
 	switch p.Kind = kindOf(rest); p.Kind {
 	case "":
 		return Path{}, false
-	case KindAccount, KindAccessKey, KindStore:
+	case KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember, KindAttachment, KindLastUsed, KindStore:
 		if region != Global {
 			return Path{}, false
 		}
 	}
-	if p.Kind == KindDomainToken || p.Kind == KindStore {
-		if rest != string(p.Kind) {
-			return Path{}, false
-		}
-		return p, true
+	switch {
+	case p.Kind == KindDomainToken || p.Kind == KindStore:
+		ok = rest == string(p.Kind)
+	case region == Global && strings.HasPrefix(rest, "id/"):
+		ok = p.parseIdentity(rest[len(p.Kind)+1:])
+	default:
+		ok = p.parse(rest[len(p.Kind)+1:])
 	}
-	rest = rest[len(p.Kind)+1:]
+	if !ok {
+		return Path{}, false
+	}
+	return p, true
+}
+
+// parse reads what follows the kind in a Region's store keys.
+func (p *Path) parse(rest string) (ok bool) {
 	switch p.Kind {
 	case KindKey, KindPolicy, KindTags:
 		p.Account, p.KeyID, ok = cut(rest)
@@ -176,10 +184,10 @@ func ParsePath(key []byte) (p Path, ok bool) {
 		p.Account, rest, ok = cut(rest)
 		if ok {
 			p.KeyID, rest, ok = cut(rest)
-			ok = ok && materialID(rest, &p)
+			ok = ok && materialID(rest, p)
 		}
 	case KindIndex:
-		ok = materialID(rest, &p)
+		ok = materialID(rest, p)
 	case KindAlias:
 		p.Account, p.Name, ok = cut(rest)
 	case KindAliasOfKey:
@@ -187,15 +195,14 @@ func ParsePath(key []byte) (p Path, ok bool) {
 		if ok {
 			p.KeyID, p.Name, ok = cut(rest)
 		}
-	case KindAccount:
-		p.Account, ok = rest, plain(rest)
-	case KindServiceKey, KindOutbox, KindAccessKey:
+	case KindGrant:
+		ok = p.parseGrant(rest)
+	case KindRetirable:
+		ok = p.parseRetirable(rest)
+	case KindServiceKey, KindOutbox:
 		p.Name, ok = rest, plain(rest)
 	}
-	if !ok {
-		return Path{}, false
-	}
-	return p, true
+	return ok
 }
 
 // kindOf finds the kind that starts rest: of two parts under id/ and meta/,
@@ -210,7 +217,8 @@ func kindOf(rest string) Kind {
 	case KindDomainToken, KindStore:
 		return k
 	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey, KindTags,
-		KindServiceKey, KindOutbox, KindAccount, KindAccessKey:
+		KindServiceKey, KindOutbox, KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember,
+		KindAttachment, KindLastUsed, KindGrant, KindRetirable:
 		if len(rest) > len(k) {
 			return k
 		}

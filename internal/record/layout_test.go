@@ -36,6 +36,16 @@ var paths = []struct {
 	{OutboxPath(region, "0190-event"), "eu-central-1/o/0190-event", Path{Kind: KindOutbox, Region: region, Name: "0190-event"}},
 	{AccountPath(account), "global/id/account/111122223333", Path{Kind: KindAccount, Region: Global, Account: account}},
 	{AccessKeyPath("AKIAEXAMPLE"), "global/id/ak/AKIAEXAMPLE", Path{Kind: KindAccessKey, Region: Global, Name: "AKIAEXAMPLE"}},
+	{UserPath(account, "alice"), "global/id/user/111122223333/alice", Path{Kind: KindUser, Region: Global, Account: account, Name: "alice"}},
+	{GroupPath(account, "g"), "global/id/group/111122223333/g", Path{Kind: KindGroup, Region: Global, Account: account, Name: "g"}},
+	{RolePath(account, "r"), "global/id/role/111122223333/r", Path{Kind: KindRole, Region: Global, Account: account, Name: "r"}},
+	{ManagedPath(account, "p"), "global/id/managed/111122223333/p", Path{Kind: KindManaged, Region: Global, Account: account, Name: "p"}},
+	{MemberPath(account, "g", "alice"), "global/id/member/111122223333/g/alice", Path{Kind: KindMember, Region: Global, Account: account, Name: "g", Member: "alice"}},
+	{AttachmentPath(account, "p", false, KindRole, "r"), "global/id/attached/111122223333/p/permits-role/r", Path{Kind: KindAttachment, Region: Global, Account: account, Name: "p", Member: "permits-role/r"}},
+	{AttachmentPath(account, "p", true, KindUser, "u"), "global/id/attached/111122223333/p/bounds-user/u", Path{Kind: KindAttachment, Region: Global, Account: account, Name: "p", Member: "bounds-user/u"}},
+	{LastUsedPath("AKIAEXAMPLE"), "global/id/used/AKIAEXAMPLE", Path{Kind: KindLastUsed, Region: Global, Name: "AKIAEXAMPLE"}},
+	{GrantPath(region, account, keyID, "00ff"), "eu-central-1/g/111122223333/" + keyID + "/00ff", Path{Kind: KindGrant, Region: region, Account: account, KeyID: keyID, Name: "00ff"}},
+	{RetirablePath(region, "a/b", account, keyID, "00ff"), "eu-central-1/gr/612f62/111122223333/" + keyID + "/00ff", Path{Kind: KindRetirable, Region: region, Retirer: "a/b", Account: account, KeyID: keyID, Name: "00ff"}},
 	{StorePath(), "global/meta/store", Path{Kind: KindStore, Region: Global}},
 }
 
@@ -59,7 +69,8 @@ func TestParsePathRefuses(t *testing.T) {
 		"r/m/a/b", "r/m/a/b/", "r/m/a/b/abc", "r/x/", "r/x/" + strings.Repeat("AB01", 16), "r/x/" + strings.Repeat("ab", 31),
 		"r/a/a/", "r/a//n", "r/ak/a/k", "r/ak/a/k/", "r/ak/a//n", "r/t/", "r/t/a", "r/t/a/", "r/t/a/b/c", "r/dom/", "r/dom/x", "r/svc/", "r/svc/a/b", "r/o/", "r/o/a/b",
 		"global/id", "global/id/", "global/id/account", "global/id/account/", "global/id/account/a/b", "global/id/ak/", "global/meta", "global/meta/store/x",
-		"r/id/account/a", "r/id/ak/a", "r/meta/store",
+		"r/id/account/a", "r/id/ak/a", "r/meta/store", "r/id/user/a/n", "global/id/user/a", "global/id/user/a/n/m", "global/id/member/a/g", "global/id/member/a/g/u/v",
+		"global/id/attached/a/p/permits-role", "r/g/a/k", "r/g/a/k/", "r/g/a/k/i/j", "r/gr/6/a/k/i", "r/gr/AB/a/k/i", "r/gr//a/k/i", "r/gr/61/a/k",
 	}
 	for _, k := range bad {
 		if p, ok := ParsePath([]byte(k)); ok {
@@ -149,6 +160,26 @@ func (p Path) make() []byte {
 		return AccessKeyPath(p.Name)
 	case KindStore:
 		return StorePath()
+	case KindUser:
+		return UserPath(p.Account, p.Name)
+	case KindGroup:
+		return GroupPath(p.Account, p.Name)
+	case KindRole:
+		return RolePath(p.Account, p.Name)
+	case KindManaged:
+		return ManagedPath(p.Account, p.Name)
+	case KindMember:
+		return MemberPath(p.Account, p.Name, p.Member)
+	case KindAttachment:
+		who, name, _ := strings.Cut(p.Member, "/")
+		use, kind, _ := strings.Cut(who, "-")
+		return AttachmentPath(p.Account, p.Name, use == "bounds", Kind("id/"+kind), name)
+	case KindLastUsed:
+		return LastUsedPath(p.Name)
+	case KindGrant:
+		return GrantPath(p.Region, p.Account, p.KeyID, p.Name)
+	case KindRetirable:
+		return RetirablePath(p.Region, p.Retirer, p.Account, p.KeyID, p.Name)
 	}
 	return fmt.Appendf(nil, "unknown kind %q", p.Kind)
 }

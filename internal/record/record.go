@@ -22,6 +22,11 @@ const (
 	TypeStore      Type = 10
 	TypeIndex      Type = 11
 	TypeOutbox     Type = 12
+	TypeUser       Type = 13
+	TypeGroup      Type = 14
+	TypeRole       Type = 15
+	TypeManaged    Type = 16
+	TypeLastUsed   Type = 17
 )
 
 // Key is the key record. Members of later operations stand here, empty.
@@ -79,6 +84,9 @@ type (
 // Policy is the key policy record.
 type Policy struct {
 	Document string `cbor:"1,keyasint"`
+	// Bound are the unique ids of the users and roles that the document names by
+	// ARN, as of the time when it was stored.
+	Bound map[string]string `cbor:"2,keyasint,omitempty"`
 }
 
 // Material is the record of one exported key token.
@@ -112,17 +120,18 @@ type Account struct {
 
 // AccessKey is the record of an access key; Token seals its secret.
 type AccessKey struct {
-	Account      string `cbor:"1,keyasint"`
-	PrincipalARN string `cbor:"2,keyasint"`
-	PrincipalID  string `cbor:"3,keyasint"`
-	Type         string `cbor:"4,keyasint"` // Root, IAMUser, AssumedRole
-	UserName     string `cbor:"5,keyasint,omitempty"`
-	Status       string `cbor:"6,keyasint"` // Active, Inactive
-	CreatedMs    int64  `cbor:"7,keyasint"`
-	Token        []byte `cbor:"8,keyasint"`
-	Generation   uint32 `cbor:"9,keyasint"`
-	ExpiresMs    int64  `cbor:"10,keyasint,omitempty"`
-	Session      []byte `cbor:"11,keyasint,omitempty"` // session token, tags and policies of later operations
+	Account      string   `cbor:"1,keyasint"`
+	PrincipalARN string   `cbor:"2,keyasint"`
+	PrincipalID  string   `cbor:"3,keyasint"`
+	Type         string   `cbor:"4,keyasint"` // Root, IAMUser, AssumedRole
+	UserName     string   `cbor:"5,keyasint,omitempty"`
+	Status       string   `cbor:"6,keyasint"` // Active, Inactive
+	CreatedMs    int64    `cbor:"7,keyasint"`
+	Token        []byte   `cbor:"8,keyasint"`
+	Generation   uint32   `cbor:"9,keyasint"`
+	ExpiresMs    int64    `cbor:"10,keyasint,omitempty"`
+	Session      []byte   `cbor:"11,keyasint,omitempty"` // SHA-256 of the session token, for temporary credentials
+	Temporary    *Session `cbor:"12,keyasint,omitempty"`
 }
 
 // ServiceKey is the record of a service key's token.

@@ -1,0 +1,45 @@
+package identity
+
+import (
+	"time"
+
+	"trent/internal/policy"
+)
+
+// Permissions are a principal's identity-based policies, compiled, and his
+// tags: what internal/authz decides by. They are immutable; a change of any of
+// the records behind them makes new ones before it is acknowledged.
+type Permissions struct {
+	// Root is an account's root user: identity-based policies allow him
+	// everything in his account.
+	Root     bool
+	ID       string     // unique id of the user or the role: AIDA…, AROA…; the account id for root
+	Policies []Attached // of the user and his groups, or of the role
+	Boundary *Attached  // nil: none
+	Tags     map[string]string
+}
+
+// Attached is a compiled policy and where it comes from, for reasons.
+type Attached struct {
+	Name   string // of the policy
+	ARN    string // of a managed policy; empty for an inline one
+	Owner  string // ARN of the user, group or role that it is attached to
+	Policy *policy.Policy
+}
+
+// Session is what temporary credentials bring beside the principal.
+type Session struct {
+	Name           string // of a role's session
+	RoleARN        string // "" for GetSessionToken
+	Issued         time.Time
+	Expires        time.Time
+	Limited        bool              // session policies were given: what they do not allow is denied
+	Policies       []Attached        // session policies
+	Tags           map[string]string // session tags, which hide the role's tags of the same keys
+	Transitive     []string
+	SourceIdentity string
+	Chained        bool
+}
+
+// Expired reports whether temporary credentials are over.
+func (s *Session) Expired(now time.Time) bool { return s != nil && !now.Before(s.Expires) }
