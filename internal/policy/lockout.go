@@ -82,3 +82,7 @@ func like(pattern, text string) bool {
 	}
 	return strings.Trim(pattern[p:], "*") == ""
 }
+
+// Matches reports whether text matches a pattern of the language: "*" stands for
+// any characters, "?" for one. Their case counts.
+func Matches(pattern, text string) bool { return like(pattern, text) }
