@@ -1,8 +1,9 @@
-// Package arn owns how keys and aliases are named: key ids, key ARNs, alias
-// names and alias ARNs, taken apart and put together. It is pure: it knows no
-// key, no caller and no error text, and it must never decide whether a thing
-// exists (internal/keydir does). Everyone on the service's side may import it;
-// it imports only the standard library.
+// Package arn owns how things are named: key ids, key ARNs, alias names and
+// alias ARNs, the ARNs of principals and of managed policies, taken apart and
+// put together. It is pure: it knows no key, no caller and no error text, and it
+// must never decide whether a thing exists (internal/keydir and
+// internal/identity do). Everyone on the service's side may import it; it
+// imports only the standard library.
 //
 // It follows the AWS KMS Developer Guide, "Key identifiers (KeyId)":
 //
