@@ -17,34 +17,21 @@ const (
 // CheckKeyPolicy returns an *Error if the document cannot be the key policy of
 // a key in the partition. It does not ask whether the principals exist.
 func CheckKeyPolicy(d *Document, partition string) error {
-	ids := map[string]bool{}
-	for i := range d.Statements {
-		s := &d.Statements[i]
-		if s.SID != "" && ids[s.SID] {
-			return &Error{"The Statement Ids in the policy are not unique"}
+	unique := d.uniqueSIDs("The Statement Ids in the policy are not unique")
+	return d.check(func(s *Statement) string {
+		if text := unique(s); text != "" {
+			return text
 		}
-		ids[s.SID] = true
-		if text := s.fault(partition); text != "" {
-			return &Error{text}
-		}
-	}
-	return nil
+		return s.fault(partition)
+	})
 }
 
 // fault is what is wrong with a statement of a key policy; "" if nothing is.
 func (s *Statement) fault(partition string) string {
-	principals := s.Principal
-	if s.NotPrincipal != nil {
-		principals = s.NotPrincipal
-		if s.Effect == Allow {
-			return "NotPrincipal cannot be used with the effect Allow"
-		}
+	if text := s.principalFault(partition); text != "" {
+		return text
 	}
 	switch {
-	case principals.empty():
-		return noPrincipal
-	case !principals.valid(partition):
-		return invalidPrincipals
 	case len(s.Action)+len(s.NotAction) == 0:
 		return missingField + "Action"
 	case len(s.Resource) == 0:
@@ -66,6 +53,25 @@ func (s *Statement) fault(partition string) string {
 		if text := s.Condition[i].fault(); text != "" {
 			return text
 		}
+	}
+	return ""
+}
+
+// principalFault is what is wrong with the principals of a statement of a
+// resource-based policy.
+func (s *Statement) principalFault(partition string) string {
+	principals := s.Principal
+	if s.NotPrincipal != nil {
+		principals = s.NotPrincipal
+		if s.Effect == Allow {
+			return "NotPrincipal cannot be used with the effect Allow"
+		}
+	}
+	switch {
+	case principals.empty():
+		return noPrincipal
+	case !principals.valid(partition):
+		return invalidPrincipals
 	}
 	return ""
 }

@@ -23,11 +23,16 @@ func Parse(text string) (*Document, error) {
 	return d, nil
 }
 
+// MaxWildcards is how many "*" and "?" the patterns of a document may have
+// together: more than the longest policy that names all its patterns needs.
+const MaxWildcards = 4096
+
 // parser reads with a Scanner, whose error is that of JSON. err is that of the
 // language.
 type parser struct {
 	awsjson.Scanner
-	err error
+	err       error
+	wildcards int
 }
 
 // refuse keeps the first error of the language. After one of JSON nothing that
@@ -94,8 +99,18 @@ func (p *parser) each(value func()) {
 // strings reads a string or a list of strings.
 func (p *parser) strings() []string {
 	list := []string{}
-	p.each(func() { list = append(list, p.String()) })
+	p.each(func() { list = append(list, p.pattern()) })
 	return list
+}
+
+// pattern reads a string that may be a pattern.
+func (p *parser) pattern() string {
+	s := p.String()
+	p.wildcards += strings.Count(s, "*") + strings.Count(s, "?")
+	if p.wildcards > MaxWildcards {
+		p.refuse("The policy has more than %d wildcards", MaxWildcards)
+	}
+	return s
 }
 
 func (p *parser) statement() (s Statement) {
@@ -205,5 +220,5 @@ func (p *parser) conditionValue() string {
 	case c == '-' || c >= '0' && c <= '9':
 		return p.Number()
 	}
-	return p.String()
+	return p.pattern()
 }

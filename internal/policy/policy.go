@@ -4,8 +4,9 @@
 // permissions and no key, and must never say what a policy allows to whom;
 // internal/authz will, on these types. The operations and authz may import it.
 //
-// Parse is for every kind of policy; CheckKeyPolicy adds what holds for key
-// policies alone. Which characters a document may have is internal/api's to
+// Parse is for every kind of policy; CheckKeyPolicy, CheckIdentityPolicy,
+// CheckManagedPolicy, CheckTrustPolicy and CheckEndpointPolicy add what holds
+// for one kind. Which characters a document may have is internal/api's to
 // check, how long it may be is a quota (internal/quota).
 package policy
 

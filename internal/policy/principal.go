@@ -11,17 +11,27 @@ func (p *Principals) empty() bool {
 	return p == nil || !p.Everyone && len(p.AWS)+len(p.Service)+len(p.Federated)+len(p.CanonicalUser) == 0
 }
 
-// valid reports whether each principal has the form of one that can call KMS. A
-// canonical user has not: only Amazon S3 knows these, and a Deny for one would
-// be without effect.
-func (p *Principals) valid(partition string) bool {
-	if len(p.CanonicalUser) > 0 {
-		return false
+// principalList are the principals of one kind, and what makes one of them valid.
+type principalList struct {
+	kind  string // as IAM's texts have it
+	names []string
+	valid func(name, partition string) bool
+}
+
+// lists are all that a Principals lists. A canonical user is never valid: only
+// Amazon S3 knows these, and a Deny for one would be without effect.
+func (p *Principals) lists() [4]principalList {
+	return [...]principalList{
+		{"AWS", p.AWS, validAWS},
+		{"SERVICE", p.Service, validService},
+		{"FEDERATED", p.Federated, validFederated},
+		{"CANONICAL_USER", p.CanonicalUser, func(_, _ string) bool { return false }},
 	}
-	for _, list := range [...]struct {
-		names []string
-		valid func(name, partition string) bool
-	}{{p.AWS, validAWS}, {p.Service, validService}, {p.Federated, validFederated}} {
+}
+
+// valid reports whether each principal has the form of one that can call.
+func (p *Principals) valid(partition string) bool {
+	for _, list := range p.lists() {
 		for _, name := range list.names {
 			if !list.valid(name, partition) {
 				return false
