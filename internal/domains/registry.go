@@ -36,6 +36,7 @@ var registry = [...]place{
 	{kind: jobs.KindSession, name: "session", why: "held by a connection"},
 	{kind: jobs.KindReplication, name: "replication", why: "lives as long as one replication"},
 	{kind: jobs.KindServiceKey, name: "service key", prefix: record.ServiceKeyPrefix, open: openServiceKey},
+	{kind: jobs.KindAuditKey, name: "audit key", prefix: auditKeys, open: openAuditKey},
 }
 
 // accessKeys: identity is global, no other Region has access keys.
@@ -44,6 +45,14 @@ func accessKeys(region string) []byte {
 		return nil
 	}
 	return record.AccessKeyPrefix()
+}
+
+// auditKeys: the audit trail is the service's, not a Region's.
+func auditKeys(region string) []byte {
+	if region != Global {
+		return nil
+	}
+	return record.AuditKeyPrefix()
 }
 
 func openMaterial(r *Region, key, value []byte) (stored, error) {
@@ -93,6 +102,22 @@ func openServiceKey(r *Region, key, value []byte) (stored, error) {
 		replace: func(token []byte, generation uint32) ([]byte, error) {
 			s.Token, s.Generation = token, generation
 			return record.Encode(record.TypeServiceKey, version+1, &s)
+		},
+	}, nil
+}
+
+func openAuditKey(r *Region, key, value []byte) (stored, error) {
+	var a record.AuditKey
+	version, err := r.Records.Open(key, value, record.TypeAuditKey, &a)
+	if err != nil {
+		return stored{}, err
+	}
+	name := strings.TrimPrefix(string(key), string(record.AuditKeyPrefix()))
+	return stored{
+		bind: jobs.Bind{Region: Global, ID: name}, token: a.Token, generation: a.Generation,
+		replace: func(token []byte, generation uint32) ([]byte, error) {
+			a.Token, a.Generation = token, generation
+			return r.Records.Seal(key, record.TypeAuditKey, version+1, &a)
 		},
 	}, nil
 }

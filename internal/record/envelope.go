@@ -201,6 +201,8 @@ func blank(t Type) any {
 		return new(LastUsed)
 	case TypeGrant:
 		return new(Grant)
+	case TypeAuditKey:
+		return new(AuditKey)
 	case TypeTags:
 		return new(Tags)
 	case TypeStore:
@@ -242,6 +244,8 @@ func typeOf(v any) Type {
 		return TypeLastUsed
 	case Grant, *Grant:
 		return TypeGrant
+	case AuditKey, *AuditKey:
+		return TypeAuditKey
 	case Tags, *Tags:
 		return TypeTags
 	case Store, *Store:

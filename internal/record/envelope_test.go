@@ -55,6 +55,7 @@ func samples() []sample {
 		{TypeGrant, GrantPath(region, account, keyID, "00ff"), &Grant{Name: "n", CreatedMs: 1, Grantee: "arn", GranteeID: "AROA", GranteeService: "s.amazonaws.com", Retiring: "arn2",
 			RetiringID: "AIDA", RetiringService: "t.amazonaws.com", IssuingAccount: account, Operations: []string{"Decrypt"}, Constraint: "EncryptionContextSubset",
 			Context: map[string]string{"ward": "7"}, SourceARN: "arn3", ForAWSResource: true}},
+		{TypeAuditKey, AuditKeyPath("k"), &AuditKey{Token: []byte{1}, Generation: 2, Spec: "ECC_NIST_P384", PublicKey: []byte{3}, CreatedMs: 4}},
 	}
 }
 
@@ -136,7 +137,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 	}
-	for typ := TypeKey; typ <= TypeLastUsed; typ++ {
+	for typ := TypeKey; typ <= TypeAuditKey; typ++ {
 		if _, seen := last[typ]; !seen && typ != TypeOutbox {
 			t.Errorf("type %d has no sample", typ)
 		}

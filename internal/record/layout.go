@@ -85,6 +85,13 @@ func OutboxPath(region, eventID string) []byte { return path(region, KindOutbox,
 // OutboxPrefix covers the outbox rows of a Region.
 func OutboxPrefix(region string) []byte { return path(region, KindOutbox, "") }
 
+// AuditKeyPath is the store key of the record of a key that signs digests of the
+// audit trail.
+func AuditKeyPath(name string) []byte { return path(Global, KindAuditKey, name) }
+
+// AuditKeyPrefix covers the records of these keys.
+func AuditKeyPrefix() []byte { return path(Global, KindAuditKey, "") }
+
 // StorePath is the store key of the store's own record.
 func StorePath() []byte { return path(Global, KindStore) }
 
@@ -128,6 +135,7 @@ const (
 	KindLastUsed    Kind = "id/used"
 	KindGrant       Kind = "g"
 	KindRetirable   Kind = "gr"
+	KindAuditKey    Kind = "aud"
 	KindStore       Kind = "meta/store"
 )
 
@@ -138,7 +146,7 @@ type Path struct {
 	Region  string // Global for identity and the store
 	Account string // of an account record, its id
 	KeyID   string
-	Name    string // alias name, service key name, event id, access key id, grant id; of IAM in lower case
+	Name    string // alias name, service key name, event id, signing key name, access key id, grant id; of IAM in lower case
 	Member  string // of a membership the user; of an attachment who has the policy: <use>-<kind>/<name>
 	ID      []byte // material id, 32 bytes
 	Retirer string // ARN or name of the principal that can retire a grant
@@ -155,7 +163,7 @@ func ParsePath(key []byte) (p Path, ok bool) {
 	switch p.Kind = kindOf(rest); p.Kind {
 	case "":
 		return Path{}, false
-	case KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember, KindAttachment, KindLastUsed, KindStore:
+	case KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember, KindAttachment, KindLastUsed, KindAuditKey, KindStore:
 		if region != Global {
 			return Path{}, false
 		}
@@ -199,7 +207,7 @@ func (p *Path) parse(rest string) (ok bool) {
 		ok = p.parseGrant(rest)
 	case KindRetirable:
 		ok = p.parseRetirable(rest)
-	case KindServiceKey, KindOutbox:
+	case KindServiceKey, KindOutbox, KindAuditKey:
 		p.Name, ok = rest, plain(rest)
 	}
 	return ok
@@ -218,7 +226,7 @@ func kindOf(rest string) Kind {
 		return k
 	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey, KindTags,
 		KindServiceKey, KindOutbox, KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember,
-		KindAttachment, KindLastUsed, KindGrant, KindRetirable:
+		KindAttachment, KindLastUsed, KindAuditKey, KindGrant, KindRetirable:
 		if len(rest) > len(k) {
 			return k
 		}

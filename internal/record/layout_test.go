@@ -46,6 +46,7 @@ var paths = []struct {
 	{LastUsedPath("AKIAEXAMPLE"), "global/id/used/AKIAEXAMPLE", Path{Kind: KindLastUsed, Region: Global, Name: "AKIAEXAMPLE"}},
 	{GrantPath(region, account, keyID, "00ff"), "eu-central-1/g/111122223333/" + keyID + "/00ff", Path{Kind: KindGrant, Region: region, Account: account, KeyID: keyID, Name: "00ff"}},
 	{RetirablePath(region, "a/b", account, keyID, "00ff"), "eu-central-1/gr/612f62/111122223333/" + keyID + "/00ff", Path{Kind: KindRetirable, Region: region, Retirer: "a/b", Account: account, KeyID: keyID, Name: "00ff"}},
+	{AuditKeyPath("k"), "global/aud/k", Path{Kind: KindAuditKey, Region: Global, Name: "k"}},
 	{StorePath(), "global/meta/store", Path{Kind: KindStore, Region: Global}},
 }
 
@@ -70,7 +71,7 @@ func TestParsePathRefuses(t *testing.T) {
 		"r/a/a/", "r/a//n", "r/ak/a/k", "r/ak/a/k/", "r/ak/a//n", "r/t/", "r/t/a", "r/t/a/", "r/t/a/b/c", "r/dom/", "r/dom/x", "r/svc/", "r/svc/a/b", "r/o/", "r/o/a/b",
 		"global/id", "global/id/", "global/id/account", "global/id/account/", "global/id/account/a/b", "global/id/ak/", "global/meta", "global/meta/store/x",
 		"r/id/account/a", "r/id/ak/a", "r/meta/store", "r/id/user/a/n", "global/id/user/a", "global/id/user/a/n/m", "global/id/member/a/g", "global/id/member/a/g/u/v",
-		"global/id/attached/a/p/permits-role", "r/g/a/k", "r/g/a/k/", "r/g/a/k/i/j", "r/gr/6/a/k/i", "r/gr/AB/a/k/i", "r/gr//a/k/i", "r/gr/61/a/k",
+		"global/id/attached/a/p/permits-role", "r/g/a/k", "r/g/a/k/", "r/g/a/k/i/j", "r/aud/k", "global/aud/", "global/aud/a/b", "r/gr/6/a/k/i", "r/gr/AB/a/k/i", "r/gr//a/k/i", "r/gr/61/a/k",
 	}
 	for _, k := range bad {
 		if p, ok := ParsePath([]byte(k)); ok {
@@ -160,6 +161,8 @@ func (p Path) make() []byte {
 		return AccessKeyPath(p.Name)
 	case KindStore:
 		return StorePath()
+	case KindAuditKey:
+		return AuditKeyPath(p.Name)
 	case KindUser:
 		return UserPath(p.Account, p.Name)
 	case KindGroup:

@@ -27,6 +27,7 @@ const (
 	TypeRole       Type = 15
 	TypeManaged    Type = 16
 	TypeLastUsed   Type = 17
+	TypeAuditKey   Type = 18
 )
 
 // Key is the key record. Members of later operations stand here, empty.
@@ -138,6 +139,15 @@ type AccessKey struct {
 type ServiceKey struct {
 	Token      []byte `cbor:"1,keyasint"`
 	Generation uint32 `cbor:"2,keyasint"`
+}
+
+// AuditKey is the record of a key that signs digests of the audit trail.
+type AuditKey struct {
+	Token      []byte `cbor:"1,keyasint"`
+	Generation uint32 `cbor:"2,keyasint"`
+	Spec       string `cbor:"3,keyasint"`
+	PublicKey  []byte `cbor:"4,keyasint"` // SPKI, DER
+	CreatedMs  int64  `cbor:"5,keyasint"`
 }
 
 // Index is the value of <region>/x/<material id>.

@@ -69,16 +69,7 @@ func owns(s *scratch, ref *proto.KeyRef, spki []byte) proto.Status {
 // Sign appends a signature, for proto.CmdSign.
 func (e *Engine) Sign(in *proto.SignRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
-		k, status := openFor[alg.Signer](e, s, proto.CmdSign, &in.Key, keyspec.SignVerify)
-		if status != proto.StatusOK {
-			return dst, status
-		}
-		a, status := k.algorithm(in.Algorithm)
-		if status != proto.StatusOK {
-			return dst, status
-		}
-		signature, err := k.scheme.Sign(s.key, a, alg.MessageType(in.MessageType), in.Message)
-		return append(dst, signature...), e.status(err)
+		return e.sign(s, dst, proto.CmdSign, in)
 	})
 }
 

@@ -43,6 +43,8 @@ func everyCommand(e *Engine, key proto.KeyRef, domainToken []byte) map[string]pr
 	run("rewrap", out, status)
 	out, status = e.CreateServiceKey(&proto.CreateServiceKeyRequest{Region: region, Name: "n"}, nil)
 	run("create service key", out, status)
+	out, status = e.CreateAuditKey(&proto.CreateAuditKeyRequest{Name: "n", Spec: 6}, nil)
+	run("create audit key", out, status)
 	out, status = e.SealAccessKeySecret(&proto.SealSecretRequest{Account: account, AccessKeyID: "A", Secret: []byte("test-test-test")}, nil)
 	run("seal secret", out, status)
 	out, status = e.CreateAccessKeySecret(&proto.CreateSecretRequest{Account: account, AccessKeyID: "A"}, nil)

@@ -18,13 +18,15 @@ const (
 func tokenKind(cmd proto.Command) (token.Kind, bool) {
 	switch cmd {
 	case proto.CmdHello, proto.CmdStatus, proto.CmdMoveClock, proto.CmdCreateDomain, proto.CmdLoadDomain, proto.CmdRotateDomain,
-		proto.CmdCreateServiceKey, proto.CmdSealAccessKeySecret, proto.CmdCreateAccessKeySecret,
+		proto.CmdCreateServiceKey, proto.CmdCreateAuditKey, proto.CmdSealAccessKeySecret, proto.CmdCreateAccessKeySecret,
 		proto.CmdCreateKey, proto.CmdGenerateRandom:
 		return noToken, true
 	case proto.CmdRewrap:
 		return kindOfRequest, true
 	case proto.CmdReleaseServiceKey:
 		return token.KindService, true
+	case proto.CmdSignDigest:
+		return token.KindAudit, true
 	case proto.CmdDeriveDayKey:
 		return token.KindSecret, true
 	case proto.CmdEncrypt, proto.CmdDecrypt, proto.CmdCheckCiphertext, proto.CmdReEncrypt,

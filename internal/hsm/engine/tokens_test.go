@@ -55,6 +55,7 @@ func TestKindCommandTable(t *testing.T) {
 		"CmdSign": token.KindKey, "CmdVerify": token.KindKey, "CmdGenerateMac": token.KindKey, "CmdVerifyMac": token.KindKey,
 		"CmdDeriveSharedSecret": token.KindKey, "CmdEncapsulate": token.KindKey, "CmdDecapsulate": token.KindKey,
 		"CmdPublicEncrypt": token.KindKey, "CmdPrivateDecrypt": token.KindKey, "CmdCheckPrivateCiphertext": token.KindKey,
+		"CmdCreateAuditKey": noToken, "CmdSignDigest": token.KindAudit,
 		"CmdReEncryptAny": token.KindKey, "CmdGenerateDataKeyPair": token.KindKey,
 	}
 	all := commands(t)
@@ -135,6 +136,9 @@ func symmetricUses(e *Engine, ref, good proto.KeyRef, blob []byte) map[proto.Com
 		proto.CmdGenerateDataKeyWithoutPlaintext: func() ([]byte, proto.Status) {
 			return e.GenerateDataKeyWithoutPlaintext(dataKey, nil)
 		},
+		proto.CmdSignDigest: func() ([]byte, proto.Status) {
+			return e.SignDigest(&proto.SignRequest{Key: ref, Algorithm: 11, MessageType: 1, Message: []byte("m")}, nil)
+		},
 		proto.CmdReleaseServiceKey: func() ([]byte, proto.Status) { return e.ReleaseServiceKey(&ref, nil) },
 		proto.CmdDeriveDayKey: func() ([]byte, proto.Status) {
 			return e.DeriveDayKey(&proto.DayKeyRequest{Key: ref, Date: "20260301", Region: region, Service: "kms"}, nil)
@@ -154,6 +158,7 @@ func TestEveryKindMeetsEveryCommand(t *testing.T) {
 		token.KindKey:     good,
 		token.KindSecret:  forge(t, e, token.KindSecret, accessKeyBind(account, "AKIA"), secret, nil),
 		token.KindService: forge(t, e, token.KindService, proto.Bind{Region: region, ID: "seal"}, secret, nil),
+		token.KindAudit:   auditKey(t, e, "ECC_NIST_P384"),
 	} {
 		for cmd, run := range uses(e, ref, good, blob) {
 			want := proto.StatusTokenRefused

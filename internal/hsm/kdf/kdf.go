@@ -34,6 +34,7 @@ const (
 	LabelEKTSession Label = "TRENT-EKT-SESSION-01"
 	LabelEKTReplica Label = "TRENT-EKT-REPLICA-01"
 	LabelEKTService Label = "TRENT-EKT-SERVICE-01"
+	LabelEKTAudit   Label = "TRENT-EKT-AUDIT-01"
 	LabelUnsealFile Label = "TRENT-UNSEAL-FILE-01"
 )
 

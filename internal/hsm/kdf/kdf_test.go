@@ -80,6 +80,7 @@ func TestFrozen(t *testing.T) {
 		LabelEKTSession: "20ded451492f29348d5f010f3853d91872242d4de04bbc18f0beee63b09a56b9",
 		LabelEKTReplica: "a5fc7266fd8a20bfb496ba3469246e68fa8837e177971c680e58b3f120bee62f",
 		LabelEKTService: "ca330c5cca8e143a580159128176dc692bba10a8d598e38ed83d5d0c5374ceef",
+		LabelEKTAudit:   "514855c535f72c35cb6c22e791b705c3941000b80a7be6d5dd7f5e9abd3cabb7",
 		LabelUnsealFile: "1fc91ba2b20d432e27f09a2205cc5cc73b6247974bb8a87241965f8f8ceb6750",
 	} {
 		var d Deriver
@@ -124,8 +125,8 @@ func labels(t *testing.T) []string {
 func TestLabelsArePrefixFree(t *testing.T) {
 	t.Parallel()
 	all := labels(t)
-	if len(all) != 9 {
-		t.Fatalf("%d labels; docs/formats.md lists 9", len(all))
+	if len(all) != 10 {
+		t.Fatalf("%d labels; docs/formats.md lists 10", len(all))
 	}
 	for i, a := range all {
 		for j, b := range all {

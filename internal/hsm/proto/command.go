@@ -7,6 +7,7 @@ var commandNames = map[Command]string{
 	CmdHello: "hello", CmdStatus: "status", CmdMoveClock: "move clock",
 	CmdCreateDomain: "create domain", CmdLoadDomain: "load domain", CmdRotateDomain: "rotate domain", CmdRewrap: "rewrap",
 	CmdCreateServiceKey: "create service key", CmdReleaseServiceKey: "release service key",
+	CmdCreateAuditKey: "create audit key", CmdSignDigest: "sign digest",
 	CmdSealAccessKeySecret: "seal access-key secret", CmdCreateAccessKeySecret: "create access-key secret",
 	CmdDeriveDayKey: "derive day key",
 	CmdCreateKey:    "create key", CmdEncrypt: "encrypt", CmdDecrypt: "decrypt", CmdCheckCiphertext: "check ciphertext",
@@ -30,7 +31,7 @@ func (c Command) String() string {
 // connection's reader: domains, and what depends on the key's spec.
 func (c Command) Slow() bool {
 	switch c {
-	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
+	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdCreateAuditKey, CmdSignDigest, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
 		CmdPublicEncrypt, CmdPrivateDecrypt, CmdCheckPrivateCiphertext, CmdReEncryptAny, CmdGenerateDataKeyPair:
 		return true
 	}

@@ -38,6 +38,19 @@ type (
 	RotateDomainRequest struct{ Region string }
 	// CreateServiceKeyRequest names the new service key.
 	CreateServiceKeyRequest struct{ Region, Name string }
+	// CreateAuditKeyRequest names the new signing key and its spec, a number of
+	// docs/formats.md; it belongs to the Region "global". The answer is an
+	// AuditKeyResponse.
+	CreateAuditKeyRequest struct {
+		Name string
+		Spec uint16
+	}
+	// AuditKeyResponse carries a signing key's token and its public key, SPKI.
+	AuditKeyResponse struct {
+		Token      []byte
+		Generation uint32
+		PublicKey  []byte
+	}
 	// SealSecretRequest wraps a secret access key that was made elsewhere.
 	SealSecretRequest struct {
 		Account, AccessKeyID string
@@ -132,6 +145,32 @@ func (m *CreateServiceKeyRequest) Append(dst []byte) []byte {
 func (m *CreateServiceKeyRequest) Decode(b []byte) error {
 	r := reader{b: b}
 	m.Region, m.Name = r.str(1, MaxRegion), r.str(1, MaxID)
+	return r.done()
+}
+
+// Append appends the message's encoding to dst.
+func (m *CreateAuditKeyRequest) Append(dst []byte) []byte {
+	return binary.BigEndian.AppendUint16(appendString(dst, m.Name), m.Spec)
+}
+
+// Decode sets m from b, strictly: its error is ErrMalformed.
+func (m *CreateAuditKeyRequest) Decode(b []byte) error {
+	r := reader{b: b}
+	m.Name, m.Spec = r.str(1, MaxID), r.u16()
+	return r.done()
+}
+
+// Append appends the message's encoding to dst.
+func (m *AuditKeyResponse) Append(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(appendBytes(dst, m.Token), m.Generation)
+	return appendBytes(dst, m.PublicKey)
+}
+
+// Decode sets m from b, strictly: its error is ErrMalformed.
+func (m *AuditKeyResponse) Decode(b []byte) error {
+	r := reader{b: b}
+	m.Token, m.Generation = r.bytes(1, MaxToken), r.u32()
+	m.PublicKey = r.bytes(1, MaxPublicKey)
 	return r.done()
 }
 

@@ -27,6 +27,9 @@ const (
 	CmdCreateServiceKey  Command = 0x18 // jobs: a new service key, as a token
 	CmdReleaseServiceKey Command = 0x19 // jobs: the service key's bytes
 
+	CmdCreateAuditKey Command = 0x1a // jobs: a new key that signs digests of the audit trail
+	CmdSignDigest     Command = 0x1b // jobs: a signature by such a key, which signs nothing else
+
 	CmdSealAccessKeySecret   Command = 0x20 // identity: wraps a given secret access key
 	CmdCreateAccessKeySecret Command = 0x21 // identity: makes a secret access key, returns and wraps it
 	CmdDeriveDayKey          Command = 0x22 // identity: SigV4 signing key of a date, Region and service

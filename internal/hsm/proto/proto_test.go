@@ -34,6 +34,8 @@ func messages() map[string]func() message {
 		"rewrap":             func() message { return new(proto.RewrapRequest) },
 		"token":              func() message { return new(proto.TokenResponse) },
 		"create service key": func() message { return new(proto.CreateServiceKeyRequest) },
+		"create audit key":   func() message { return new(proto.CreateAuditKeyRequest) },
+		"audit key answer":   func() message { return new(proto.AuditKeyResponse) },
 		"key":                func() message { return new(proto.KeyRef) },
 		"seal secret":        func() message { return new(proto.SealSecretRequest) },
 		"create secret":      func() message { return new(proto.CreateSecretRequest) },

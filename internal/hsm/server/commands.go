@@ -24,6 +24,9 @@ type Engine interface {
 	CreateServiceKey(m *proto.CreateServiceKeyRequest, dst []byte) ([]byte, proto.Status)
 	ReleaseServiceKey(m *proto.KeyRef, dst []byte) ([]byte, proto.Status)
 
+	CreateAuditKey(m *proto.CreateAuditKeyRequest, dst []byte) ([]byte, proto.Status)
+	SignDigest(m *proto.SignRequest, dst []byte) ([]byte, proto.Status)
+
 	SealAccessKeySecret(m *proto.SealSecretRequest, dst []byte) ([]byte, proto.Status)
 	CreateAccessKeySecret(m *proto.CreateSecretRequest, dst []byte) ([]byte, proto.Status)
 	DeriveDayKey(m *proto.DayKeyRequest, dst []byte) ([]byte, proto.Status)
@@ -64,6 +67,7 @@ type requests struct {
 	rotateDomain     proto.RotateDomainRequest
 	rewrap           proto.RewrapRequest
 	createServiceKey proto.CreateServiceKeyRequest
+	createAuditKey   proto.CreateAuditKeyRequest
 	key              proto.KeyRef
 	sealSecret       proto.SealSecretRequest
 	createSecret     proto.CreateSecretRequest
@@ -110,6 +114,9 @@ var commands = [256]command{
 	proto.CmdRewrap:            fast(with(func(q *requests) *proto.RewrapRequest { return &q.rewrap }, Engine.Rewrap)),
 	proto.CmdCreateServiceKey:  fast(with(func(q *requests) *proto.CreateServiceKeyRequest { return &q.createServiceKey }, Engine.CreateServiceKey)),
 	proto.CmdReleaseServiceKey: fast(with(func(q *requests) *proto.KeyRef { return &q.key }, Engine.ReleaseServiceKey)),
+
+	proto.CmdCreateAuditKey: slow(with(func(q *requests) *proto.CreateAuditKeyRequest { return &q.createAuditKey }, Engine.CreateAuditKey)),
+	proto.CmdSignDigest:     slow(with(func(q *requests) *proto.SignRequest { return &q.sign }, Engine.SignDigest)),
 
 	proto.CmdSealAccessKeySecret:   fast(with(func(q *requests) *proto.SealSecretRequest { return &q.sealSecret }, Engine.SealAccessKeySecret)),
 	proto.CmdCreateAccessKeySecret: fast(with(func(q *requests) *proto.CreateSecretRequest { return &q.createSecret }, Engine.CreateAccessKeySecret)),

@@ -84,7 +84,7 @@ func TestNoFastCommandWaits(t *testing.T) {
 		proto.CmdEncrypt: fast, proto.CmdDecrypt: fast, proto.CmdCheckCiphertext: fast, proto.CmdReEncrypt: fast,
 		proto.CmdGenerateDataKey: fast, proto.CmdGenerateDataKeyWithoutPlaintext: fast, proto.CmdGenerateRandom: fast,
 		proto.CmdGenerateMac: fast, proto.CmdVerifyMac: fast,
-		proto.CmdCreateDomain: slow, proto.CmdLoadDomain: slow, proto.CmdRotateDomain: slow,
+		proto.CmdCreateDomain: slow, proto.CmdLoadDomain: slow, proto.CmdRotateDomain: slow, proto.CmdCreateAuditKey: slow, proto.CmdSignDigest: slow,
 		proto.CmdCreateKey: weighed, proto.CmdSign: weighed, proto.CmdVerify: weighed, proto.CmdDeriveSharedSecret: weighed,
 		proto.CmdEncapsulate: weighed, proto.CmdDecapsulate: weighed, proto.CmdPublicEncrypt: weighed, proto.CmdPrivateDecrypt: weighed,
 		proto.CmdCheckPrivateCiphertext: weighed, proto.CmdReEncryptAny: weighed, proto.CmdGenerateDataKeyPair: weighed,

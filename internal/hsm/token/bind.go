@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// secretRegion is the pseudo-Region of access keys, which belong to no Region.
-const secretRegion = "global"
+// globalRegion is the pseudo-Region of access keys and of the audit trail, which
+// belong to no Region.
+const globalRegion = "global"
 
 // bindLabel returns the label under which tokens of a kind are bound; empty
 // for kinds of which no token can exist so far.
@@ -18,18 +19,21 @@ func (k Kind) bindLabel() string {
 		return "TRENT-BIND-SECRET-01"
 	case KindService:
 		return "TRENT-BIND-SERVICE-01"
+	case KindAudit:
+		return "TRENT-BIND-AUDIT-01"
 	}
 	return ""
 }
 
 // Bind computes what a token belongs to: an account, a Region and an id (key
-// id, access key id, or name of a service key). buf is working memory whose
+// id, access key id, or name of a service or signing key). buf is working memory whose
 // capacity saves an allocation. The error is ErrRefused if a token of that
-// kind cannot belong there: access keys belong to the Region `global`,
-// service keys to no account.
+// kind cannot belong there: access and signing keys belong to the Region
+// `global`, service and signing keys to no account.
 func (k Kind) Bind(buf []byte, account, region, id string) (bind [bindSize]byte, err error) {
 	label := k.bindLabel()
-	if label == "" || k == KindSecret && region != secretRegion || k == KindService && account != "" {
+	global, nobodys := k == KindSecret || k == KindAudit, k == KindService || k == KindAudit
+	if label == "" || global && region != globalRegion || nobodys && account != "" {
 		return bind, ErrRefused
 	}
 	buf = buf[:0]

@@ -29,6 +29,7 @@ const (
 	KindSession Kind = 4 // session key
 	KindReplica Kind = 5 // replication key
 	KindService Kind = 6 // service key
+	KindAudit   Kind = 7 // private key that signs digests of the audit trail
 )
 
 // Spec is a key spec, Usage a key usage, as numbered in docs/formats.md; 0
@@ -118,6 +119,8 @@ func (k Kind) label() kdf.Label {
 		return kdf.LabelEKTReplica
 	case KindService:
 		return kdf.LabelEKTService
+	case KindAudit:
+		return kdf.LabelEKTAudit
 	}
 	return ""
 }

@@ -141,7 +141,7 @@ func TestMalformedHeader(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Header){
 		"kind 0":            func(h *Header) { h.Kind = 0 },
-		"kind 7":            func(h *Header) { h.Kind = 7 },
+		"kind 8":            func(h *Header) { h.Kind = 8 },
 		"domain class 0":    func(h *Header) { h.DomainID[0] = 0 },
 		"domain class 3":    func(h *Header) { h.DomainID[0] = 3 },
 		"dev id, no flag":   func(h *Header) { h.Flags &^= FlagDev },

@@ -1,5 +1,6 @@
 // Package jobs is the right to administer the crypto module: domains, their
-// rotation, rewrapping of tokens, service keys, and its status. It encrypts
+// rotation, rewrapping of tokens, service keys, signatures under digests of the
+// audit trail, and its status. It encrypts
 // and decrypts nothing for anybody. internal/domains, internal/jobs and the
 // wiring of cmd/trent may import it, nobody else.
 package jobs
@@ -58,11 +59,12 @@ const (
 	KindSession         Kind = 4
 	KindReplication     Kind = 5
 	KindServiceKey      Kind = 6
+	KindAuditKey        Kind = 7
 )
 
 // Kinds lists the kinds; a registry of tokens must know them all.
 func Kinds() []Kind {
-	return []Kind{KindBackingKey, KindAccessKeySecret, KindImport, KindSession, KindReplication, KindServiceKey}
+	return []Kind{KindBackingKey, KindAccessKeySecret, KindImport, KindSession, KindReplication, KindServiceKey, KindAuditKey}
 }
 
 // Module is the module as jobs may use it.

@@ -3,6 +3,8 @@ package jobs_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -94,11 +96,26 @@ func TestEveryCommand(t *testing.T) {
 	if err != nil || !same.Equal(key) {
 		t.Errorf("the rewrapped token holds another key: %v", err)
 	}
+	global, err := m.CreateDomain(t.Context(), "global", true)
+	if err == nil {
+		err = m.LoadDomain(t.Context(), global)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := m.CreateAuditKey(t.Context(), "digests", 9) // Ed25519
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := m.SignDigest(t.Context(), &signer, 13, []byte("digest"))
+	if public, e := x509.ParsePKIXPublicKey(signer.PublicKey); err != nil || e != nil || !ed25519.Verify(public.(ed25519.PublicKey), []byte("digest"), signature) {
+		t.Errorf("SignDigest: %v, %v", err, e)
+	}
 	if err := m.MoveClock(t.Context(), 30*24*time.Hour); err != nil {
 		t.Errorf("MoveClock: %v", err)
 	}
 	info, err := m.Status(t.Context())
-	if err != nil || !info.Dev || info.Mute || len(info.Domains) != 2 || info.FramesRead == 0 || info.Writes == 0 {
+	if err != nil || !info.Dev || info.Mute || len(info.Domains) != 3 || info.FramesRead == 0 || info.Writes == 0 {
 		t.Errorf("Status: %+v, %v", info, err)
 	}
 	if missing := process.Missing(0x01, 0x1f); len(missing) > 0 {
