@@ -47,7 +47,7 @@ func TestAliasesThatMoveAway(t *testing.T) {
 	}
 	dir := keydir.New(st, func(context.Context, string) (*record.Sealer, error) { return sealer, nil }, "aws")
 	t.Cleanup(dir.Close)
-	c := &call.Call{Region: region, Keys: [2]*key.Key{{Region: region, Account: account, ID: listed}}}
+	c := &call.Call{Common: call.Common{Region: region}, Keys: [2]*key.Key{{Region: region, Account: account, ID: listed}}}
 	c.Caller.Account = account
 	found, next, err := (&Ops{Store: st, Keys: dir}).ofKey(t.Context(), c, nil, "", 10)
 	if err != nil || next != "" || len(found) != 1 || found[0].Name != "alias/stays" || found[0].KeyID != listed {

@@ -19,7 +19,7 @@ const (
 )
 
 func callAt(at time.Time) *call.Call {
-	return &call.Call{Caller: identity.Caller{Account: account, PrincipalARN: root}, Region: "eu-west-1", Partition: "aws", Time: at}
+	return &call.Call{Common: call.Common{Caller: identity.Caller{Account: account, PrincipalARN: root}, Region: "eu-west-1", Partition: "aws", Time: at}}
 }
 
 func to(principal string) string {

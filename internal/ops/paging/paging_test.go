@@ -26,7 +26,7 @@ func sealer(t *testing.T) *seal.Sealer {
 }
 
 func aCall(account string) *call.Call {
-	c := &call.Call{Op: api.OpListResourceTags, Region: "eu-west-1"}
+	c := &call.Call{Common: call.Common{Region: "eu-west-1"}, Op: api.OpListResourceTags}
 	c.Caller.Account = account
 	return c
 }
