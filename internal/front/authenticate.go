@@ -24,10 +24,7 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 		return err
 	}
 	c.Claimed, c.Region = s.AccessKeyID, s.Region
-	if s.SessionToken != "" {
-		return apierr.New(apierr.UnrecognizedClient, "The security token included in the request is invalid.")
-	}
-	ak, err := p.Identity.AccessKey(ctx, s.AccessKeyID)
+	ak, err := p.Identity.AccessKey(ctx, s.AccessKeyID, s.SessionToken)
 	if err != nil {
 		return err
 	}
@@ -45,6 +42,7 @@ func (p *Pipeline) authenticate(ctx context.Context, c *call.Call, r *wire.Reque
 	if err := s.Verify(day[:]); err != nil {
 		return err
 	}
+	p.Identity.Used(ak, c.Time, s.Service, s.Region)
 	c.Caller, c.Records = ak.Caller, region.Records
 	return nil
 }

@@ -70,7 +70,7 @@ func (f *fixture) newKey(t *testing.T, account string, keepEarlier bool) identit
 // error that is no refusal.
 func (f *fixture) authenticates(t *testing.T, id string) bool {
 	t.Helper()
-	_, err := f.AccessKey(t.Context(), id)
+	_, err := f.AccessKey(t.Context(), id, "")
 	if err != nil && !refused(err) {
 		t.Fatal(err)
 	}
@@ -141,13 +141,17 @@ func TestNewRootKeyAuthenticates(t *testing.T) {
 	if _, err := f.domains.Region(t.Context(), "eu-west-1"); err != nil {
 		t.Fatal(err)
 	}
-	ak, err := f.AccessKey(t.Context(), k.ID)
+	ak, err := f.AccessKey(t.Context(), k.ID, "")
 	if err != nil || ak.WellKnown {
 		t.Fatalf("%+v, %v", ak, err)
 	}
 	want := identity.Caller{
 		Account: "111122223333", PrincipalARN: "arn:aws:iam::111122223333:root", PrincipalID: "111122223333", Type: "Root", AccessKeyID: k.ID,
 	}
+	if p := ak.Caller.Permissions; p == nil || !p.Root || p.ID != k.Account || len(p.Policies) > 0 || p.Boundary != nil {
+		t.Errorf("permissions of root: %+v", p)
+	}
+	want.Permissions = ak.Caller.Permissions
 	if ak.Caller != want {
 		t.Errorf("%+v", ak.Caller)
 	}
@@ -179,7 +183,7 @@ func TestDisabledAccountAuthenticatesNothing(t *testing.T) {
 				t.Fatalf("round %d: %s does not authenticate", round, id)
 			}
 		}
-		ak, err := f.AccessKey(ctx, k.ID)
+		ak, err := f.AccessKey(ctx, k.ID, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func (d *Directory) WellKnownDayKey(ak *AccessKey, date, region, service string,
 func (d *Directory) Make(ctx context.Context, ak *AccessKey) (*AccessKey, error) {
 	d.makeDev.Lock()
 	defer d.makeDev.Unlock()
-	if made, err := d.AccessKey(ctx, ak.ID); err != nil || made.Stored {
+	if made, err := d.AccessKey(ctx, ak.ID, ""); err != nil || made.Stored {
 		return made, err
 	}
 	id := ak.ID
@@ -87,5 +87,5 @@ func (d *Directory) Make(ctx context.Context, ak *AccessKey) (*AccessKey, error)
 	if err != nil {
 		return nil, err
 	}
-	return d.AccessKey(ctx, id)
+	return d.AccessKey(ctx, id, "")
 }

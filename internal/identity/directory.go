@@ -1,10 +1,9 @@
 package identity
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,14 +13,9 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/hsm/client/identity"
+	"trent/internal/policy"
 	"trent/internal/record"
 	"trent/internal/store"
-)
-
-// Bounds of the caches.
-const (
-	maxDayKeys    = 10_000
-	maxAccessKeys = 10_000
 )
 
 // AccessKey is an access key as it authenticates: an immutable snapshot.
@@ -29,11 +23,14 @@ type AccessKey struct {
 	ID     string
 	Caller Caller
 	Active bool
-	token  []byte // seals the secret; only the crypto module opens it
-	gen    uint64 // of the directory when this was read
+	token  []byte            // seals the secret; only the crypto module opens it
+	digest [sha256.Size]byte // of the session token, if Caller has a Session
+	seen   []seen            // what the snapshot was made of
 
 	// WellKnown is a credential of trent dev. Stored is false until Make.
 	WellKnown, Stored bool
+
+	noted atomic.Int64 // the minute of the last use that was noted
 }
 
 // Config is what a Directory is made of.
@@ -52,66 +49,79 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Directory finds access keys and their day keys.
+// Bounds of the caches.
+const (
+	maxAccessKeys     = 10_000
+	maxAccessKeyBytes = 32 << 20
+	maxPrincipals     = 10_000 // and as many groups, and managed policies
+	maxPolicyBytes    = 64 << 20
+)
+
+// Directory finds access keys, their day keys, and who calls with them.
 type Directory struct {
 	Config
 	stop func()
 
-	mu                     sync.RWMutex
-	keys                   map[string]*AccessKey
-	keysGen                uint64 // grows with each invalidation, so that no fill overtakes one
-	days                   map[dayKeyID]*dayKey
-	keyLookups, dayLookups lookups
+	changes    *changes
+	keys       *cache[*AccessKey]
+	principals *cache[*principal]
+	groups     *cache[[]Attached]
+	managed    *cache[Attached]
+	days       dayKeys
+	nothing    *policy.Policy // denies everything
 
+	used    uses
 	makeDev sync.Mutex // one well-known credential is made at a time
 	events  audit.IDs
 }
 
-type dayKeyID struct{ accessKeyID, date, region, service string }
-
-// A dayKey is read and wiped under the directory's lock only.
-type dayKey [32]byte
-
 // New returns a directory that follows the store's changes until Close.
 func New(c Config) *Directory {
-	d := &Directory{Config: c, keys: map[string]*AccessKey{}, days: map[dayKeyID]*dayKey{}}
-	accessKeys, accounts := string(record.AccessKeyPrefix()), record.AccountPrefix()
-	d.stop = c.Store.Observe(func(_ store.Rev, events []store.Event) {
-		for _, e := range events {
-			if id, ok := strings.CutPrefix(string(e.Key), accessKeys); ok {
-				d.forget(func(k dayKeyID) bool { return k.accessKeyID == id })
-			} else if bytes.HasPrefix(e.Key, accounts) && (e.Deleted || e.Create != e.Mod) {
-				// A new account has no access key yet that could be cached.
-				d.forget(func(dayKeyID) bool { return true })
-			}
-		}
-	})
+	changes := newChanges()
+	d := &Directory{
+		Config: c, changes: changes, nothing: denyEverything(),
+		keys:       newCache[*AccessKey]("access_keys", changes, maxAccessKeys, maxAccessKeyBytes),
+		principals: newCache[*principal]("principals", changes, maxPrincipals, maxPolicyBytes),
+		groups:     newCache[[]Attached]("groups", changes, maxPrincipals, maxPolicyBytes),
+		managed:    newCache[Attached]("managed_policies", changes, maxPrincipals, maxPolicyBytes),
+		days:       dayKeys{of: map[string]*ownDayKeys{}},
+		used:       uses{pending: map[string]use{}},
+	}
+	d.stop = c.Store.Observe(d.observe)
 	return d
+}
+
+// observe makes what is cached of a changed record out of date before the
+// commit is acknowledged. That alone counts; the rest frees what nobody will ask
+// for again, and wipes day keys.
+func (d *Directory) observe(_ store.Rev, events []store.Event) {
+	for _, e := range events {
+		p, ok := record.ParsePath(e.Key)
+		if !ok {
+			continue
+		}
+		switch p.Kind {
+		case record.KindAccessKey:
+			d.changes.changed(e.Key)
+			if e.Deleted || e.Create != e.Mod { // a new one is cached nowhere
+				d.keys.drop(p.Name)
+				d.days.wipe(p.Name)
+			}
+		case record.KindAccount:
+			d.changes.changed(e.Key)
+			if e.Deleted || e.Create != e.Mod {
+				d.days.wipeAccount(p.Account)
+			}
+		case record.KindUser, record.KindRole, record.KindGroup, record.KindManaged:
+			d.changes.changed(e.Key)
+		}
+	}
 }
 
 // Close ends the observation and wipes the day keys.
 func (d *Directory) Close() {
 	d.stop()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for id, k := range d.days {
-		clear(k[:])
-		delete(d.days, id)
-	}
-}
-
-// forget drops all access keys, and wipes the day keys that are concerned.
-func (d *Directory) forget(concerned func(dayKeyID) bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.keysGen++
-	clear(d.keys) // the others are read again as they are used, with the new generation
-	for id, k := range d.days {
-		if concerned(id) {
-			clear(k[:])
-			delete(d.days, id)
-		}
-	}
+	d.days.wipeAccount("")
 }
 
 // ErrUnavailable: the crypto module cannot derive a day key now.
@@ -124,59 +134,83 @@ func errInvalidToken() error {
 }
 
 // AccessKey returns an active access key of an account that is not disabled,
-// or UnrecognizedClientException.
-func (d *Directory) AccessKey(ctx context.Context, id string) (*AccessKey, error) {
-	d.mu.RLock()
-	ak := d.keys[id]
-	gen := d.keysGen
-	d.mu.RUnlock()
-	d.keyLookups.count(ak != nil)
-	if ak == nil {
+// whose principal is there. sessionToken is what came with the request: that of
+// the temporary credentials that the key is part of, "" for any other. Errors:
+// UnrecognizedClientException, ExpiredTokenException.
+func (d *Directory) AccessKey(ctx context.Context, id, sessionToken string) (*AccessKey, error) {
+	e, ok := d.keys.get(id)
+	if !ok {
 		var err error
-		if ak, err = d.read(ctx, id, gen); err != nil || !ak.Stored {
-			return ak, err
+		if e, err = d.readKey(ctx, id); err != nil {
+			return nil, err
 		}
-		d.mu.Lock()
-		if d.keysGen == gen {
-			if len(d.keys) >= maxAccessKeys {
-				clear(d.keys) // they are read again as they are used
-			}
-			d.keys[ak.ID] = ak
+		if e.v.Stored {
+			d.keys.put(e.v.ID, e)
 		}
-		d.mu.Unlock()
 	}
-	if !ak.Active {
+	if !e.v.Active {
 		return nil, errInvalidToken()
 	}
-	return ak, nil
+	if err := e.v.checkToken(sessionToken, d.Now); err != nil {
+		return nil, err
+	}
+	return e.v, nil
 }
 
-func (d *Directory) read(ctx context.Context, id string, gen uint64) (*AccessKey, error) {
+// readKey makes the snapshot of an access key.
+func (d *Directory) readKey(ctx context.Context, id string) (e entry[*AccessKey], err error) {
 	if !plausible(id) {
-		return nil, errInvalidToken()
+		return e, errInvalidToken()
 	}
-	ak, err := d.stored(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		if !d.wellKnown(id) {
-			return nil, errInvalidToken()
-		}
-		ak = &AccessKey{ID: id, Active: true, WellKnown: true}
-		ak.Caller.Account, _ = devAccount(id)
-	} else if err != nil {
-		return nil, err
+	r, err := d.reading()
+	if err != nil {
+		return e, err
 	}
-	account, err := d.FindAccount(ctx, ak.Caller.Account)
-	switch {
-	case errors.Is(err, ErrNoAccount) && !ak.Stored: // Make makes it
-	case errors.Is(err, ErrNoAccount):
-		return nil, errInvalidToken()
-	case err != nil:
-		return nil, err
-	case account.Disabled:
-		return nil, errInvalidToken()
+	var k record.AccessKey
+	ak := &AccessKey{ID: strings.Clone(id), WellKnown: d.wellKnown(id)}
+	switch err := r.get(ctx, record.AccessKeyPath(id), record.TypeAccessKey, &k); {
+	case err == nil:
+		ak.Stored = true
+	case !errors.Is(err, store.ErrNotFound):
+		return e, err
+	case !ak.WellKnown:
+		return e, errInvalidToken()
+	default: // Make makes it, and its account if need be
+		k.Account, _ = devAccount(id)
+		k.Status = statusActive
 	}
-	ak.gen = gen
-	return ak, nil
+	var account record.Account
+	err = r.get(ctx, record.AccountPath(k.Account), record.TypeAccount, &account)
+	if errors.Is(err, store.ErrNotFound) && !ak.Stored {
+		err = nil
+	}
+	if err == nil && account.Disabled {
+		err = errInvalidToken()
+	}
+	if err == nil {
+		err = r.fill(ctx, ak, &k)
+	}
+	if errors.Is(err, store.ErrNotFound) { // of the account or the principal
+		err = errInvalidToken()
+	}
+	ak.seen = r.seen
+	return entry[*AccessKey]{ak, r.seen, 512 + r.bytes}, err
+}
+
+// fill says who calls with an access key, by its record.
+func (r *reading) fill(ctx context.Context, ak *AccessKey, k *record.AccessKey) (err error) {
+	ak.Active, ak.token = k.Status == statusActive, k.Token
+	ak.Caller = Caller{
+		Account: k.Account, PrincipalARN: k.PrincipalARN, PrincipalID: k.PrincipalID, Type: k.Type, UserName: k.UserName, AccessKeyID: ak.ID,
+	}
+	if !ak.Stored {
+		return nil
+	}
+	if ak.Caller.Session, ak.digest, err = r.session(ctx, k); err != nil {
+		return err
+	}
+	ak.Caller.Permissions, err = r.permissions(ctx, &ak.Caller)
+	return err
 }
 
 // plausible keeps what cannot be an access key id out of the store's keys.
@@ -193,105 +227,13 @@ func plausible(id string) bool {
 	return true
 }
 
-func (d *Directory) stored(ctx context.Context, id string) (*AccessKey, error) {
-	kv, _, err := d.Store.Get(ctx, record.AccessKeyPath(id))
-	if err != nil {
-		return nil, err
-	}
-	records, err := d.Records()
-	if err != nil {
-		return nil, err
-	}
-	var r record.AccessKey
-	if _, err := records.Open(kv.Key, kv.Value, record.TypeAccessKey, &r); err != nil {
-		return nil, fmt.Errorf("access key record %s: %w", id, err)
-	}
-	return &AccessKey{
-		ID: id,
-		Caller: Caller{
-			Account: r.Account, PrincipalARN: r.PrincipalARN, PrincipalID: r.PrincipalID,
-			Type: r.Type, UserName: r.UserName, AccessKeyID: id,
-		},
-		Active: r.Status == statusActive,
-		token:  r.Token,
-		Stored: true, WellKnown: d.wellKnown(id),
-	}, nil
-}
-
 // AWS's statuses of access keys.
 const (
 	statusActive   = "Active"
 	statusInactive = "Inactive"
 )
 
-// DayKey copies into dst the SigV4 signing key of an access key for a date
-// (YYYYMMDD), a Region and a service. The caller wipes dst after use.
-func (d *Directory) DayKey(ctx context.Context, ak *AccessKey, date, region, service string, dst *[32]byte) error {
-	id := dayKeyID{ak.ID, date, region, service}
-	d.mu.RLock()
-	k, ok := d.days[id]
-	if ok {
-		*dst = *k
-	}
-	d.mu.RUnlock()
-	d.dayLookups.count(ok)
-	if ok {
-		return nil
-	}
-	fresh, err := d.Module.DayKey(ctx, ak.Caller.Account, ak.ID, ak.token, date, region, service)
-	if err != nil {
-		return err
-	}
-	defer fresh.Wipe()
-	copy(dst[:], fresh.Expose())
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.keysGen != ak.gen {
-		return nil // some access key has changed since this one was read
-	}
-	if len(d.days) >= maxDayKeys {
-		d.evictDayKey()
-	}
-	// The id's strings may point into a request's buffer.
-	id = dayKeyID{strings.Clone(ak.ID), strings.Clone(date), strings.Clone(region), strings.Clone(service)}
-	kept := dayKey(*dst)
-	d.days[id] = &kept
-	return nil
-}
-
-// evictDayKey wipes and removes a day key that the map's random order picks.
-func (d *Directory) evictDayKey() {
-	for id, k := range d.days {
-		clear(k[:])
-		delete(d.days, id)
-		return
-	}
-}
-
-// Usage is what a cache holds, and how often it had what it was asked for.
-type Usage struct {
-	Cache        string // "access_keys" or "day_keys"
-	Entries      int
-	Hits, Misses uint64
-}
-
 // Usage returns the usage of each cache.
 func (d *Directory) Usage() []Usage {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return []Usage{
-		{"access_keys", len(d.keys), d.keyLookups.hits.Load(), d.keyLookups.misses.Load()},
-		{"day_keys", len(d.days), d.dayLookups.hits.Load(), d.dayLookups.misses.Load()},
-	}
-}
-
-// lookups counts what a cache was asked for.
-type lookups struct{ hits, misses atomic.Uint64 }
-
-func (l *lookups) count(hit bool) {
-	if hit {
-		l.hits.Add(1)
-	} else {
-		l.misses.Add(1)
-	}
+	return []Usage{d.keys.usage(), d.days.usage(), d.principals.usage(), d.groups.usage(), d.managed.usage()}
 }

@@ -89,7 +89,7 @@ func newFixture(t *testing.T, dev bool) *fixture {
 // made is a well-known credential after its first use.
 func (f *fixture) made(t *testing.T, id string) *identity.AccessKey {
 	t.Helper()
-	ak, err := f.AccessKey(t.Context(), id)
+	ak, err := f.AccessKey(t.Context(), id, "")
 	if err == nil {
 		ak, err = f.Make(t.Context(), ak)
 	}
@@ -108,7 +108,7 @@ func TestWellKnownCredentialsAreDevs(t *testing.T) {
 	t.Parallel()
 	dev, production := newFixture(t, true), newFixture(t, false)
 	for id, account := range map[string]string{"test": "000000000000", "111122223333": "111122223333", "000000000000": "000000000000"} {
-		fresh, err := dev.AccessKey(t.Context(), id)
+		fresh, err := dev.AccessKey(t.Context(), id, "")
 		if err != nil || fresh.Stored || !fresh.WellKnown {
 			t.Errorf("%s before its first use: %+v, %v", id, fresh, err)
 			continue
@@ -117,12 +117,12 @@ func TestWellKnownCredentialsAreDevs(t *testing.T) {
 		if want := "arn:aws:iam::" + account + ":root"; ak.Caller.Account != account || ak.Caller.PrincipalARN != want || ak.Caller.AccessKeyID != id {
 			t.Errorf("%s: %+v", id, ak.Caller)
 		}
-		if _, err := production.AccessKey(t.Context(), id); !refused(err) {
+		if _, err := production.AccessKey(t.Context(), id, ""); !refused(err) {
 			t.Errorf("%s outside trent dev: %v", id, err)
 		}
 	}
 	for _, id := range []string{"", "Test", "11112222333", "1111222233334", "11112222333x", "AKIAIOSFODNN7EXAMPLE", "a/b", "../k", string(make([]byte, 200))} {
-		if _, err := dev.AccessKey(t.Context(), id); !refused(err) {
+		if _, err := dev.AccessKey(t.Context(), id, ""); !refused(err) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
@@ -156,14 +156,14 @@ func TestStatusHoldsAtOnce(t *testing.T) {
 		t.Errorf("%d day keys are cached", days)
 	}
 	setStatus(t, f, "111122223333", "Inactive")
-	if _, err := f.AccessKey(ctx, "111122223333"); !refused(err) {
+	if _, err := f.AccessKey(ctx, "111122223333", ""); !refused(err) {
 		t.Errorf("inactive: %v", err)
 	}
 	if days := f.Usage()[1].Entries; days != 0 {
 		t.Errorf("%d day keys are left", days)
 	}
 	setStatus(t, f, "111122223333", "Active")
-	if _, err := f.AccessKey(ctx, "111122223333"); err != nil {
+	if _, err := f.AccessKey(ctx, "111122223333", ""); err != nil {
 		t.Errorf("active again: %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func TestDayKeysStayCached(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"test", "111122223333"} {
-		ak, err := f.AccessKey(ctx, id)
+		ak, err := f.AccessKey(ctx, id, "")
 		if err != nil {
 			t.Fatal(err)
 		}

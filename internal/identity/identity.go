@@ -5,6 +5,14 @@
 // derives. It must never decide what a principal may do (internal/authz does).
 package identity
 
+// CloudTrail's types of userIdentity.
+const (
+	TypeRoot    = "Root"
+	TypeUser    = "IAMUser"
+	TypeSession = "AssumedRole" // of a role's session
+	TypeRole    = "Role"        // of a role itself, which calls by its sessions only
+)
+
 // Caller is an authenticated principal, as the records said when it was looked
 // up. It is immutable.
 type Caller struct {
@@ -17,4 +25,18 @@ type Caller struct {
 
 	Permissions *Permissions // nil: none
 	Session     *Session     // nil for long-term credentials
+}
+
+// Tag returns the value of a principal tag: of the session, or else of the user
+// or the role. IAM's tag keys are the same in any case; key is in lower case.
+func (c *Caller) Tag(key string) (value string, ok bool) {
+	if c.Session != nil {
+		if value, ok = c.Session.tags[key]; ok {
+			return value, true
+		}
+	}
+	if c.Permissions != nil {
+		value, ok = c.Permissions.Tags[key]
+	}
+	return value, ok
 }

@@ -13,10 +13,10 @@ type Permissions struct {
 	// Root is an account's root user: identity-based policies allow him
 	// everything in his account.
 	Root     bool
-	ID       string     // unique id of the user or the role: AIDA…, AROA…; the account id for root
-	Policies []Attached // of the user and his groups, or of the role
-	Boundary *Attached  // nil: none
-	Tags     map[string]string
+	ID       string            // unique id of the user or the role: AIDA…, AROA…; the account id for root
+	Policies []Attached        // of the user and his groups, or of the role
+	Boundary *Attached         // nil: none
+	Tags     map[string]string // keys in lower case, as Caller.Tag wants them
 }
 
 // Attached is a compiled policy and where it comes from, for reasons.
@@ -35,10 +35,13 @@ type Session struct {
 	Expires        time.Time
 	Limited        bool              // session policies were given: what they do not allow is denied
 	Policies       []Attached        // session policies
-	Tags           map[string]string // session tags, which hide the role's tags of the same keys
+	Tags           map[string]string // session tags, as given; they hide the role's tags of the same keys
 	Transitive     []string
 	SourceIdentity string
 	Chained        bool
+
+	roleID string            // unique id of the role
+	tags   map[string]string // keys in lower case
 }
 
 // Expired reports whether temporary credentials are over.

@@ -103,8 +103,8 @@ func (d *Directory) NewRootKey(ctx context.Context, by Operator, account string,
 // rootRecord is the record of an active access key of an account's root.
 func (d *Directory) rootRecord(account string, token []byte, generation uint32, now time.Time) *record.AccessKey {
 	return &record.AccessKey{
-		Account: account, PrincipalARN: "arn:" + d.Partition + ":iam::" + account + ":root", PrincipalID: account,
-		Type: "Root", Status: statusActive, CreatedMs: now.UnixMilli(), Token: token, Generation: generation,
+		Account: account, PrincipalARN: d.root(account).PrincipalARN, PrincipalID: account,
+		Type: TypeRoot, Status: statusActive, CreatedMs: now.UnixMilli(), Token: token, Generation: generation,
 	}
 }
 

@@ -180,8 +180,11 @@ func (n *Node) measureCaches() {
 			emit(float64(u.Entries), u.Cache)
 		}
 	})
-	m.Gauges("cache_bytes", "Bytes of a cache, where they are counted.", cache, func(emit obs.Emit) {
+	m.Gauges("cache_bytes", "Bytes of a cache, about.", cache, func(emit obs.Emit) {
 		for _, u := range n.keys.Usage() {
+			emit(float64(u.Bytes), u.Cache)
+		}
+		for _, u := range n.Identity.Usage() {
 			emit(float64(u.Bytes), u.Cache)
 		}
 	})

@@ -213,11 +213,12 @@ func (n *Node) fault() func(context.Context, *call.Call) error {
 func (n *Node) assemble() {
 	n.keys = keydir.New(n.store, n.records, n.Partition)
 	n.Identity = identity.New(identity.Config{
-		Store: n.store, Module: hsmidentity.New(n.module), Partition: n.Partition, Dev: n.Dev, Now: time.Now, Log: n.Log,
+		Store: n.store, Module: hsmidentity.New(n.module), Partition: n.Partition, Dev: n.Dev, Now: n.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return n.records(context.Background(), domains.Global) },
 	})
 	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
 	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.quota.Close)
+	n.start(n.Identity.Run)
 	module := use.New(n.module)
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, DefaultOnly: !n.Dev, Log: n.Log}
 	n.Pipeline = front.New(front.Config{
