@@ -1,39 +1,90 @@
 package authz
 
 import (
+	"context"
+
 	"trent/internal/api"
-	"trent/internal/apierr"
 	"trent/internal/identity"
 	"trent/internal/key"
+	"trent/internal/optable"
+	"trent/internal/policy"
 )
 
-// Keyless permits an operation that names no key, in the caller's account.
-func Keyless(op api.Op, caller *identity.Caller, region string) Permit {
-	return Permit{op: op, account: caller.Account, region: region, granted: true}
+// Granted is a grant that allows a request.
+type Granted struct {
+	ID string
+	// Via says how its grantee covers the caller: as himself (ViaSelf), by his
+	// role (ViaBounded), or by his account (ViaAccount), whose policies must allow
+	// it too. ViaNothing: no grant allows.
+	Via policy.Via
 }
 
-// Authorize permits an operation (its IAM action) on a key, or returns
-// AccessDeniedException. resource is what the message names: the key's ARN,
-// or the identifier as given where the key must not show.
-func Authorize(op api.Op, action string, caller *identity.Caller, k *key.Key, resource string) (Permit, error) {
-	if caller.Account != k.Account {
-		return Permit{}, Denied(caller, action, resource)
+// Grants finds grants. It is asked only if the policies do not allow a request
+// and none of them denies it.
+type Grants interface {
+	// Find returns the grant on r.Key that allows r.Action to r.Caller on the
+	// strongest ground, its constraints and the tokens of the request considered.
+	Find(ctx context.Context, r *Request) (Granted, error)
+}
+
+// Authorizer makes Permits.
+type Authorizer struct {
+	Grants Grants // nil: there are none
+}
+
+// Decide answers a request by policies and grants. The decision is good until
+// the request is asked again.
+func (a *Authorizer) Decide(ctx context.Context, r *Request) (*Decision, error) {
+	d := r.Decide()
+	if d.Allowed || d.Explicit || a.Grants == nil || r.Key == nil || !optable.Of(r.Op).GrantOp {
+		return d, nil
 	}
-	return Permit{op: op, account: k.Account, region: k.Region, key: k, granted: true}, nil
+	granted, err := a.Grants.Find(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if granted.Via != policy.ViaNothing {
+		d.Grant = granted
+		r.combine()
+	}
+	return d, nil
 }
 
-// Denied is AWS's refusal where no policy of the key allows the action. It is
-// also the answer for a key of another account that does not exist.
-func Denied(caller *identity.Caller, action, resource string) error {
-	return apierr.New(apierr.AccessDenied,
-		"User: %s is not authorized to perform: %s on resource: %s because no resource-based policy allows the %s action",
-		caller.PrincipalARN, action, resource, action)
+// Authorize permits a request, or returns AccessDeniedException. Its text tells
+// what refuses it, for a key of another account nothing.
+func (a *Authorizer) Authorize(ctx context.Context, r *Request) (Permit, error) {
+	d, err := a.Decide(ctx, r)
+	if err != nil {
+		return Permit{}, err
+	}
+	if !d.Allowed {
+		return Permit{}, d.Refusal(r)
+	}
+	p := Permit{op: r.Op, account: r.Caller.Account, region: r.Region, granted: true}
+	if k := r.Key; k != nil {
+		p.account, p.region, p.key = k.Account, k.Region, k
+	}
+	return p, nil
 }
 
-// DeniedCiphertext is AWS's refusal for a well-formed ciphertext whose key is
-// unknown or forbidden.
-func DeniedCiphertext(caller *identity.Caller, action string) error {
-	return apierr.New(apierr.AccessDenied,
-		"User: %s is not authorized to perform: %s on the resource associated with this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-		caller.PrincipalARN, action)
+// Identity permits an action of another service (IAM, STS) that is on no
+// resource with a policy of its own, or returns AccessDeniedException. resource is
+// an ARN of the caller's account, or empty; extra has the values of that
+// service's condition keys, and may be nil.
+func Identity(caller *identity.Caller, env *Environment, action, resource string, extra policy.Context) error {
+	r := &Request{Action: action, Resource: resource, Caller: caller, Extra: extra, Environment: *env}
+	if d := r.Decide(); !d.Allowed {
+		return d.Refusal(r)
+	}
+	return nil
+}
+
+// LocksOut reports whether the key, with the policy that it is to have, would not
+// let the caller put another one. The policy must allow that to him or to his
+// account, which is all that it can do.
+func LocksOut(caller *identity.Caller, env *Environment, k *key.Key) bool {
+	r := &Request{Op: api.OpPutKeyPolicy, Action: "kms:PutKeyPolicy", Caller: caller, In: &api.PutKeyPolicyRequest{}, Environment: *env}
+	r.On(k)
+	f := &r.Decide().Findings[ResourcePolicy]
+	return !f.Allows || f.Deny != nil || f.Exhausted
 }

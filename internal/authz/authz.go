@@ -1,10 +1,16 @@
-// Package authz decides whether a caller may perform an operation on a key,
-// and is the only maker of a Permit. The crypto module's client takes nothing
-// else, so a crypto operation cannot forget to ask.
+// Package authz decides whether a caller may perform an operation, and is the
+// only maker of a Permit. The crypto module's client takes nothing else, so a
+// crypto operation cannot forget to ask.
 //
-// Until key policies and IAM are enforced, the rule is the effect of AWS's
-// default key policy with an administrator's IAM policy: principals of the
-// key's own account may, nobody else.
+// A Request is the question: an action, its caller, the key, and everything that
+// a condition can ask for. Several kinds of policies have a say (a Layer each),
+// and grants; decide.go puts their answers together as AWS does. Whatever nobody
+// allows is denied.
+//
+// It must never cache a decision, know how policies are stored, or change
+// anything. The pipeline and what shows decisions to people import it. Source:
+// the IAM User Guide, "Policy evaluation logic", and the AWS KMS Developer Guide,
+// "KMS key access and permissions".
 package authz
 
 import (

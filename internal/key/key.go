@@ -8,7 +8,13 @@ package key
 import (
 	"encoding/hex"
 	"time"
+
+	"trent/internal/policy"
 )
+
+// MaxAliases is the number of aliases by which conditions can judge a key: AWS
+// denies what they ask of a key with more.
+const MaxAliases = 50
 
 // MaterialID commits to one key material of one key id: 32 bytes, shown as 64
 // lower-case hex digits (AWS: KeyMaterialId).
@@ -63,8 +69,11 @@ type Key struct {
 	MultiRegion  bool
 	Description  string
 	Created      time.Time
-	DeletionDate time.Time  // zero unless PendingDeletion
-	Policy       string     // key policy document, JSON as given
+	DeletionDate time.Time      // zero unless PendingDeletion
+	Policy       string         // key policy document, JSON as given
+	Rules        *policy.Policy // the same, compiled
+	Tags         map[string]string
+	Aliases      []string   // names with "alias/", in order; more than MaxAliases stand for too many
 	PublicKey    []byte     // SPKI of an asymmetric key, which has one material, whose id commits to it
 	Materials    []Material // oldest first
 	Current      int        // index into Materials; -1 if none
