@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trent/internal/condkey"
+	"trent/internal/identity"
 	"trent/internal/policy"
 )
 
@@ -51,7 +52,8 @@ func (r *Request) ofCaller(id condkey.ID, rest string) policy.Values {
 	case condkey.UserName:
 		return one(c.UserName)
 	case condkey.PrincipalTag:
-		return r.principalTag(rest)
+		value, ok := c.Tag(rest)
+		return policy.Values{Present: ok, One: value}
 	}
 	if c.Session == nil {
 		return policy.Values{}
@@ -74,26 +76,12 @@ func (r *Request) ofCaller(id condkey.ID, rest string) policy.Values {
 // aws:PrincipalType.
 func principalType(t string) string {
 	switch t {
-	case "Root":
+	case identity.TypeRoot:
 		return "Account"
-	case "IAMUser":
+	case identity.TypeUser:
 		return "User"
 	}
 	return t
-}
-
-// principalTag is a tag of the session or else of the user or role: a session's
-// hides the role's of the same key.
-func (r *Request) principalTag(lower string) policy.Values {
-	if s := r.Caller.Session; s != nil {
-		if v := tag(s.Tags, lower); v.Present {
-			return v
-		}
-	}
-	if p := r.Caller.Permissions; p != nil {
-		return tag(p.Tags, lower)
-	}
-	return policy.Values{}
 }
 
 // ofEnvironment is what is known besides.

@@ -1,5 +1,6 @@
 // Package keydir turns what a request names (a key id, an ARN, an alias, a
-// material id from a ciphertext) into an immutable key snapshot. It caches
+// material id from a ciphertext) into an immutable key snapshot, with the key
+// policy compiled, the tags and the aliases that decide who may use it. It caches
 // snapshots, and drops one before the commit that changes it is acknowledged:
 // no request that starts after a change returned sees the old state.
 //
@@ -9,7 +10,6 @@ package keydir
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -77,7 +77,7 @@ func (d *Dir) observe(_ store.Rev, events []store.Event) {
 			continue
 		}
 		switch p.Kind {
-		case record.KindKey, record.KindPolicy, record.KindMaterial:
+		case record.KindKey, record.KindPolicy, record.KindMaterial, record.KindTags, record.KindAliasOfKey:
 			d.keys.drop(record.KeyPath(p.Region, p.Account, p.KeyID))
 		case record.KindAlias:
 			d.aliases.drop(e.Key)
@@ -179,72 +179,7 @@ func (d *Dir) get(ctx context.Context, path []byte) (store.KV, error) {
 	return kv, err
 }
 
-// part reads a record that must be there because the key's is: a key without
-// its policy is no key that does not exist, it is one that was tampered with.
-func (d *Dir) part(ctx context.Context, path []byte) (store.KV, error) {
-	kv, err := d.get(ctx, path)
-	if errors.Is(err, ErrNotFound) {
-		err = record.ErrTampered
-	}
-	return kv, err
-}
-
-// read makes a snapshot from the key's records: the key, its policy and its
-// materials. They are read one after the other; the cache sees a change
-// between two reads.
-func (d *Dir) read(ctx context.Context, path []byte, region, account, keyID string) (*key.Key, int, error) {
-	kv, err := d.get(ctx, path)
-	if err != nil {
-		return nil, 0, err
-	}
-	records, err := d.records(ctx, region)
-	if err != nil {
-		return nil, 0, err
-	}
-	var r record.Key
-	if _, err := records.Open(kv.Key, kv.Value, record.TypeKey, &r); err != nil {
-		return nil, 0, fmt.Errorf("key record %s: %w", keyID, err)
-	}
-	if r.State == record.StateDeleting { // its other records may be gone already
-		return nil, 0, ErrNotFound
-	}
-	k := d.Snapshot(region, account, keyID, &r)
-	k.Revision = int64(kv.Mod)
-	size := 512 + len(kv.Value)
-
-	policy, err := d.part(ctx, record.PolicyPath(region, account, keyID))
-	if err != nil {
-		return nil, 0, fmt.Errorf("key policy of %s: %w", keyID, err)
-	}
-	var p record.Policy
-	if _, err := records.Open(policy.Key, policy.Value, record.TypePolicy, &p); err != nil {
-		return nil, 0, fmt.Errorf("key policy of %s: %w", keyID, err)
-	}
-	k.Policy = p.Document
-	size += len(policy.Value)
-
-	for i, m := range r.Materials {
-		if len(m.ID) != len(key.MaterialID{}) {
-			return nil, 0, fmt.Errorf("key record %s: %w", keyID, record.ErrTampered)
-		}
-		kv, err := d.part(ctx, record.MaterialPath(region, account, keyID, m.ID))
-		if err != nil {
-			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
-		}
-		var mat record.Material
-		if _, err := records.Open(kv.Key, kv.Value, record.TypeMaterial, &mat); err != nil {
-			return nil, 0, fmt.Errorf("material %s of %s: %w", hex.EncodeToString(m.ID), keyID, err)
-		}
-		k.Materials = append(k.Materials, key.Material{ID: key.MaterialID(m.ID), Text: hex.EncodeToString(m.ID), Token: mat.Token, Generation: mat.Generation})
-		if string(m.ID) == string(r.CurrentMaterial) {
-			k.Current = i
-		}
-		size += len(kv.Value)
-	}
-	return k, size, nil
-}
-
-// Snapshot makes a snapshot of a key record, without policy and materials.
+// Snapshot makes a snapshot of a key record alone.
 func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 	k := &key.Key{
 		Partition: d.partition, Region: region, Account: account, ID: keyID,
