@@ -2,10 +2,7 @@ package policy
 
 import (
 	"encoding/base64"
-	"net/netip"
-	"strconv"
 	"strings"
-	"time"
 )
 
 const ifExists = "IfExists"
@@ -40,23 +37,24 @@ func parseOperator(text string) (c Condition, ok bool) {
 // valueCheck says which values an operator can compare with; nil if there is
 // no such operator. A value that it cannot compare with would match nothing,
 // and a Deny would be without effect.
-func valueCheck(operator string) func(value string) bool {
-	switch operator {
-	case "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike",
-		"ArnEquals", "ArnNotEquals", "ArnLike", "ArnNotLike":
-		return func(string) bool { return true }
-	case "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals":
-		return isNumber
-	case "DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals":
-		return isDate
-	case "Bool", "Null":
-		return func(v string) bool { return strings.EqualFold(v, "true") || strings.EqualFold(v, "false") }
-	case "BinaryEquals":
-		return func(v string) bool { _, err := base64.StdEncoding.DecodeString(v); return err == nil }
-	case "IpAddress", "NotIpAddress":
-		return isAddress
+func valueCheck(name string) func(value string) bool {
+	operator, ok := operatorOf(name)
+	if !ok {
+		return nil
 	}
-	return nil
+	switch operator.about {
+	case numbers:
+		return func(v string) bool { _, ok := parseNumber(v); return ok }
+	case dates:
+		return func(v string) bool { _, ok := parseDate(v); return ok }
+	case booleans, existence:
+		return func(v string) bool { _, ok := parseBool(v); return ok }
+	case binaries:
+		return func(v string) bool { _, err := base64.StdEncoding.DecodeString(v); return err == nil }
+	case addresses:
+		return func(v string) bool { _, ok := parsePrefix(v); return ok }
+	}
+	return func(string) bool { return true }
 }
 
 // checkCondition refuses a condition that cannot be evaluated.
@@ -77,30 +75,4 @@ func (p *parser) checkCondition(c Condition) {
 			return
 		}
 	}
-}
-
-func isNumber(v string) bool {
-	_, err := strconv.ParseFloat(v, 64)
-	return err == nil && !strings.ContainsAny(v, "xXpPiInN_")
-}
-
-// isDate reports whether v is a date in one of W3C's forms of ISO 8601, or
-// seconds since 1970.
-func isDate(v string) bool {
-	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01", "2006"} {
-		if _, err := time.Parse(layout, v); err == nil {
-			return true
-		}
-	}
-	_, err := strconv.ParseInt(v, 10, 64)
-	return err == nil
-}
-
-// isAddress reports whether v is an IP address or a CIDR range.
-func isAddress(v string) bool {
-	if _, err := netip.ParsePrefix(v); err == nil {
-		return true
-	}
-	a, err := netip.ParseAddr(v)
-	return err == nil && a.Zone() == ""
 }

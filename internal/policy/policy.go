@@ -1,13 +1,54 @@
 // Package policy owns the language of AWS's policies: a document as it is
-// parsed, its canonical JSON, the rules that AWS KMS has for key policies, and
-// the default key policy. It is pure: it knows no store, no caller's
-// permissions and no key, and must never say what a policy allows to whom;
-// internal/authz will, on these types. The operations and authz may import it.
+// parsed, its canonical JSON, what makes it a policy of each kind, the default
+// key policy, and what one policy says of one request. It is pure: it knows no
+// store and no key, and must never combine what several policies say;
+// internal/authz does. Whoever stores, reads or asks policies may import it.
 //
-// Parse is for every kind of policy; CheckKeyPolicy, CheckIdentityPolicy,
-// CheckManagedPolicy, CheckTrustPolicy and CheckEndpointPolicy add what holds
-// for one kind. Which characters a document may have is internal/api's to
-// check, how long it may be is a quota (internal/quota).
+// Parse is for every kind of policy; CheckKeyPolicy and its likes add what holds
+// for one kind. Which characters a document may have is internal/api's to check,
+// how long it may be is a quota (internal/quota).
+//
+// # Evaluation
+//
+// The rules are those of the IAM User Guide, "IAM JSON policy element
+// reference"; where it leaves something open, the request is denied.
+//
+// A statement is about a request if its action, its principal (of resource-based
+// policies only), its resource and all its conditions are. One that denies wins.
+//
+//   - Actions are compared without regard to the case of ASCII letters; everything
+//     else with it, but for the names of condition keys and …IgnoreCase. "*" is any
+//     characters, "?" is one. An element that lists nothing is about nothing.
+//   - In a resource, wildcards match within one of the six parts of an ARN; a "*"
+//     that ends its part matches colons too. The sixth part goes to the end. Parts
+//     that an ARN lacks at its end may be anything.
+//   - Principals are compared whole. An account is everybody in it, "*" everybody.
+//     A role's ARN is every session of it. NotPrincipal exempts from a Deny who is
+//     named together with his account and, for a session, with its role; nobody
+//     who has a permissions boundary. With Allow it is about nobody.
+//   - A condition holds if one of its values matches; a negated one, if none does.
+//     A key that is absent, or is an empty set, matches nothing: negated operators
+//     hold, others do not. With IfExists all hold.
+//   - ForAllValues asks that each value of the request's set passes, ForAnyValue
+//     that one does. Without a value other than the empty string the one holds, the
+//     other does not, and Null finds the key null.
+//   - Text is compared as it is; numbers as 64-bit floating point; dates as ISO
+//     8601, from a year to fractions of a second, or seconds since 1970 (four
+//     digits are a year); IPv4 addresses in IPv6's form as IPv4; binary values
+//     with what the policy's base64 decodes to. ArnEquals is ArnLike: of the six
+//     parts each is compared for itself.
+//   - In documents of the version 2012-10-17, ${key} and ${key, 'default'} stand for
+//     the one value of a condition key, in resources behind the fifth colon and in
+//     the values of operators for text and ARNs; ${*}, ${?} and ${$} for these
+//     characters. What a variable stands for has no wildcards.
+//   - What cannot be compared matches nothing and does not allow either: a
+//     variable whose key has no value or several, and no default; a value of another
+//     type than the operator's; a set of the request without a set operator. In a
+//     statement that allows, such a condition or resource does not hold, whatever
+//     else is listed, and negated or not. In one that denies, a negated operator
+//     and NotResource hold; a set without a set operator is tested as with
+//     ForAnyValue.
+//   - Work is counted in steps. When MaxSteps are used up, everything is denied.
 package policy
 
 // Document is a policy document. Its order is the text's.

@@ -1,0 +1,148 @@
+package policy_test
+
+import (
+	"testing"
+
+	"trent/internal/policy"
+)
+
+const (
+	keyARN = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	alice  = "arn:aws:iam::111122223333:user/team/alice"
+)
+
+// keys are the condition keys of a request: a string, a []string, or absent.
+type keys map[string]any
+
+func (k keys) Values(name string) policy.Values {
+	switch v := k[name].(type) {
+	case string:
+		return policy.Values{Present: true, One: v}
+	case []string:
+		return policy.Values{Present: true, Multi: true, Set: v}
+	}
+	return policy.Values{}
+}
+
+// compile parses and compiles a document.
+func compile(t testing.TB, document string, bound policy.Bound) *policy.Policy {
+	t.Helper()
+	d, err := policy.Parse(document)
+	if err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	return policy.Compile(d, bound)
+}
+
+// statements is a document of the version 2012-10-17.
+func statements(all string) string {
+	return `{"Version":"2012-10-17","Statement":[` + all + `]}`
+}
+
+// decision of a policy: "allow", "deny", or "" for neither.
+func decision(o policy.Outcome) string {
+	switch {
+	case o.Exhausted:
+		return "exhausted"
+	case o.Deny != nil:
+		return "deny"
+	case o.Allow != nil:
+		return "allow"
+	}
+	return ""
+}
+
+// TestActions: which actions a list covers. What Action covers NotAction does
+// not, and the other way round.
+func TestActions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		list, action string
+		covers       bool
+	}{
+		{`"*"`, "kms:Encrypt", true},
+		{`"kms:*"`, "kms:Encrypt", true},
+		{`"KMS:*"`, "kms:Encrypt", true},
+		{`"kms:encrypt"`, "kms:Encrypt", true},
+		{`"kms:ENCRYPT"`, "kms:Encrypt", true},
+		{`"kms:Encrypt"`, "KMS:encrypt", true},
+		{`"kms:Encrypt"`, "kms:Encrypts", false},
+		{`"kms:Encrypts"`, "kms:Encrypt", false},
+		{`"kms:Encrypt*"`, "kms:Encrypt", true},
+		{`"kms:Encrypt?"`, "kms:Encrypt", false},
+		{`"kms:Encryp?"`, "kms:Encrypt", true},
+		{`"kms:GENERATE*pair"`, "kms:GenerateDataKeyPair", true},
+		{`"kms:GenerateDataKey*"`, "kms:GenerateDataKeyPair", true},
+		{`"kms:GenerateDataKey"`, "kms:GenerateDataKeyPair", false},
+		{`"*:Encrypt"`, "kms:Encrypt", true},
+		{`"kms*"`, "kms:Encrypt", true},
+		{`"km:*"`, "kms:Encrypt", false},
+		{`"s3:*"`, "kms:Encrypt", false},
+		{`["s3:*","kms:Decrypt","kms:Encrypt"]`, "kms:Encrypt", true},
+		{`["s3:*","kms:Decrypt"]`, "kms:Encrypt", false},
+		{`"\u212Ams:*"`, "kms:Encrypt", false}, // the Kelvin sign, whose lower case is k
+		{`"${*}"`, "kms:Encrypt", false},       // actions have no variables
+	} {
+		for element, covers := range map[string]bool{"Action": test.covers, "NotAction": !test.covers} {
+			p := compile(t, statements(`{"Effect":"Allow","`+element+`":`+test.list+`,"Resource":"*"}`), nil)
+			got := p.Evaluate(&policy.Request{Action: test.action})
+			if (got.Allow != nil) != covers || got.Deny != nil || got.Exhausted {
+				t.Errorf("%s %s, %s: %q", element, test.list, test.action, decision(got))
+			}
+		}
+	}
+}
+
+// TestResources: which resources a list covers, and with NotResource does not.
+func TestResources(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		list, resource string
+		covers         bool
+	}{
+		{`"*"`, keyARN, true},
+		{`"*"`, "", true},
+		{`"**"`, "", true},
+		{`"?*"`, "", false},
+		{`"arn:*"`, "", false},
+		{`"` + keyARN + `"`, "", false},
+		{`"` + keyARN + `"`, keyARN, true},
+		{`"arn:aws:kms:us-east-1:111122223333:key/1234ABCD-12ab-34cd-56ef-1234567890ab"`, keyARN, false},
+		{`"arn:aws:kms:us-east-1:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-east-1:111122223333:alias/*"`, keyARN, false},
+		{`"arn:aws:kms:*:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:*:*:*"`, keyARN, true},
+		{`"arn:aws:kms:us-*-1:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-?ast-1:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-east-?:111122223333:key/*"`, keyARN, true},
+		{`"arn:*:kms:us-east-1:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-east-1:111122223333:key/1234abcd-????-*-1234567890ab"`, keyARN, true},
+		// A * that ends a part matches beyond the colon, another does not, a ? never.
+		{`"arn:aws:kms:*:key/*"`, keyARN, true},
+		{`"arn:aws:kms:*"`, keyARN, true},
+		{`"arn:aws:*"`, keyARN, true},
+		{`"arn:aws:k*-1:111122223333:key/*"`, keyARN, false},
+		{`"arn:aws:k*:key/*"`, keyARN, true},
+		{`"arn:aws:kms?us-east-1:111122223333:key/*"`, keyARN, false},
+		{`"arn:aws:kms:*1:111122223333:key/*"`, keyARN, true},
+		{`"arn:aws:kms:*3:key/*"`, keyARN, false},
+		// Behind the fifth colon there are no parts.
+		{`"arn:aws:kms:us-east-1:111122223333:alias/*b"`, "arn:aws:kms:us-east-1:111122223333:alias/a:b", true},
+		{`"arn:aws:kms:us-east-1:111122223333:alias/a?b"`, "arn:aws:kms:us-east-1:111122223333:alias/a:b", true},
+		// What an ARN lacks may be anything.
+		{`"arn:aws:kms:us-east-1"`, keyARN, true},
+		{`"arn:aws:kms"`, keyARN, true},
+		{`"arn:aws:s3"`, keyARN, false},
+		{`"kms"`, keyARN, false},
+		{`["arn:aws:s3:::b","` + keyARN + `"]`, keyARN, true},
+		{`["arn:aws:s3:::b","arn:aws:s3:::c"]`, keyARN, false},
+	} {
+		for element, covers := range map[string]bool{"Resource": test.covers, "NotResource": !test.covers} {
+			p := compile(t, statements(`{"Effect":"Deny","Action":"*","`+element+`":`+test.list+`}`), nil)
+			got := p.Evaluate(&policy.Request{Action: "kms:Encrypt", Resource: test.resource})
+			if (got.Deny != nil) != covers || got.Allow != nil || got.Exhausted {
+				t.Errorf("%s %s, %s: %q", element, test.list, test.resource, decision(got))
+			}
+		}
+	}
+}
