@@ -35,7 +35,7 @@ type fixture struct {
 	domains *domains.Manager
 }
 
-func newFixture(t *testing.T, dev bool) *fixture {
+func newFixture(t testing.TB, dev bool) *fixture {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store"), sqlite.Options{})

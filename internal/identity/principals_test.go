@@ -3,6 +3,7 @@ package identity_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -236,6 +237,7 @@ func TestChangesUnderLoad(t *testing.T) {
 					return
 				default:
 				}
+				runtime.Gosched() // the writer's turn, on few processors
 				mu.RLock()
 				want := state
 				mu.RUnlock()
@@ -252,7 +254,7 @@ func TestChangesUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for n := 1; n <= 200; n++ {
+	for n := 1; n <= 100; n++ {
 		u := theUser()
 		u.Tags["n"] = fmt.Sprint(n)
 		f.put(t, record.UserPath(account, "alice"), record.TypeUser, u)

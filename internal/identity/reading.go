@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"trent/internal/arn"
 	"trent/internal/policy"
@@ -49,6 +50,7 @@ func (r *reading) made(of []seen) { r.seen = append(r.seen, of...) }
 type principal struct {
 	arn         string
 	permissions *Permissions
+	assumable   *Assumable // nil for users
 }
 
 // A principal's policies are compiled: that takes about this many times the
@@ -132,7 +134,7 @@ func (r *reading) user(ctx context.Context, path []byte, account string) (*princ
 		p.Policies = append(p.Policies, group...)
 	}
 	p.Boundary, err = r.boundary(ctx, account, self, u.Boundary)
-	return &principal{self, p}, err
+	return &principal{arn: self, permissions: p}, err
 }
 
 func (r *reading) role(ctx context.Context, path []byte, account string) (*principal, error) {
@@ -147,7 +149,11 @@ func (r *reading) role(ctx context.Context, path []byte, account string) (*princ
 		return nil, err
 	}
 	p.Boundary, err = r.boundary(ctx, account, self, role.Boundary)
-	return &principal{self, p}, err
+	return &principal{self, p, &Assumable{
+		Account: account, Name: role.Name, ARN: self, ID: role.ID, Tags: role.Tags,
+		MaxSession: time.Duration(role.MaxSessionSeconds) * time.Second,
+		Trust:      r.compile(self, role.Trust.Document, role.Trust.Bound),
+	}}, err
 }
 
 // group returns the policies of a group, by its name in lower case.
@@ -182,7 +188,7 @@ func (r *reading) group(ctx context.Context, account, name string) ([]Attached, 
 func (r *reading) inline(owner string, policies map[string]string) []Attached {
 	all := make([]Attached, 0, len(policies))
 	for name, document := range policies {
-		all = append(all, Attached{Name: name, Owner: owner, Policy: r.compile(owner+" "+name, document)})
+		all = append(all, Attached{Name: name, Owner: owner, Policy: r.compile(owner+" "+name, document, nil)})
 	}
 	slices.SortFunc(all, func(a, b Attached) int { return strings.Compare(a.Name, b.Name) })
 	return all
@@ -236,7 +242,7 @@ func (r *reading) managedPolicy(ctx context.Context, account, policyARN string) 
 	if err != nil || m.Path != path || m.Name != name || i < 0 {
 		return r.missing(policyARN, policyARN, ""), nil
 	}
-	e.v = Attached{Name: m.Name, ARN: policyARN, Policy: r.compile(policyARN, m.Versions[i].Document)}
+	e.v = Attached{Name: m.Name, ARN: policyARN, Policy: r.compile(policyARN, m.Versions[i].Document, nil)}
 	e.seen, e.bytes = own.seen, 256+compiledSize*len(m.Versions[i].Document)
 	r.managed.put(policyARN, e)
 	return e.v, nil
@@ -251,13 +257,13 @@ func (r *reading) missing(name, policyARN, owner string) Attached {
 
 // compile makes a stored document ready. One that is no policy denies
 // everything.
-func (r *reading) compile(name, document string) *policy.Policy {
+func (r *reading) compile(name, document string, bound policy.Bound) *policy.Policy {
 	d, err := policy.Parse(document)
 	if err != nil {
 		r.Log.Error("a stored policy cannot be read: it denies everything", "policy", name, "error", err)
 		return r.nothing
 	}
-	return policy.Compile(d, nil)
+	return policy.Compile(d, bound)
 }
 
 // denyEverything is a policy by which nobody may do anything.

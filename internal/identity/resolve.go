@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"trent/internal/arn"
+	"trent/internal/policy"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -103,6 +105,35 @@ func (d *Directory) Principal(ctx context.Context, name string) (Caller, error) 
 		c.Session = &Session{Name: p.Session, RoleARN: stored.arn, roleID: stored.permissions.ID}
 	}
 	return c, nil
+}
+
+// Assumable is a role as sts:AssumeRole needs it.
+type Assumable struct {
+	Account, Name, ARN string
+	ID                 string // AROA…
+	Tags               map[string]string
+	MaxSession         time.Duration
+	Trust              *policy.Policy // who may assume it
+}
+
+// Assumable returns a role that a session can be of. Errors: ErrNoPrincipal.
+func (d *Directory) Assumable(ctx context.Context, roleARN string) (*Assumable, error) {
+	p := arn.ParsePrincipal(roleARN)
+	if p.Kind != arn.Role || p.Partition != d.Partition {
+		return nil, ErrNoPrincipal
+	}
+	r, err := d.reading()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := r.named(ctx, &p)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoPrincipal
+	}
+	if err != nil {
+		return nil, err
+	}
+	return stored.assumable, nil
 }
 
 // root is who calls as an account's root user.

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,7 +55,7 @@ func (d *Directory) NewRootKey(ctx context.Context, by Operator, account string,
 	if _, err := d.FindAccount(ctx, account); err != nil {
 		return NewKey{}, err
 	}
-	id := randomAccessKeyID()
+	id := randomKeyID("AKIA")
 	s, token, generation, err := d.Module.CreateSecret(ctx, account, id)
 	if err != nil {
 		return NewKey{}, err
@@ -186,12 +184,4 @@ func newKeyElements(k *NewKey) []byte {
 		b = awsjson.AppendString(b, id)
 	}
 	return append(b, "]}"...)
-}
-
-// randomAccessKeyID is an access key id of AWS's form: AKIA and 16 characters of
-// base32.
-func randomAccessKeyID() string {
-	var b [10]byte
-	rand.Read(b[:])
-	return "AKIA" + base32.StdEncoding.EncodeToString(b[:])
 }

@@ -72,7 +72,7 @@ func (r *reading) session(ctx context.Context, k *record.AccessKey) (*Session, [
 	}
 	if t.Policy != "" {
 		r.bytes += compiledSize * len(t.Policy)
-		s.Policies = append(s.Policies, Attached{Name: "session policy", Owner: k.PrincipalARN, Policy: r.compile(k.PrincipalARN, t.Policy)})
+		s.Policies = append(s.Policies, Attached{Name: "session policy", Owner: k.PrincipalARN, Policy: r.compile(k.PrincipalARN, t.Policy, nil)})
 	}
 	var err error
 	s.Policies, err = r.attached(ctx, s.Policies, k.Account, k.PrincipalARN, t.PolicyARNs)

@@ -67,6 +67,7 @@ func theRole() *record.Role {
 	return &record.Role{
 		ID: "AROAROLE", Name: "Payroll", Path: "/", Inline: map[string]string{"role": document("role")},
 		Attached: []string{iamARN + "policy/Keys"}, Tags: map[string]string{"Dept": "hr", "Site": "A"}, MaxSessionSeconds: 3600,
+		Trust: record.Policy{Document: document("trust")},
 	}
 }
 

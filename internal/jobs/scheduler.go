@@ -1,6 +1,6 @@
 // Package jobs owns the work that no request asks for: the deletion of KMS keys
-// at the end of their waiting period, the rotation of domain keys and the
-// rewrapping after it. A job runs when a row of the due index says so
+// at the end of their waiting period, the removal of temporary credentials that
+// are over, the rotation of domain keys and the rewrapping after it. A job runs when a row of the due index says so
 // (docs/formats.md, "Store keys"), can be stopped anywhere, and goes on after a
 // restart. It must never use a KMS key. Only wiring imports it.
 package jobs

@@ -236,6 +236,7 @@ func (n *Node) assemble() {
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
 	})
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
-	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run}, n.Now, n.Log)
+	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
+	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run, record.JobExpire: expiry.Run}, n.Now, n.Log)
 	n.rotation = jobs.NewRotation(jobs.RotationConfig{Domains: n.Domains, Ready: n.module.Ready, Every: n.RotateEvery, Now: n.Now, Log: n.Log})
 }

@@ -18,10 +18,11 @@ const (
 	JobRotate = "rotate" // a Region's domain key
 	JobRewrap = "rewrap" // the Region's tokens, after a rotation
 	JobDelete = "delete" // a KMS key, at the end of its waiting period
+	JobExpire = "expire" // temporary credentials, some time after they are over
 )
 
 // Due is a due row taken apart. Account and KeyID are "-" where the job has
-// none.
+// none. KeyID is an access key's where the job is about one.
 type Due struct {
 	Region  string
 	At      time.Time // whole milliseconds
@@ -37,6 +38,16 @@ func (d *Due) Path() []byte { return DuePath(d.Region, d.At, d.Job, d.Account, d
 // does not have is "-".
 func DuePath(region string, at time.Time, job, account, keyID string) []byte {
 	return path(region, KindDue, dueTime(at), job, account, keyID)
+}
+
+// expiredFor is how long the record of temporary credentials is kept that are
+// over: so long their user is told that they are expired, and after it that they
+// are not known.
+const expiredFor = time.Hour
+
+// SessionDue is when the record of temporary credentials goes.
+func SessionDue(account, accessKeyID string, expires time.Time) *Due {
+	return &Due{Region: Global, At: expires.Add(expiredFor), Job: JobExpire, Account: account, KeyID: accessKeyID}
 }
 
 // DuePrefix is the prefix of a Region's due rows.
