@@ -31,9 +31,6 @@ const (
 	answerTimeout  = 60 * time.Second // from the end of the headers to the answer's end
 	idleTimeout    = 120 * time.Second
 	maxHeaderBytes = 16 << 10 // a connection holds that much
-	// maxUnknownBody is read of a request whose operation is unknown, so that
-	// it gets an answer before the connection closes.
-	maxUnknownBody = 64 << 10
 	// keepBuffer is the largest buffer that is kept for another request.
 	keepBuffer = 64 << 10
 )

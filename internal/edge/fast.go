@@ -105,10 +105,7 @@ func (s *fast) handle(c *fasthttp.RequestCtx) {
 	defer in.headers.release()
 	b := pool.Get().(*buffers)
 	defer b.release()
-	limit := maxUnknownBody
-	if in.Op, in.Err = wire.Target(in.Method, in.Path, in.Header); in.Err == nil {
-		limit = in.Op.MaxBody()
-	}
+	limit := in.Aim()
 	refused := s.config.admits(in.Host, in.Header)
 	if err := understood(&c.Request.Header, in.headers); err != nil {
 		refused = readError(err)
@@ -165,7 +162,7 @@ func (s *fast) refuse(c *fasthttp.RequestCtx, err error) {
 	defer in.headers.release()
 	b := pool.Get().(*buffers)
 	defer b.release()
-	in.Op, _ = wire.Target(in.Method, in.Path, in.Header)
+	in.Aim()
 	in.Err = readError(err)
 	s.answer(c, in, b)
 	if small := (&fasthttp.ErrSmallBuffer{}); errors.As(err, &small) {
@@ -211,7 +208,7 @@ func (s *fast) answer(c *fasthttp.RequestCtx, in *request, b *buffers) {
 	b.answer = answer.Body
 	c.SetStatusCode(answer.Status)
 	h := &c.Response.Header
-	h.SetContentType(wire.ContentType)
+	h.SetContentType(answer.ContentType)
 	h.Set("X-Amzn-Requestid", answer.RequestID)
 	if answer.Close {
 		c.SetConnectionClose()

@@ -80,8 +80,6 @@ func (s *standard) end(w http.ResponseWriter) {
 	s.write(w, AsideAnswer{Status: status, ContentType: wire.ContentType, Body: body})
 }
 
-var contentType = []string{wire.ContentType}
-
 // ServeHTTP answers one request.
 func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.over.Load() {
@@ -95,10 +93,7 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Method: r.Method, Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Host: r.Host, Header: r.Header,
 		Remote: remote(r.RemoteAddr), Listener: s.config.Listener, TLS: tlsDetails(r.TLS, r.Host), Received: s.config.Now(),
 	}
-	limit := maxUnknownBody
-	if in.Op, in.Err = wire.Target(r.Method, in.Path, r.Header); in.Err == nil {
-		limit = in.Op.MaxBody()
-	}
+	limit := in.Aim()
 	refused := s.config.admits(r.Host, r.Header)
 	var readErr error
 	b.body, readErr = readBody(b.body, r.Body, r.ContentLength, limit)
@@ -121,7 +116,7 @@ func (s *standard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := s.handler.Serve(r.Context(), in, b.answer[:0])
 	b.answer = answer.Body
 	h := w.Header()
-	h["Content-Type"] = contentType
+	h["Content-Type"] = []string{answer.ContentType}
 	h["X-Amzn-Requestid"] = []string{answer.RequestID}
 	if answer.Close {
 		h["Connection"] = []string{"close"}

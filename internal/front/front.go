@@ -49,7 +49,10 @@ type Config struct {
 	Domains      *domains.Manager
 	Keys         *keydir.Dir
 	Operations   api.Operations[*call.Call]
-	Trail        *audit.Trail
+	// Queries are the services of the Query protocol. A refusal of another
+	// service names the first.
+	Queries []*call.QueryAPI
+	Trail   *audit.Trail
 	// Fault is nil but under trent dev, where a test can ask for faults. It is
 	// called when a request's operation would run, and its error takes the
 	// operation's place.
@@ -66,17 +69,25 @@ type Pipeline struct {
 	ids        audit.IDs
 	keyTurns   locks
 	aliasTurns locks
-	strangers  *sampler
-	signatures sigv4.Options
-	epoch      time.Time // durations are differences of times since then
+	// accountTurns are those of changes of an account's users, groups, roles….
+	accountTurns locks
+	strangers    *sampler
+	kmsScopes    sigv4.Options
+	queryScopes  sigv4.Options
+	epoch        time.Time // durations are differences of times since then
 }
 
 // New returns a pipeline.
 func New(c Config) *Pipeline {
-	return &Pipeline{
+	p := &Pipeline{
 		Config: c, strangers: newSampler(c.Now), epoch: time.Now(),
-		signatures: sigv4.Options{Services: []string{service}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
+		kmsScopes:   sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
+		queryScopes: sigv4.Options{Region: func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }},
 	}
+	for _, api := range c.Queries {
+		p.queryScopes.Services = append(p.queryScopes.Services, api.Service)
+	}
+	return p
 }
 
 // Answer is what goes back. Body aliases the buffer that Serve was given.
@@ -84,6 +95,8 @@ type Answer struct {
 	Status    int
 	RequestID string
 	Body      []byte
+	// ContentType of the body.
+	ContentType string
 	// Close ends the connection: the request's body was not read to its end.
 	Close bool
 }
@@ -94,6 +107,9 @@ var calls = sync.Pool{New: func() any { return new(call.Call) }}
 // Serve answers one request, appending the body to dst. The answer may leave
 // as soon as Serve returns: its audit record is as durable as the mode asks.
 func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answer {
+	if r.Query {
+		return p.serveQuery(ctx, r, dst)
+	}
 	c := calls.Get().(*call.Call)
 	defer calls.Put(c)
 	if p.Observer == nil {
@@ -103,7 +119,14 @@ func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answe
 	began := time.Since(p.epoch)
 	p.Observer.Began()
 	answer, code, recorded := p.serve(ctx, c, r, dst)
-	p.Observer.Ended(outcome(c, r, &answer, code, recorded, time.Since(p.epoch)-began))
+	o := outcome(&c.Common, r, &answer, code, recorded, time.Since(p.epoch)-began)
+	o.Op = c.Op
+	if k := c.Key(); k != nil {
+		o.KeyARN = k.ARN
+	} else if c.Created != nil {
+		o.KeyARN = c.Created.ARN
+	}
+	p.Observer.Ended(o)
 	return answer
 }
 
@@ -111,9 +134,8 @@ func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answe
 // audit trail has no record of the request.
 func (p *Pipeline) serve(ctx context.Context, c *call.Call, r *wire.Request, dst []byte) (a Answer, code apierr.Code, recorded bool) {
 	c.Reset()
-	c.Op, c.Row, c.RequestID, c.EventID, c.Time = r.Op, optable.Of(r.Op), p.ids.New(), p.ids.New(), r.Received
-	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
-	c.KeyID = r.KeyID
+	p.begin(&c.Common, r)
+	c.Op, c.Row, c.KeyID = r.Op, optable.Of(r.Op), r.KeyID
 	out, err := p.run(ctx, c, r)
 	if c.Request != nil {
 		c.Request.Wipe()
@@ -128,11 +150,18 @@ func (p *Pipeline) serve(ctx context.Context, c *call.Call, r *wire.Request, dst
 		dst, err = dst[:0], auditErr
 	}
 	if err == nil {
-		return Answer{Status: 200, RequestID: c.RequestID, Body: dst}, "", recorded
+		return Answer{Status: 200, RequestID: c.RequestID, Body: dst, ContentType: wire.ContentType}, "", recorded
 	}
 	e := apierr.From(err)
-	p.log(ctx, c, e)
-	return Answer{Status: wire.Status(e.Code), RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), Close: r.Err != nil}, e.Code, recorded
+	status := wire.Status(e.Code)
+	p.log(ctx, c.Op.String(), c.RequestID, e, status)
+	return Answer{Status: status, RequestID: c.RequestID, Body: wire.AppendError(dst[:0], e), ContentType: wire.ContentType, Close: r.Err != nil}, e.Code, recorded
+}
+
+// begin fills in what is known of a request before anything is looked at.
+func (p *Pipeline) begin(c *call.Common, r *wire.Request) {
+	c.RequestID, c.EventID, c.Time = p.ids.New(), p.ids.New(), r.Received
+	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
 }
 
 // run takes a request from its signature to its operation. A panic is the
@@ -228,16 +257,16 @@ func panicked(v any) error {
 
 // log writes the one line of a failed request's cause; clients' faults are
 // the audit trail's business.
-func (p *Pipeline) log(ctx context.Context, c *call.Call, e *apierr.Error) {
-	if wire.Status(e.Code) < 500 && e.Err == nil {
+func (p *Pipeline) log(ctx context.Context, op, requestID string, e *apierr.Error, status int) {
+	if status < 500 && e.Err == nil {
 		return
 	}
 	level := slog.LevelDebug
 	switch {
 	case errors.Is(e.Err, context.Canceled), e.Code == apierr.ServiceUnavailable: // the client went away; the module's state is logged where it changes
-	case wire.Status(e.Code) >= 500:
+	case status >= 500:
 		level = slog.LevelError
 	}
-	p.Log.LogAttrs(ctx, level, "request failed", slog.String("op", c.Op.String()), slog.String("code", string(e.Code)),
-		slog.String("request_id", c.RequestID), slog.Any("cause", e.Err))
+	p.Log.LogAttrs(ctx, level, "request failed", slog.String("op", op), slog.String("code", string(e.Code)),
+		slog.String("request_id", requestID), slog.Any("cause", e.Err))
 }

@@ -21,7 +21,8 @@ type Observer interface {
 // An Outcome is what an Observer may know of a request: nothing secret, and no
 // part of its body or headers.
 type Outcome struct {
-	Op            api.Op      // 0: none of AWS's
+	Op            api.Op      // of KMS; 0: none of AWS's
+	Query         string      // of IAM and STS, as iam:CreateUser; "": none
 	Code          apierr.Code // "" on success
 	Status        int         // of HTTP
 	Took          time.Duration
@@ -40,16 +41,10 @@ type Outcome struct {
 	Unrecorded bool
 }
 
-func outcome(c *call.Call, r *wire.Request, a *Answer, code apierr.Code, recorded bool, took time.Duration) Outcome {
-	o := Outcome{
-		Op: c.Op, Code: code, Status: a.Status, Took: took, RequestBytes: len(r.Body), AnswerBytes: len(a.Body),
+func outcome(c *call.Common, r *wire.Request, a *Answer, code apierr.Code, recorded bool, took time.Duration) Outcome {
+	return Outcome{
+		Code: code, Status: a.Status, Took: took, RequestBytes: len(r.Body), AnswerBytes: len(a.Body),
 		Region: c.Region, Account: c.Caller.Account, PrincipalType: c.Caller.Type,
 		RequestID: c.RequestID, EventID: c.EventID, Listener: c.Listener, SourceIP: c.SourceIP, Unrecorded: !recorded,
 	}
-	if k := c.Key(); k != nil {
-		o.KeyARN = k.ARN
-	} else if c.Created != nil {
-		o.KeyARN = c.Created.ARN
-	}
-	return o
 }

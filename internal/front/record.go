@@ -17,11 +17,17 @@ const bufferBytes = 2 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, bufferBytes); return &b }}
 
+// A recordable is a call of any API.
+type recordable interface {
+	Base() *call.Common
+	Event(outcome *apierr.Error) audit.Event
+}
+
 // record writes the call's audit record, unless a commit has written it
 // already. Without it the call fails: Decrypt's plaintext included. recorded is
 // false, without an error, for a stranger's call that is over the cap.
-func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) (recorded bool, err error) {
-	if c.Recorded() {
+func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (recorded bool, err error) {
+	if c.Base().Recorded() {
 		return true, nil
 	}
 	var e *apierr.Error
@@ -29,7 +35,7 @@ func (p *Pipeline) record(ctx context.Context, c *call.Call, outcome error) (rec
 		e = apierr.From(outcome)
 	}
 	skipped := 0
-	if c.Caller.Account == "" {
+	if c.Base().Caller.Account == "" {
 		var ok bool
 		if skipped, ok = p.strangers.admit(); !ok {
 			return false, nil

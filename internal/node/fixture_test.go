@@ -171,7 +171,7 @@ func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},
 		},
 	}
-	r.Op, r.Err = wire.Target(r.Method, r.Path, r.Header)
+	r.Aim()
 	c.sign(&r, at)
 	return r
 }

@@ -19,6 +19,7 @@ import (
 	hsmidentity "trent/internal/hsm/client/identity"
 	hsmjobs "trent/internal/hsm/client/jobs"
 	"trent/internal/hsm/client/use"
+	"trent/internal/iam"
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
@@ -35,6 +36,7 @@ import (
 	"trent/internal/record"
 	"trent/internal/service"
 	"trent/internal/store/sqlite"
+	"trent/internal/sts"
 )
 
 // storeFolder is the store's in a data folder.
@@ -232,6 +234,10 @@ func (n *Node) assemble() {
 			&signature.Ops{Module: module},
 			&exchange.Ops{Module: module},
 		),
+		Queries: []*call.QueryAPI{
+			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains}),
+			sts.New(),
+		},
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
 	})

@@ -60,7 +60,7 @@ func (l *RequestLog) write(o front.Outcome) {
 	}
 	line := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0) // the Logger would look for its caller
 	line.AddAttrs(
-		slog.String("operation", operationName(o.Op)),
+		slog.String("operation", operationName(&o)),
 		slog.String("code", code),
 		slog.Int("status", o.Status),
 		slog.Int64("duration_us", o.Took.Microseconds()),

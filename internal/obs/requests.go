@@ -1,6 +1,7 @@
 package obs
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ const unknownOperation = "unknown"
 type Requests struct {
 	log        *RequestLog // nil: none
 	operations [api.NumOps + 1]atomic.Pointer[operation]
+	queries    sync.Map // string → *operation: those of IAM and STS, by front.Outcome's Query
 
 	total        *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
@@ -69,12 +71,12 @@ func (r *Requests) Began() { r.inFlight.Add(1) }
 // Ended implements front.Observer.
 func (r *Requests) Ended(o front.Outcome) {
 	r.inFlight.Add(-1)
-	op := r.operation(o.Op)
+	op := r.operation(&o)
 	op.seconds.Observe(o.Took.Seconds())
 	if o.Code == "" {
 		op.ok.Inc()
 	} else {
-		r.total.WithLabelValues(operationName(o.Op), string(o.Code)).Inc()
+		r.total.WithLabelValues(operationName(&o), string(o.Code)).Inc()
 	}
 	r.requestBytes.Add(float64(o.RequestBytes))
 	r.answerBytes.Add(float64(o.AnswerBytes))
@@ -90,21 +92,39 @@ func (r *Requests) Ended(o front.Outcome) {
 }
 
 // operation returns an operation's series, which exist from its first request
-// on: most of the 56 are never asked for.
-func (r *Requests) operation(op api.Op) *operation {
-	p := &r.operations[op]
+// on: most are never asked for.
+func (r *Requests) operation(o *front.Outcome) *operation {
+	if o.Query != "" {
+		if have, ok := r.queries.Load(o.Query); ok {
+			return have.(*operation)
+		}
+		made := r.series(o)
+		r.queries.Store(o.Query, made)
+		return made
+	}
+	p := &r.operations[o.Op]
 	if have := p.Load(); have != nil {
 		return have
 	}
-	name := operationName(op)
-	made := &operation{r.total.WithLabelValues(name, codeOK), r.seconds.WithLabelValues(name)}
-	p.Store(made) // two that are made at once are the same series
+	made := r.series(o)
+	p.Store(made)
 	return made
 }
 
-func operationName(op api.Op) string {
-	if op == 0 {
+// series makes an operation's; two that are made at once are the same.
+func (r *Requests) series(o *front.Outcome) *operation {
+	name := operationName(o)
+	return &operation{r.total.WithLabelValues(name, codeOK), r.seconds.WithLabelValues(name)}
+}
+
+// operationName is the label of an operation: its name, with the service before
+// it unless that is KMS.
+func operationName(o *front.Outcome) string {
+	switch {
+	case o.Query != "":
+		return o.Query
+	case o.Op == 0:
 		return unknownOperation
 	}
-	return op.String()
+	return o.Op.String()
 }

@@ -55,8 +55,8 @@ func (c caller) call(ctx context.Context, op, keyID string, in, out any) error {
 			"X-Amz-Date": {now.UTC().Format("20060102T150405Z")}, "User-Agent": {"trent dev"},
 		},
 	}
-	if r.Op, err = wire.Target(r.Method, r.Path, r.Header); err != nil {
-		return err
+	if r.Aim(); r.Err != nil {
+		return r.Err
 	}
 	c.sign(&r, now.UTC().Format("20060102"))
 	answer := c.service.Serve(ctx, &r, nil)

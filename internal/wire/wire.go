@@ -1,8 +1,8 @@
-// Package wire owns the AWS JSON 1.1 protocol as bytes and HTTP statuses: the
-// request as the pipeline gets it, which operation it asks for, and how an
-// error is spelled. It is the only place that knows HTTP statuses, and it must
-// never know net/http (internal/edge does), so that another HTTP engine can
-// take its place. internal/front and internal/edge may import it.
+// Package wire owns the request as the pipeline gets it, and of the AWS JSON 1.1
+// protocol which operation a request asks for, and how an error is spelled. It
+// knows HTTP statuses, as internal/query does for the Query protocol and nothing
+// else, and must never know net/http (internal/edge does), so that another HTTP
+// engine can take its place. internal/front and internal/edge may import it.
 package wire
 
 import (
@@ -14,6 +14,7 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/awsjson"
+	"trent/internal/query"
 )
 
 // ContentType is the protocol's media type.
@@ -28,6 +29,9 @@ type Request struct {
 	Header                       map[string][]string // names in MIME canonical form
 	Body                         []byte
 	Op                           api.Op
+	// Query says that the request is one of the Query protocol: the body says what
+	// it asks for, and Op is 0.
+	Query bool
 	// Err, an *apierr.Error, says that the request never became one: an
 	// unknown target, a body too large, too slow or too short.
 	Err      error
@@ -48,6 +52,33 @@ func (r *Request) First(name string) string {
 	return ""
 }
 
+// maxUnknownBody is read of a request whose operation is unknown, so that it
+// gets an answer before the connection closes.
+const maxUnknownBody = 64 << 10
+
+// Aim fills in what a request asks for, by its line and headers (Op, Query, or
+// Err), and returns how long its body may be.
+func (r *Request) Aim() (maxBody int) {
+	if r.Query = isQuery(r); r.Query {
+		return query.MaxBody
+	}
+	if r.Op, r.Err = Target(r.Method, r.Path, r.Header); r.Err != nil {
+		return maxUnknownBody
+	}
+	return r.Op.MaxBody()
+}
+
+// isQuery: a form, and no target of the JSON protocol.
+func isQuery(r *Request) bool {
+	return r.Method == "POST" && r.Path == "/" && len(r.Header["X-Amz-Target"]) == 0 && mediaType(r.Header) == query.MediaType
+}
+
+// mediaType is the Content-Type without its parameters.
+func mediaType(header map[string][]string) string {
+	media, _, _ := strings.Cut(first(header["Content-Type"]), ";")
+	return strings.TrimSpace(media)
+}
+
 // Target returns the operation that a request asks for, or
 // UnknownOperationException.
 func Target(method, path string, header map[string][]string) (api.Op, error) {
@@ -55,7 +86,7 @@ func Target(method, path string, header map[string][]string) (api.Op, error) {
 	if method != "POST" || path != "/" || len(target) != 1 {
 		return 0, unknownOperation()
 	}
-	if media, _, _ := strings.Cut(first(header["Content-Type"]), ";"); strings.TrimSpace(media) != ContentType {
+	if mediaType(header) != ContentType {
 		return 0, unknownOperation()
 	}
 	op, ok := Operation(target[0])

@@ -1,0 +1,52 @@
+// Package iam owns the operations of AWS IAM, one file each: they make, show and
+// delete who calls (users, groups, roles, access keys) and the policies that say
+// what he may do. A change is one store transaction that compares and swaps, its
+// audit record included.
+//
+// It must never decide what a caller may do (internal/authz does, before an
+// operation runs), never keep a secret access key, which the crypto module makes
+// and CreateAccessKey's answer holds once, and never touch an access key of an
+// account's root, which operators make. Only wiring imports it.
+//
+// Specification: the AWS IAM API Reference, 2010-05-08, and the IAM User Guide,
+// "IAM and AWS STS quotas".
+package iam
+
+import (
+	"trent/internal/call"
+	"trent/internal/domains"
+	"trent/internal/identity"
+)
+
+// Config is what the service is made of.
+type Config struct {
+	Identity *identity.Directory
+	Regions  domains.Finder // seals markers
+}
+
+// New returns the service.
+func New(c Config) *call.QueryAPI {
+	api := &call.QueryAPI{
+		Service: "iam", Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+		Operations: map[string]*call.QueryOperation{},
+	}
+	for _, op := range c.operations() {
+		api.Operations[op.Name] = op
+	}
+	return api
+}
+
+// operations is the table: reading ones, mutations, and mutations without a
+// result.
+func (c *Config) operations() []*call.QueryOperation {
+	read := func(name string, request func() call.QueryRequest) *call.QueryOperation {
+		return &call.QueryOperation{Name: name, New: request}
+	}
+	change := func(name string, request func() call.QueryRequest) *call.QueryOperation {
+		return &call.QueryOperation{Name: name, Mutates: true, New: request}
+	}
+	return []*call.QueryOperation{
+		change("CreateUser", func() call.QueryRequest { return &createUser{Config: c} }),
+		read("GetUser", func() call.QueryRequest { return &getUser{Config: c} }),
+	}
+}

@@ -1,0 +1,84 @@
+package iam
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"trent/internal/apierr"
+	"trent/internal/query"
+)
+
+// maxTags is AWS's quota of a user's or a role's tags.
+const maxTags = 50
+
+// A tag as it was given.
+type tag struct{ key, value string }
+
+// tagsOf reads the parameter Tags.
+func tagsOf(d *query.Decoder) (tags []tag) {
+	d.Structures("Tags", maxTags, func() {
+		tags = append(tags, tag{d.Required("Key", tagKeyRule), d.Required("Value", tagValueRule)})
+	})
+	return tags
+}
+
+// asMap is what condition keys see of tags.
+func asMap(tags []tag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, t := range tags {
+		m[t.key] = t.value
+	}
+	return m
+}
+
+// withTags returns the tags have with others added or replaced. Keys are
+// compared without regard to case, as IAM does; the case that was given first
+// stays. The errors are AWS's: a key twice, a reserved one, or too many.
+func withTags(have map[string]string, add []tag) (map[string]string, error) {
+	all := maps.Clone(have)
+	if all == nil {
+		all = map[string]string{}
+	}
+	given := map[string]bool{}
+	for _, t := range add {
+		folded := strings.ToLower(t.key)
+		if given[folded] {
+			return nil, apierr.New(apierr.InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		}
+		given[folded] = true
+		if strings.HasPrefix(folded, "aws:") {
+			return nil, apierr.New(apierr.InvalidInput, "Tag keys that begin with aws: are reserved for system use.")
+		}
+		key := t.key
+		for old := range all {
+			if strings.EqualFold(old, t.key) {
+				key = old
+			}
+		}
+		all[key] = t.value
+	}
+	if len(all) > maxTags {
+		return nil, apierr.New(apierr.LimitExceeded, "Cannot exceed quota for TagsPerUser: %d", maxTags)
+	}
+	return all, nil
+}
+
+// writeTags writes the element Tags, sorted; nothing if there are none.
+func writeTags(out *query.XML, tags map[string]string) {
+	if len(tags) == 0 {
+		return
+	}
+	out.Open("Tags")
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		writeTag(out, key, tags[key])
+	}
+	out.Close("Tags")
+}
+
+func writeTag(out *query.XML, key, value string) {
+	out.Open("member")
+	out.Text("Key", key)
+	out.Text("Value", value)
+	out.Close("member")
+}
