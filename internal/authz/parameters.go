@@ -2,6 +2,7 @@ package authz
 
 import (
 	"trent/internal/api"
+	"trent/internal/arn"
 	"trent/internal/condkey"
 	"trent/internal/policy"
 )
@@ -51,7 +52,9 @@ func (r *Request) ofParameter(id condkey.ID) policy.Values {
 			return truth(r.Other != nil && r.Other.ARN == r.Key.ARN)
 		}
 	case condkey.RequestAlias:
-		return one(r.Alias)
+		if id := arn.Parse(r.Identifier); id.Kind == arn.AliasName || id.Kind == arn.AliasARN {
+			return one(id.ID)
+		}
 	}
 	switch in := r.In.(type) {
 	case *api.DeriveSharedSecretRequest:

@@ -10,18 +10,17 @@ import (
 // Refusal is AWS's text for a decision that denies. Of a key of another account
 // it tells nothing, not even that there is one.
 func (d *Decision) Refusal(r *Request) error {
-	resource := r.Resource
-	if r.Named != "" {
-		resource = r.Named
-	}
 	if r.Owner != "" && r.Owner != r.Caller.Account {
-		return Denied(r.Caller, r.Action, resource)
+		if r.Identifier != "" {
+			return Denied(r.Caller, r.Action, r.Identifier)
+		}
+		return Denied(r.Caller, r.Action, r.Resource)
 	}
 	kind := d.Layer.String()
 	if d.Explicit {
-		return denied(r.Caller, r.Action, resource, "with an explicit deny in "+article(kind)+" "+kind)
+		return denied(r.Caller, r.Action, r.Resource, "with an explicit deny in "+article(kind)+" "+kind)
 	}
-	return denied(r.Caller, r.Action, resource, "because no "+kind+" allows the "+r.Action+" action")
+	return denied(r.Caller, r.Action, r.Resource, "because no "+kind+" allows the "+r.Action+" action")
 }
 
 // Denied is AWS's refusal where no policy of the key allows the action. It is

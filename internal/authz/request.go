@@ -18,7 +18,6 @@ type Request struct {
 	// Resource is the ARN that the caller's own policies are about; empty for an
 	// action without a resource, which only the pattern * covers.
 	Resource string
-	Named    string // the resource as a refusal names it; empty: by its ARN
 	Caller   *identity.Caller
 	// Key is the key that the action is on; nil if it is on none.
 	Key *key.Key
@@ -30,7 +29,8 @@ type Request struct {
 	In    api.Request // nil for an action of another service
 	Side  int         // of ReEncrypt: 0 asks for the source, 1 for the destination
 	Other *key.Key    // of ReEncrypt: the other side's key, if there is one
-	Alias string      // by which the request named the key; empty if it did not
+	// Identifier is what the request names the key by; empty if it does not.
+	Identifier string
 	// Constraint is that of the grant that RetireGrant is about.
 	Constraint Constraint
 	// Extra has values of condition keys that this package does not know: those
@@ -78,6 +78,9 @@ type Organization struct {
 	Resource []identity.Attached // resource control policies of the key's account
 }
 
+// Reset makes the request another one, in the same memory.
+func (r *Request) Reset() { *r = Request{set: r.set[:0]} }
+
 // On makes k the key that the request is about.
 func (r *Request) On(k *key.Key) {
 	r.Key, r.Resource, r.Policy, r.Owner = k, k.ARN, k.Rules, k.Account
@@ -86,8 +89,8 @@ func (r *Request) On(k *key.Key) {
 // principal is the caller as resource-based policies name him.
 func (r *Request) principal() policy.Principal {
 	p := policy.Principal{Account: r.Caller.Account, ARN: r.Caller.PrincipalARN}
-	if r.Caller.Permissions != nil {
-		p.ID = r.Caller.Permissions.ID
+	if permissions := r.Caller.Permissions; permissions != nil {
+		p.ID, p.Bounded = permissions.ID, permissions.Boundary != nil
 	}
 	if r.Caller.Session != nil {
 		p.RoleARN = r.Caller.Session.RoleARN

@@ -43,6 +43,7 @@ type Call struct {
 	Request api.Request // nil until it is decoded
 	Keys    [2]*key.Key
 	Permits [2]authz.Permit
+	Ask     *authz.Request // the last question whether the caller may; nil before the first
 	// NotApproved says that the call was let through to a use of an algorithm
 	// that FIPS 140-3 does not approve, for the audit record.
 	NotApproved bool
@@ -58,7 +59,7 @@ type Call struct {
 // Reset makes a call that is over ready for another request. It keeps memory
 // that held nothing secret.
 func (c *Call) Reset() {
-	*c = Call{Common: Common{parameters: c.parameters[:0]}}
+	*c = Call{Common: Common{parameters: c.parameters[:0]}, Ask: c.Ask}
 }
 
 // Key is the (first) key that was authorized.

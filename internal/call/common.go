@@ -7,6 +7,7 @@ import (
 
 	"trent/internal/apierr"
 	"trent/internal/audit"
+	"trent/internal/authz"
 	"trent/internal/identity"
 	"trent/internal/record"
 	"trent/internal/store"
@@ -25,6 +26,7 @@ type Common struct {
 	SourceIP  string
 	UserAgent string
 	TLS       *audit.TLSDetails // nil without TLS
+	Endpoint  *authz.Endpoint   // that the listener stands for; nil: none
 
 	ResponseElements []byte // what the operation leaves for the audit record: JSON; nil is null
 
@@ -35,6 +37,15 @@ type Common struct {
 
 // Base returns what the call has in common with others.
 func (c *Common) Base() *Common { return c }
+
+// Environment is what conditions of policies can ask of the call besides its
+// caller and content.
+func (c *Common) Environment() authz.Environment {
+	return authz.Environment{
+		Time: c.Time, SourceIP: c.SourceIP, UserAgent: c.UserAgent, TLS: c.TLS != nil,
+		Region: c.Region, Partition: c.Partition, Endpoint: c.Endpoint,
+	}
+}
 
 // Recorded reports whether a commit has made the audit record durable.
 func (c *Common) Recorded() bool { return c.recorded }

@@ -2,16 +2,13 @@ package front
 
 import (
 	"context"
-	"errors"
 
 	"trent/internal/api"
 	"trent/internal/apierr"
-	"trent/internal/arn"
 	"trent/internal/authz"
-	"trent/internal/blobheader"
 	"trent/internal/call"
 	"trent/internal/key"
-	"trent/internal/keydir"
+	"trent/internal/optable"
 )
 
 // A use is what a request wants to do with one key.
@@ -32,9 +29,15 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		if err := p.authorizeAlias(ctx, c, alias, n); err != nil {
 			return err
 		}
-	} else if n == 0 {
-		c.Permits[0] = authz.Keyless(c.Op, &c.Caller, c.Region)
-		return p.approve(c, makesNotApproved(in))
+	} else if n == 0 || c.Row.Target == optable.FilterKey {
+		if err := p.authorizeKeyless(ctx, c, in); err != nil {
+			return err
+		}
+	}
+	if in, ok := in.(*api.CreateAliasRequest); ok {
+		if err := p.authorizeAliasName(ctx, c, in.AliasName); err != nil {
+			return err
+		}
 	}
 	var blobErr error // what the ciphertext is guilty of, told after all authorization
 	for i := range n {
@@ -72,96 +75,5 @@ func (p *Pipeline) approve(c *call.Call, notApproved bool) error {
 		return apierr.AlgorithmNotOffered()
 	}
 	c.NotApproved = notApproved
-	return nil
-}
-
-// authorize fills in a use's key and permit. refused is the error of a
-// ciphertext that does not belong to the authorized key.
-func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused, err error) {
-	action := c.Row.Actions[u.slot]
-	if u.identifier == "" && u.blob != nil && u.algorithm != api.EncryptionAlgorithmSpecSymmetricDefault {
-		return nil, apierr.New(apierr.Validation, "A KeyId is required for the algorithm %s.", u.algorithm)
-	}
-	if u.identifier == "" {
-		return nil, p.authorizeCiphertext(ctx, c, u, action)
-	}
-	k, foreign, err := p.Keys.Resolve(ctx, c.Caller.Account, c.Region, u.identifier, c.Row.Aliases)
-	if err != nil {
-		if e, ok := errors.AsType[*apierr.Error](err); ok && e.Code == apierr.NotFound && foreign != "" {
-			return nil, authz.Denied(&c.Caller, action, foreign)
-		}
-		return nil, err
-	}
-	resource := k.ARN
-	if foreign != "" {
-		resource = foreign
-	}
-	permit, err := authz.Authorize(c.Op, action, &c.Caller, k, resource)
-	if err != nil {
-		return nil, err
-	}
-	c.Keys[u.slot], c.Permits[u.slot] = k, permit
-	if u.blob == nil || k.Spec != key.SymmetricDefault && u.algorithm != api.EncryptionAlgorithmSpecSymmetricDefault {
-		return nil, nil // an asymmetric ciphertext is bare: it names no key
-	}
-	header, err := blobheader.Parse(u.blob)
-	if err != nil {
-		if k.Spec != key.SymmetricDefault {
-			return nil, nil // CheckUse says that the key does not have the algorithm
-		}
-		return apierr.Because(apierr.InvalidCiphertext, err), nil
-	}
-	if k.Material(key.MaterialID(header.MaterialID)) == nil {
-		return apierr.New(apierr.IncorrectKey, "The key ID in the request does not identify a CMK that can perform this operation."), nil
-	}
-	return nil, nil
-}
-
-// authorizeCiphertext finds the key through the ciphertext. An unknown key and
-// a forbidden one are the same answer.
-func (p *Pipeline) authorizeCiphertext(ctx context.Context, c *call.Call, u *use, action string) error {
-	header, err := blobheader.Parse(u.blob)
-	if err != nil {
-		return apierr.Because(apierr.InvalidCiphertext, err)
-	}
-	k, err := p.Keys.ByMaterial(ctx, c.Region, key.MaterialID(header.MaterialID))
-	if errors.Is(err, keydir.ErrNotFound) {
-		return authz.DeniedCiphertext(&c.Caller, action)
-	}
-	if err != nil {
-		return err
-	}
-	permit, err := authz.Authorize(c.Op, action, &c.Caller, k, k.ARN)
-	if err != nil {
-		return authz.DeniedCiphertext(&c.Caller, action)
-	}
-	c.Keys[u.slot], c.Permits[u.slot] = k, permit
-	return nil
-}
-
-// authorizeAlias authorizes an operation on an alias by the key it points to,
-// whose slot comes after those of the keys that the request names itself. Its
-// state does not matter.
-func (p *Pipeline) authorizeAlias(ctx context.Context, c *call.Call, name string, slot int) error {
-	a, err := p.Keys.Alias(ctx, c.Region, c.Caller.Account, name)
-	if errors.Is(err, keydir.ErrNotFound) {
-		return p.Keys.AliasNotFound(c.Region, c.Caller.Account, name)
-	}
-	if err != nil {
-		return err
-	}
-	k, err := p.Keys.Key(ctx, a.Region, a.Account, a.KeyID)
-	if errors.Is(err, keydir.ErrNotFound) { // being deleted, and the alias with it
-		return p.Keys.AliasNotFound(c.Region, c.Caller.Account, name)
-	}
-	if err != nil {
-		return err
-	}
-	permit, err := authz.Authorize(c.Op, c.Row.Actions[0], &c.Caller, k, k.ARN)
-	if err != nil {
-		return err
-	}
-	c.Keys[slot], c.Permits[slot] = k, permit
-	c.Alias = arn.Alias(c.Partition, c.Region, c.Caller.Account, name)
 	return nil
 }

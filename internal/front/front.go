@@ -22,6 +22,7 @@ import (
 	"trent/internal/api"
 	"trent/internal/apierr"
 	"trent/internal/audit"
+	"trent/internal/authz"
 	"trent/internal/awsjson"
 	"trent/internal/call"
 	"trent/internal/domains"
@@ -48,7 +49,10 @@ type Config struct {
 	Identity     *identity.Directory
 	Domains      *domains.Manager
 	Keys         *keydir.Dir
-	Operations   api.Operations[*call.Call]
+	Authorizer   *authz.Authorizer
+	// Endpoints are the listeners that stand for VPC endpoints, by their ids.
+	Endpoints  map[string]*authz.Endpoint
+	Operations api.Operations[*call.Call]
 	// Queries are the services of the Query protocol. A refusal of another
 	// service names the first.
 	Queries []*call.QueryAPI
@@ -162,6 +166,7 @@ func (p *Pipeline) serve(ctx context.Context, c *call.Call, r *wire.Request, dst
 func (p *Pipeline) begin(c *call.Common, r *wire.Request) {
 	c.RequestID, c.EventID, c.Time = p.ids.New(), p.ids.New(), r.Received
 	c.Partition, c.Listener, c.SourceIP, c.UserAgent, c.TLS = p.Partition, r.Listener, r.Remote.String(), r.First("User-Agent"), r.TLS
+	c.Endpoint = p.Endpoints[r.Listener]
 }
 
 // run takes a request from its signature to its operation. A panic is the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/authz"
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/front"
@@ -222,9 +223,10 @@ func (n *Node) assemble() {
 	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.quota.Close)
 	n.start(n.Identity.Run)
 	module := use.New(n.module)
-	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, DefaultOnly: !n.Dev, Log: n.Log}
+	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, Principals: n.Identity, Unknown: n.Dev}
 	n.Pipeline = front.New(front.Config{
 		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
+		Authorizer: &authz.Authorizer{},
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},

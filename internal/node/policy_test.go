@@ -135,9 +135,9 @@ func TestPoliciesArePutWhole(t *testing.T) {
 	}
 }
 
-// TestProductionTakesTheDefaultPolicy, in whatever form, and no other: until
-// policies are enforced it would be a promise that does not hold.
-func TestProductionTakesTheDefaultPolicy(t *testing.T) {
+// TestProductionEnforcesKeyPolicies: they are stored byte for byte, name
+// principals that exist, and hold from the moment PutKeyPolicy returns.
+func TestProductionEnforcesKeyPolicies(t *testing.T) {
 	t.Parallel()
 	first := true
 	f := newFixtureWith(t, servertest.ProductionArgs(t), func(c *node.Config) {
@@ -145,31 +145,43 @@ func TestProductionTakesTheDefaultPolicy(t *testing.T) {
 		first = false
 	})
 	by := identity.Operator{Name: "test"}
-	account, err := f.Identity.CreateAccount(t.Context(), by, "111122223333", "")
-	if err != nil {
-		t.Fatal(err)
+	as := func(account string) caller {
+		if _, err := f.Identity.CreateAccount(t.Context(), by, account, ""); err != nil {
+			t.Fatal(err)
+		}
+		key, err := f.Identity.NewRootKey(t.Context(), by, account, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return caller{f, key.ID, string(key.Secret.Expose()), "eu-west-1"}
 	}
-	key, err := f.Identity.NewRootKey(t.Context(), by, account.ID, false)
-	if err != nil {
-		t.Fatal(err)
+	owner, other := as("111122223333"), as("444455556666")
+	alone := `{"Statement":{"Effect":"Allow","Principal":{"AWS":["111122223333"]},"Action":["kms:*"],"Resource":["*"]}}`
+	shared := strings.Replace(alone, `["111122223333"]`, `["111122223333","444455556666"]`, 1)
+	created := owner.must(t, "CreateKey", object{"Policy": alone})
+	id, arn := created.str("KeyMetadata", "KeyId"), created.str("KeyMetadata", "Arn")
+	encrypt := object{"KeyId": arn, "Plaintext": []byte("x")}
+	for range 3 {
+		if got := other.call("Encrypt", encrypt); got.code != "AccessDeniedException" {
+			t.Fatalf("before it is shared: %q %q", got.code, got.message)
+		}
+		owner.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": shared + " "})
+		other.must(t, "Encrypt", encrypt)
+		if got := owner.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy"); got != shared+" " {
+			t.Errorf("the policy is %s", got)
+		}
+		owner.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": alone})
 	}
-	c := caller{f, key.ID, string(key.Secret.Expose()), "eu-west-1"}
-	same := `{"Statement":{"Effect":"Allow","Principal":{"AWS":["111122223333"]},"Action":["kms:*"],"Resource":["*"]}}`
-	other := strings.Replace(same, `["111122223333"]`, `["111122223333","444455556666"]`, 1)
-	id := c.must(t, "CreateKey", object{"Policy": same}).str("KeyMetadata", "KeyId")
-	c.must(t, "PutKeyPolicy", object{"KeyId": id, "Policy": same + " ", "BypassPolicyLockoutSafetyCheck": true})
+	stranger := strings.Replace(alone, `["111122223333"]`, `["111122223333","arn:aws:iam::444455556666:user/nobody"]`, 1)
 	for op, in := range map[string]object{
-		"CreateKey":    {"Policy": other},
-		"PutKeyPolicy": {"KeyId": id, "Policy": other, "BypassPolicyLockoutSafetyCheck": true},
+		"CreateKey":    {"Policy": stranger},
+		"PutKeyPolicy": {"KeyId": id, "Policy": stranger, "BypassPolicyLockoutSafetyCheck": true},
 	} {
-		if got := c.call(op, in); got.code != "UnsupportedOperationException" || !strings.HasPrefix(got.message, "Trent does not enforce key policies yet") {
+		if got := owner.call(op, in); got.code != "MalformedPolicyDocumentException" || !strings.HasSuffix(got.message, "invalid principals.") {
 			t.Errorf("%s: %q %q", op, got.code, got.message)
 		}
 	}
-	if got := c.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy"); got != same+" " {
-		t.Errorf("the policy is %s", got)
-	}
-	if keys := c.must(t, "ListKeys", "{}").body["Keys"].([]any); len(keys) != 1 {
+	if keys := owner.must(t, "ListKeys", "{}").body["Keys"].([]any); len(keys) != 1 {
 		t.Errorf("%d keys", len(keys))
 	}
 }

@@ -14,6 +14,10 @@ const (
 	missingField      = "Missing required field "
 )
 
+// ErrNoSuchPrincipal is the error of a resource-based policy with a principal
+// that does not exist.
+var ErrNoSuchPrincipal = &Error{invalidPrincipals}
+
 // CheckKeyPolicy returns an *Error if the document cannot be the key policy of
 // a key in the partition. It does not ask whether the principals exist.
 func CheckKeyPolicy(d *Document, partition string) error {

@@ -1,63 +1,95 @@
 // Package keypolicy owns the taking of a key policy that a caller gives: CreateKey
-// and PutKeyPolicy share its rules. It must never store one, nor say what one
-// allows. The operations and the wiring import it.
+// and PutKeyPolicy share its rules. It must never store one. The operations and
+// the wiring import it.
 package keypolicy
 
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"sync"
-	"time"
 
 	"trent/internal/apierr"
+	"trent/internal/arn"
+	"trent/internal/authz"
 	"trent/internal/call"
+	"trent/internal/key"
 	"trent/internal/policy"
+	"trent/internal/record"
 )
+
+// Principals says which principals there are.
+type Principals interface {
+	// Resolve returns the unique id of what an ARN or account id names, if it
+	// exists.
+	Resolve(ctx context.Context, name string) (id string, exists bool, err error)
+}
 
 // Rules say which key policies are taken.
 type Rules struct {
-	Partition string
-	MaxBytes  int // of a document, as given
-	// DefaultOnly refuses what has another effect than the default key policy:
-	// a policy that is stored and not enforced would promise what does not hold.
-	// Without it, the log says so.
-	DefaultOnly bool
-	Log         *slog.Logger
-
-	mu     sync.Mutex
-	warned time.Time
+	Partition  string
+	MaxBytes   int // of a document, as given
+	Principals Principals
+	// Unknown takes principals that do not exist, as emulators do: whoever has
+	// such an ARN one day is meant.
+	Unknown bool
 }
 
-// warnEvery is how often the log says that policies are not enforced.
-const warnEvery = time.Minute
-
-// Check returns AWS's error for a document that cannot become a key policy in
-// the caller's account: LimitExceeded, MalformedPolicyDocument, and for one that
-// would lock the caller out, unless bypass is set, MalformedPolicyDocument too.
-func (r *Rules) Check(ctx context.Context, c *call.Call, document string, bypass bool) error {
+// Check returns what to store for a document that can become the key policy of
+// k, or AWS's error: LimitExceeded, MalformedPolicyDocument, and for one that would
+// lock the caller out, unless bypass is set, MalformedPolicyDocument too. k is the
+// key as it is or is to be; its policy does not count.
+func (r *Rules) Check(ctx context.Context, c *call.Call, k *key.Key, document string, bypass bool) (*record.Policy, error) {
 	if len(document) > r.MaxBytes {
-		return apierr.New(apierr.LimitExceeded, "The key policy has %d bytes, which exceeds the limit of %d bytes.", len(document), r.MaxBytes)
+		return nil, apierr.New(apierr.LimitExceeded, "The key policy has %d bytes, which exceeds the limit of %d bytes.", len(document), r.MaxBytes)
 	}
 	d, err := policy.Parse(document)
 	if err == nil {
 		err = policy.CheckKeyPolicy(d, r.Partition)
 	}
+	var bound policy.Bound
+	if err == nil {
+		bound, err = r.bind(ctx, d)
+	}
 	if err != nil {
-		return malformed(err)
+		return nil, malformed(err)
 	}
-	if !bypass && policy.LocksOut(d, r.Partition, c.Caller.Account, c.Caller.PrincipalARN) {
-		return apierr.New(apierr.MalformedPolicyDocument, policy.LockoutText)
+	with := *k
+	with.Rules = policy.Compile(d, bound)
+	environment := c.Environment()
+	if !bypass && authz.LocksOut(&c.Caller, &environment, &with) {
+		return nil, apierr.New(apierr.MalformedPolicyDocument, policy.LockoutText)
 	}
-	if policy.EquivalentToDefault(d, r.Partition, c.Caller.Account) {
-		return nil
+	return &record.Policy{Document: document, Bound: bound}, nil
+}
+
+// bind finds the users and roles that a document names, and their unique ids: a
+// principal that is made again under the same name is another one.
+func (r *Rules) bind(ctx context.Context, d *policy.Document) (policy.Bound, error) {
+	var bound policy.Bound
+	for i := range d.Statements {
+		for _, p := range [...]*policy.Principals{d.Statements[i].Principal, d.Statements[i].NotPrincipal} {
+			if p == nil {
+				continue
+			}
+			for _, name := range p.AWS {
+				if name == "*" || bound[name] != "" {
+					continue
+				}
+				id, exists, err := r.Principals.Resolve(ctx, name)
+				switch {
+				case err != nil:
+					return nil, err
+				case !exists && !r.Unknown:
+					return nil, policy.ErrNoSuchPrincipal
+				case exists && arn.ParsePrincipal(name).Kind != arn.AccountPrincipal:
+					if bound == nil {
+						bound = policy.Bound{}
+					}
+					bound[name] = id
+				}
+			}
+		}
 	}
-	if r.DefaultOnly {
-		return apierr.New(apierr.UnsupportedOperation,
-			"Trent does not enforce key policies yet, and takes only those with the effect of the default key policy: the account %s may do everything, and nobody else is named.", c.Caller.Account)
-	}
-	r.warn(ctx, c)
-	return nil
+	return bound, nil
 }
 
 func malformed(err error) error {
@@ -65,18 +97,4 @@ func malformed(err error) error {
 		return apierr.New(apierr.MalformedPolicyDocument, "%s", e.Text)
 	}
 	return err
-}
-
-// warn logs that a policy is stored only, now and then.
-func (r *Rules) warn(ctx context.Context, c *call.Call) {
-	r.mu.Lock()
-	due := c.Time.Sub(r.warned) >= warnEvery || c.Time.Before(r.warned)
-	if due {
-		r.warned = c.Time
-	}
-	r.mu.Unlock()
-	if due {
-		r.Log.WarnContext(ctx, "a key policy other than the default one was taken: key policies are stored, but not enforced yet",
-			"operation", c.Op.String(), "account", c.Caller.Account, "region", c.Region, "request_id", c.RequestID)
-	}
 }

@@ -1,14 +1,15 @@
 package keypolicy_test
 
 import (
-	"bytes"
-	"log/slog"
+	"context"
+	"errors"
+	"maps"
 	"strings"
 	"testing"
-	"time"
 
 	"trent/internal/call"
 	"trent/internal/identity"
+	"trent/internal/key"
 	"trent/internal/ops/keypolicy"
 	"trent/internal/policy"
 )
@@ -16,74 +17,135 @@ import (
 const (
 	account = "111122223333"
 	root    = "arn:aws:iam::111122223333:root"
+	alice   = "arn:aws:iam::111122223333:user/alice"
+	bob     = "arn:aws:iam::111122223333:user/bob"
+	reader  = "arn:aws:iam::444455556666:role/reader"
+	session = "arn:aws:sts::444455556666:assumed-role/reader/s"
+	nobody  = "arn:aws:iam::444455556666:user/nobody"
+
+	malformed = "MalformedPolicyDocumentException: "
+	invalid   = malformed + "Policy contains a statement with one or more invalid principals."
 )
 
-func callAt(at time.Time) *call.Call {
-	return &call.Call{Common: call.Common{Caller: identity.Caller{Account: account, PrincipalARN: root}, Region: "eu-west-1", Partition: "aws", Time: at}}
+// world has some principals, and their ids.
+type world map[string]string
+
+func (w world) Resolve(_ context.Context, name string) (string, bool, error) {
+	if name == "999999999999" {
+		return "", false, errors.New("the store is away")
+	}
+	id, ok := w[name]
+	return id, ok, nil
+}
+
+var principals = world{
+	root: account, account: account, alice: "AIDAALICE", bob: "AIDABOB",
+	"444455556666": "444455556666", reader: "AROAREADER", session: "AROAREADER",
+}
+
+func by(arn, id string) *call.Call {
+	return &call.Call{Common: call.Common{
+		Caller: identity.Caller{Account: account, PrincipalARN: arn, PrincipalID: id, Type: identity.TypeUser, Permissions: &identity.Permissions{ID: id}},
+		Region: "eu-west-1", Partition: "aws",
+	}}
 }
 
 func to(principal string) string {
 	return `{"Statement":{"Effect":"Allow","Principal":{"AWS":` + principal + `},"Action":"kms:*","Resource":"*"}}`
 }
 
-// TestCheck: what production takes, what trent dev takes, and what neither.
+// TestCheck: what production takes, what trent dev takes beside it, and what
+// neither.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	const (
-		unsupported = "UnsupportedOperationException: Trent does not enforce key policies yet, and takes only those with the effect of the default key policy: the account 111122223333 may do everything, and nobody else is named."
-		malformed   = "MalformedPolicyDocumentException: "
-	)
-	shared := to(`["` + root + `","444455556666"]`)
+	locked := malformed + policy.LockoutText
 	long := to(`"`+account+`"`) + strings.Repeat(" ", 400)
+	when := func(operator, k, v string) string {
+		return strings.Replace(to(`"`+alice+`"`), `"Resource"`, `"Condition":{"`+operator+`":{"`+k+`":"`+v+`"}},"Resource"`, 1)
+	}
+	two := func(deny string) string {
+		allow := strings.TrimPrefix(to(`"`+account+`"`), `{"Statement":`)
+		return `{"Statement":[{"Effect":"Deny","Principal":"*","Resource":"*",` + deny + `},` + strings.TrimSuffix(allow, "}") + "]}"
+	}
 	for _, test := range []struct {
 		name, document     string
 		bypass             bool
 		production, inADev string
 	}{
 		{"the default policy", policy.Default("aws", account), false, "", ""},
-		{"one with its effect", to(`["` + root + `","` + account + `"]`), false, "", ""},
-		{"one with its effect, bypassing", to(`"` + account + `"`), true, "", ""},
-		{"another one", shared, false, unsupported, ""},
-		{"another one, bypassing", shared, true, unsupported, ""},
-		{"one that locks out", to(`"444455556666"`), false, malformed + policy.LockoutText, malformed + policy.LockoutText},
-		{"one that locks out, bypassing", to(`"444455556666"`), true, unsupported, ""},
+		{"the caller alone", to(`"` + alice + `"`), false, "", ""},
+		{"another user alone", to(`"` + bob + `"`), false, locked, locked},
+		{"another user alone, bypassing", to(`"` + bob + `"`), true, "", ""},
+		{"another account too", to(`["` + root + `","444455556666"]`), false, "", ""},
+		{"another account alone", to(`"444455556666"`), false, locked, locked},
+		{"everybody", to(`"*"`), false, "", ""},
+		{"somebody who is not there", to(`["` + alice + `","` + nobody + `"]`), false, invalid, ""},
+		{"somebody who is not there, bypassing", to(`["` + alice + `","` + nobody + `"]`), true, invalid, ""},
+		{"an account that is not there", to(`["` + alice + `","777788889999"]`), false, invalid, ""},
+		{"another action", strings.Replace(to(`"`+alice+`"`), "kms:*", "kms:Put*Grant", 1), false, locked, locked},
+		{"a condition that holds", when("StringEquals", "kms:CallerAccount", account), false, "", ""},
+		{"a condition that does not hold", when("StringEquals", "kms:CallerAccount", "444455556666"), false, locked, locked},
+		{"a condition on the key", when("StringEquals", "kms:KeySpec", "SYMMETRIC_DEFAULT"), false, "", ""},
+		{"the check must be bypassed", when("Bool", "kms:BypassPolicyLockoutSafetyCheck", "true"), false, locked, locked},
+		{"a Deny of all", two(`"Action":"kms:*"`), false, locked, locked},
+		{"a Deny of something else", two(`"Action":"kms:Decrypt"`), false, "", ""},
+		{"a Deny on a condition that holds", two(`"Action":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}`), false, locked, locked},
+		{"a Deny on a condition that does not", two(`"Action":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}`), false, "", ""},
 		{"no policy", `{}`, true, malformed + "Missing required field Statement", malformed + "Missing required field Statement"},
-		{"no key policy", to(`"x"`), true, malformed + "Policy contains a statement with one or more invalid principals.", malformed + "Policy contains a statement with one or more invalid principals."},
+		{"no key policy", to(`"x"`), true, invalid, invalid},
+		{"the store is away", to(`["` + alice + `","999999999999"]`), true, "the store is away", "the store is away"},
 		{"the largest", long[:400], false, "", ""},
 		{"one byte more", long[:401], false, "LimitExceededException: The key policy has 401 bytes, which exceeds the limit of 400 bytes.",
 			"LimitExceededException: The key policy has 401 bytes, which exceeds the limit of 400 bytes."},
 		{"too large, and no policy", strings.Repeat("{", 401), false, "LimitExceededException: The key policy has 401 bytes, which exceeds the limit of 400 bytes.",
 			"LimitExceededException: The key policy has 401 bytes, which exceeds the limit of 400 bytes."},
 	} {
-		for defaultOnly, want := range map[bool]string{true: test.production, false: test.inADev} {
-			var log bytes.Buffer
-			rules := &keypolicy.Rules{Partition: "aws", MaxBytes: 400, DefaultOnly: defaultOnly, Log: slog.New(slog.NewTextHandler(&log, nil))}
+		for unknown, want := range map[bool]string{false: test.production, true: test.inADev} {
+			rules := &keypolicy.Rules{Partition: "aws", MaxBytes: 400, Principals: principals, Unknown: unknown}
+			k := &key.Key{Account: account, Region: "eu-west-1", Spec: key.SymmetricDefault}
 			got := ""
-			if err := rules.Check(t.Context(), callAt(time.Now()), test.document, test.bypass); err != nil {
+			stored, err := rules.Check(t.Context(), by(alice, "AIDAALICE"), k, test.document, test.bypass)
+			if err != nil {
 				got = err.Error()
+			} else if stored.Document != test.document {
+				t.Errorf("%s: %s is stored", test.name, stored.Document)
 			}
 			if got != want {
-				t.Errorf("%s, default only %v:\n got %s\nwant %s", test.name, defaultOnly, got, want)
+				t.Errorf("%s, unknown principals %v:\n got %s\nwant %s", test.name, unknown, got, want)
 			}
-			if warned, unenforced := log.Len() > 0, got == "" && test.production == unsupported; warned != unenforced {
-				t.Errorf("%s, default only %v: the log has %q", test.name, defaultOnly, log.String())
+			if k.Rules != nil {
+				t.Errorf("%s: the key's snapshot was changed", test.name)
 			}
 		}
 	}
 }
 
-// TestWarnings: the log says once a minute that policies are not enforced.
-func TestWarnings(t *testing.T) {
+// TestBound: users and roles are stored with the ids that they have now;
+// accounts, everybody, services and who does not exist are not.
+func TestBound(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	rules := &keypolicy.Rules{Partition: "aws", MaxBytes: 400, Log: slog.New(slog.NewTextHandler(&log, nil))}
-	start := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	for _, after := range []time.Duration{0, time.Second, 59 * time.Second, time.Minute, 61 * time.Second, 2 * time.Minute} {
-		if err := rules.Check(t.Context(), callAt(start.Add(after)), to(`["*"]`), false); err != nil {
-			t.Fatal(err)
-		}
+	document := `{"Statement":[
+		{"Effect":"Allow","Principal":{"AWS":["` + account + `","` + alice + `","` + reader + `"],"Service":"logs.amazonaws.com"},"Action":"kms:*","Resource":"*"},
+		{"Effect":"Deny","NotPrincipal":{"AWS":["` + root + `","` + bob + `","` + session + `","` + alice + `"]},"Action":"kms:Sign","Resource":"*"},
+		{"Effect":"Deny","Principal":{"AWS":["*","` + nobody + `"]},"Action":"kms:Verify","Resource":"*"}]}`
+	rules := &keypolicy.Rules{Partition: "aws", MaxBytes: 4000, Principals: principals, Unknown: true}
+	stored, err := rules.Check(t.Context(), by(alice, "AIDAALICE"), &key.Key{Account: account}, document, false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if n := strings.Count(log.String(), "not enforced"); n != 3 {
-		t.Errorf("%d warnings, want 3:\n%s", n, log.String())
+	want := map[string]string{alice: "AIDAALICE", bob: "AIDABOB", reader: "AROAREADER", session: "AROAREADER"}
+	if !maps.Equal(stored.Bound, want) {
+		t.Errorf("bound %v, want %v", stored.Bound, want)
+	}
+}
+
+// TestAnotherOfTheSameNameIsLockedOut: a policy that names a user means the one
+// there was.
+func TestAnotherOfTheSameNameIsLockedOut(t *testing.T) {
+	t.Parallel()
+	rules := &keypolicy.Rules{Partition: "aws", MaxBytes: 4000, Principals: principals}
+	_, err := rules.Check(t.Context(), by(alice, "AIDAOTHER"), &key.Key{Account: account}, to(`"`+alice+`"`), false)
+	if err == nil || err.Error() != malformed+policy.LockoutText {
+		t.Errorf("error %v", err)
 	}
 }

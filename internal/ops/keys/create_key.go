@@ -21,10 +21,10 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	if err != nil {
 		return nil, err
 	}
-	document := policy.Default(c.Partition, c.Caller.Account)
+	keyPolicy := &record.Policy{Document: policy.Default(c.Partition, c.Caller.Account)}
 	if in.Has(api.CreateKeyPolicy) {
-		document = in.Policy
-		if err := o.Rules.Check(ctx, c, document, in.BypassPolicyLockoutSafetyCheck); err != nil {
+		asked := &key.Key{Region: c.Region, Account: c.Caller.Account, Spec: spec, Usage: usage, Origin: key.OriginAWSKMS, Tags: tags}
+		if keyPolicy, err = o.Rules.Check(ctx, c, asked, in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
 	}
@@ -47,7 +47,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
 		PublicKey: made.PublicKey,
 	}
-	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, document, tags)
+	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, keyPolicy, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (o *Ops) newID(c *call.Call) (string, error) {
 
 // newKey returns what stores a new key: its record, its policy, its material,
 // the index from the material to the key, and its tags if it has some.
-func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, document string, tags map[string]string) ([]store.Cmp, []store.Op, error) {
+func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, keyPolicy *record.Policy, tags map[string]string) ([]store.Cmp, []store.Op, error) {
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return nil, nil, err
@@ -98,7 +98,7 @@ func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key
 	}
 	records := []stored{
 		{record.KeyPath(c.Region, account, id), record.TypeKey, r},
-		{record.PolicyPath(c.Region, account, id), record.TypePolicy, &record.Policy{Document: document}},
+		{record.PolicyPath(c.Region, account, id), record.TypePolicy, keyPolicy},
 		{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
 		{record.IndexPath(c.Region, made.MaterialID[:]), record.TypeIndex, &record.Index{Account: account, KeyID: id}},
 	}

@@ -16,14 +16,15 @@ func (o *Ops) PutKeyPolicy(ctx context.Context, c *call.Call, in *api.PutKeyPoli
 	if in.Has(api.PutKeyPolicyPolicyName) && in.PolicyName != defaultName {
 		return errNoSuchPolicy()
 	}
-	if err := o.Rules.Check(ctx, c, in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+	k := c.Key()
+	checked, err := o.Rules.Check(ctx, c, k, in.Policy, in.BypassPolicyLockoutSafetyCheck)
+	if err != nil {
 		return err
 	}
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
 		return err
 	}
-	k := c.Key()
 	path := record.PolicyPath(k.Region, k.Account, k.ID)
 	kv, _, err := o.Store.Get(ctx, path)
 	if errors.Is(err, store.ErrNotFound) {
@@ -36,7 +37,7 @@ func (o *Ops) PutKeyPolicy(ctx context.Context, c *call.Call, in *api.PutKeyPoli
 	if err != nil {
 		return fmt.Errorf("key policy of %s: %w", k.ID, err)
 	}
-	value, err := region.Records.Seal(path, record.TypePolicy, version+1, &record.Policy{Document: in.Policy})
+	value, err := region.Records.Seal(path, record.TypePolicy, version+1, checked)
 	if err != nil {
 		return err
 	}

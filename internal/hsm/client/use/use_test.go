@@ -22,6 +22,7 @@ import (
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/identity"
 	"trent/internal/key"
+	"trent/internal/policy"
 )
 
 const (
@@ -71,15 +72,32 @@ func module(t *testing.T) (*use.Module, *servertest.Process) {
 	return use.New(c), process
 }
 
-var caller = &identity.Caller{Account: account}
+// caller is the root user, whom the keys' policies allow everything.
+var caller = &identity.Caller{
+	Account: account, PrincipalARN: "arn:aws:iam::" + account + ":root", Type: identity.TypeRoot,
+	Permissions: &identity.Permissions{Root: true, ID: account},
+}
+
+// all is a grant of everything, without which nobody can retire one.
+type all struct{}
+
+func (all) Find(context.Context, *authz.Request) (authz.Granted, error) {
+	return authz.Granted{ID: "all", Via: policy.ViaSelf}, nil
+}
 
 // permit is authz's permit for an operation on a key, or without one.
 func permit(t *testing.T, op api.Op, k *key.Key) authz.Permit {
 	t.Helper()
-	if k == nil {
-		return authz.Keyless(op, caller, region)
+	r := &authz.Request{Op: op, Action: "kms:" + op.String(), Caller: caller, Environment: authz.Environment{Region: region}}
+	if k != nil {
+		document, err := policy.Parse(policy.Default("aws", account))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Rules = policy.Compile(document, nil)
+		r.On(k)
 	}
-	p, err := authz.Authorize(op, "kms:"+op.String(), caller, k, k.ARN)
+	p, err := (&authz.Authorizer{Grants: all{}}).Authorize(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
