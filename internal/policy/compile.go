@@ -79,7 +79,7 @@ func compileResources(s *Statement, variables bool) (a resources) {
 	}
 	a.absent = list == nil
 	for _, text := range list {
-		a.list.add(compilePattern(completeARN(text), asResource, variables))
+		a.list = append(a.list, compilePattern(completeARN(text), asResource, variables))
 	}
 	return a
 }
@@ -101,7 +101,7 @@ func (s *statement) coversResource(r *Request, resourceBased bool) bool {
 	switch {
 	case a.absent:
 		return resourceBased
-	case len(a.list.all) == 0, !s.deny && !a.list.resolvable(r):
+	case len(a.list) == 0:
 		return false
 	}
 	return a.list.match(r, r.Resource) != a.not

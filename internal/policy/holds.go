@@ -60,11 +60,11 @@ func compileCondition(source *Condition, variables bool) condition {
 				c.addresses = append(c.addresses, p)
 			}
 		case textGlobs:
-			c.patterns.add(compilePattern(v, asText, variables))
+			c.patterns = append(c.patterns, compilePattern(v, asText, variables))
 		case arns:
-			c.patterns.add(compilePattern(v, asARN, variables))
+			c.patterns = append(c.patterns, compilePattern(v, asARN, variables))
 		default:
-			c.patterns.add(compilePattern(v, asValue, variables))
+			c.patterns = append(c.patterns, compilePattern(v, asValue, variables))
 		}
 		c.lost = c.lost || !ok
 	}
@@ -99,7 +99,7 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		return false
 	case v.absent():
 		return c.operator.negated
-	case !deny && (c.lost || !c.patterns.resolvable(r)):
+	case !deny && c.lost:
 		return false
 	case !v.Multi:
 		return c.test(r, v.One, deny)

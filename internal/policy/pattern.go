@@ -167,39 +167,13 @@ func (p *pattern) simplify() {
 }
 
 // patterns are the alternatives of a list.
-type patterns struct {
-	all      []pattern
-	variable bool // one has variables, or form never
-}
-
-func (p *patterns) add(one pattern) {
-	p.all = append(p.all, one)
-	p.variable = p.variable || len(one.variables) > 0 || one.form == never
-}
-
-// resolvable reports whether every variable in the list has a value.
-func (p *patterns) resolvable(r *Request) bool {
-	if !p.variable {
-		return true
-	}
-	for i := range p.all {
-		if p.all[i].form == never {
-			return false
-		}
-		for j := range p.all[i].variables {
-			if _, ok := p.all[i].variables[j].resolve(r); !ok {
-				return false
-			}
-		}
-	}
-	return true
-}
+type patterns []pattern
 
 // match reports whether text matches one of the list. A pattern whose variable
 // has no value matches nothing.
-func (p *patterns) match(r *Request, text string) bool {
-	for i := range p.all {
-		if p.all[i].match(r, text) {
+func (p patterns) match(r *Request, text string) bool {
+	for i := range p {
+		if p[i].match(r, text) {
 			return true
 		}
 	}
@@ -207,9 +181,9 @@ func (p *patterns) match(r *Request, text string) bool {
 }
 
 // matchFold is match without regard to case, of patterns without wildcards.
-func (p *patterns) matchFold(r *Request, text string) bool {
-	for i := range p.all {
-		want, ok := p.all[i].expand(r)
+func (p patterns) matchFold(r *Request, text string) bool {
+	for i := range p {
+		want, ok := p[i].expand(r)
 		if ok && r.spend(cost(len(want))) && strings.EqualFold(want, text) {
 			return true
 		}

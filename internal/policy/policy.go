@@ -40,14 +40,14 @@
 //   - In documents of the version 2012-10-17, ${key} and ${key, 'default'} stand for
 //     the one value of a condition key, in resources behind the fifth colon and in
 //     the values of operators for text and ARNs; ${*}, ${?} and ${$} for these
-//     characters. What a variable stands for has no wildcards.
-//   - What cannot be compared matches nothing and does not allow either: a
-//     variable whose key has no value or several, and no default; a value of another
-//     type than the operator's; a set of the request without a set operator. In a
-//     statement that allows, such a condition or resource does not hold, whatever
-//     else is listed, and negated or not. In one that denies, a negated operator
-//     and NotResource hold; a set without a set operator is tested as with
-//     ForAnyValue.
+//     characters. What a variable stands for has no wildcards. Where its key has no
+//     value, or several, and it has no default, nothing is equal to it or like it:
+//     negated operators hold, and no resource is meant.
+//   - What cannot be compared matches nothing and does not allow either: a value
+//     of another type than the operator's; a set of the request without a set
+//     operator. In a statement that allows, such a condition does not hold,
+//     whatever else is listed, and negated or not. In one that denies, a negated
+//     operator holds; a set without a set operator is tested as with ForAnyValue.
 //   - Work is counted in steps. When MaxSteps are used up, everything is denied.
 package policy
 
