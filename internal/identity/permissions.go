@@ -31,7 +31,6 @@ type Attached struct {
 type Session struct {
 	Name           string // of a role's session
 	RoleARN        string // "" for GetSessionToken
-	RoleName       string
 	Issued         time.Time
 	Expires        time.Time
 	Limited        bool              // session policies were given: what they do not allow is denied

@@ -1,0 +1,96 @@
+package plain
+
+import (
+	"regexp"
+	"strings"
+
+	"trent/internal/policy"
+)
+
+// char is one character of a pattern, and whether it can be a wildcard.
+type char struct {
+	text string
+	wild bool
+}
+
+// literal is a pattern without variables.
+func literal(text string) []char {
+	var all []char
+	for _, c := range text {
+		all = append(all, char{string(c), c == '*' || c == '?'})
+	}
+	return all
+}
+
+// plainText is a pattern where no wildcards are.
+func plainText(pattern []char) string {
+	var text strings.Builder
+	for _, c := range pattern {
+		text.WriteString(c.text)
+	}
+	return text.String()
+}
+
+// glob reports whether a text matches a pattern in which "*" stands for any
+// characters and "?" for one.
+func glob(pattern []char, text string) bool {
+	expression := `(?s)^`
+	for _, c := range pattern {
+		switch {
+		case c.wild && c.text == "*":
+			expression += `.*`
+		case c.wild:
+			expression += `.`
+		default:
+			expression += regexp.QuoteMeta(c.text)
+		}
+	}
+	return regexp.MustCompile(expression + `$`).MatchString(text)
+}
+
+// variable is ${key}, ${key, 'default'}, or ${*}, ${?}, ${$} for the characters
+// themselves. What does not close is no variable.
+var variable = regexp.MustCompile(`(?s)\$\{([^}]*)\}`)
+
+// withDefault is what stands in the braces of a variable with a default.
+var withDefault = regexp.MustCompile(`(?s)^([^,]*), '(.*)'$`)
+
+// expand puts values in the place of variables; they are no patterns. A
+// variable without a value equals nothing, and is like nothing.
+func expand(pattern string, context policy.Context) (expanded []char, ok bool) {
+	for {
+		at := variable.FindStringSubmatchIndex(pattern)
+		if at == nil {
+			return append(expanded, literal(pattern)...), true
+		}
+		expanded = append(expanded, literal(pattern[:at[0]])...)
+		name := pattern[at[2]:at[3]]
+		pattern = pattern[at[1]:]
+		value, found := resolve(name, context)
+		if !found {
+			return nil, false
+		}
+		for _, c := range value {
+			expanded = append(expanded, char{string(c), false})
+		}
+	}
+}
+
+// resolve is the value of what stands in a variable's braces.
+func resolve(name string, context policy.Context) (value string, ok bool) {
+	if name == "*" || name == "?" || name == "$" {
+		return name, true
+	}
+	parts := withDefault.FindStringSubmatch(name)
+	if parts != nil {
+		name = parts[1]
+	}
+	v := context.Values(strings.ToLower(name))
+	if v.Present && !v.Multi {
+		return v.One, true
+	}
+	if parts != nil {
+		return parts[2], true
+	}
+	return "", false
+}
