@@ -69,14 +69,19 @@ func (a *Authorizer) Authorize(ctx context.Context, r *Request) (Permit, error) 
 
 // Identity permits an action of another service (IAM, STS) that is on no
 // resource with a policy of its own, or returns AccessDeniedException. resource is
-// an ARN of the caller's account, or empty; extra has the values of that
-// service's condition keys, and may be nil.
-func Identity(caller *identity.Caller, env *Environment, action, resource string, extra policy.Context) error {
+// an ARN of the caller's account, or empty; a refusal names it as shown, unless
+// that is empty. extra has the values of that service's condition keys, and may
+// be nil.
+func Identity(caller *identity.Caller, env *Environment, action, resource, shown string, extra policy.Context) error {
 	r := &Request{Action: action, Resource: resource, Caller: caller, Extra: extra, Environment: *env}
-	if d := r.Decide(); !d.Allowed {
-		return d.Refusal(r)
+	d := r.Decide()
+	if d.Allowed {
+		return nil
 	}
-	return nil
+	if shown != "" {
+		r.Resource = shown
+	}
+	return d.Refusal(r)
 }
 
 // LocksOut reports whether the key, with the policy that it is to have, would not
