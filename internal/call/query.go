@@ -44,17 +44,6 @@ type QueryRequest interface {
 	Run(ctx context.Context, c *Query, out *query.XML) error
 }
 
-// A Subject is what a call is about, for its authorization.
-type Subject struct {
-	Resource string // ARN; "*" for an operation without a resource
-	Shown    string // how a refusal names it; "" is as Resource
-	// Values of the condition keys; nil maps and empty strings are absent ones.
-	Tags        map[string]string // aws:ResourceTag
-	RequestTags map[string]string // aws:RequestTag, aws:TagKeys
-	PolicyARN   string            // iam:PolicyARN
-	Boundary    string            // iam:PermissionsBoundary
-}
-
 // Query is one request to IAM or STS on its way.
 type Query struct {
 	Common

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"fmt"
 
 	"trent/internal/apierr"
 	"trent/internal/call"
@@ -19,12 +18,9 @@ type createUser struct {
 }
 
 func (in *createUser) Decode(d *query.Decoder) {
-	in.path = d.String("Path", entityPath)
+	in.path = orSlash(d.String("Path", entityPath))
 	in.name = d.Required("UserName", newUserName)
 	in.tags = tagsOf(d)
-	if in.path == "" {
-		in.path = "/"
-	}
 }
 
 func (in *createUser) Subject(_ context.Context, c *call.Query) (call.Subject, error) {
@@ -52,7 +48,7 @@ func (in *createUser) Run(ctx context.Context, c *call.Query, out *query.XML) er
 	var t change
 	update(&t, c, u)
 	if err := t.commit(ctx, in.Config, c); err != nil {
-		return fmt.Errorf("create user: %w", err)
+		return err
 	}
 	out.Open("User")
 	writeUser(out, c, &u.Record)

@@ -36,8 +36,8 @@ func New(c Config) *call.QueryAPI {
 	return api
 }
 
-// operations is the table: reading ones, mutations, and mutations without a
-// result.
+// operations is the table: those that read, those that change something, and
+// those that do so and have no result.
 func (c *Config) operations() []*call.QueryOperation {
 	read := func(name string, request func() call.QueryRequest) *call.QueryOperation {
 		return &call.QueryOperation{Name: name, New: request}
@@ -45,8 +45,28 @@ func (c *Config) operations() []*call.QueryOperation {
 	change := func(name string, request func() call.QueryRequest) *call.QueryOperation {
 		return &call.QueryOperation{Name: name, Mutates: true, New: request}
 	}
+	quiet := func(name string, request func() call.QueryRequest) *call.QueryOperation {
+		return &call.QueryOperation{Name: name, Mutates: true, NoResult: true, New: request}
+	}
 	return []*call.QueryOperation{
 		change("CreateUser", func() call.QueryRequest { return &createUser{Config: c} }),
 		read("GetUser", func() call.QueryRequest { return &getUser{Config: c} }),
+		read("ListUsers", func() call.QueryRequest { return &listUsers{Config: c} }),
+		quiet("DeleteUser", func() call.QueryRequest { return &deleteUser{Config: c} }),
+		quiet("TagUser", func() call.QueryRequest { return &tagUser{Config: c} }),
+		quiet("UntagUser", func() call.QueryRequest { return &untagUser{Config: c} }),
+		read("ListUserTags", func() call.QueryRequest { return &listUserTags{Config: c} }),
+		change("CreateGroup", func() call.QueryRequest { return &createGroup{Config: c} }),
+		read("GetGroup", func() call.QueryRequest { return &getGroup{Config: c} }),
+		read("ListGroups", func() call.QueryRequest { return &listGroups{Config: c} }),
+		quiet("DeleteGroup", func() call.QueryRequest { return &deleteGroup{Config: c} }),
+		quiet("AddUserToGroup", func() call.QueryRequest { return &addUserToGroup{membership{Config: c}} }),
+		quiet("RemoveUserFromGroup", func() call.QueryRequest { return &removeUserFromGroup{membership{Config: c}} }),
+		read("ListGroupsForUser", func() call.QueryRequest { return &listGroupsForUser{Config: c} }),
+		change("CreateAccessKey", func() call.QueryRequest { return &createAccessKey{ofUser{Config: c}} }),
+		read("ListAccessKeys", func() call.QueryRequest { return &listAccessKeys{ofUser: ofUser{Config: c}} }),
+		quiet("UpdateAccessKey", func() call.QueryRequest { return &updateAccessKey{ofUser: ofUser{Config: c}} }),
+		quiet("DeleteAccessKey", func() call.QueryRequest { return &deleteAccessKey{ofUser: ofUser{Config: c}} }),
+		read("GetAccessKeyLastUsed", func() call.QueryRequest { return &getAccessKeyLastUsed{Config: c} }),
 	}
 }

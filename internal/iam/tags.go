@@ -23,6 +23,18 @@ func tagsOf(d *query.Decoder) (tags []tag) {
 	return tags
 }
 
+// requiredTags reads the parameter Tags, which must be there.
+func requiredTags(d *query.Decoder) []tag {
+	d.RequiredList("Tags")
+	return tagsOf(d)
+}
+
+// requiredTagKeys reads the parameter TagKeys, which must be there.
+func requiredTagKeys(d *query.Decoder) []string {
+	d.RequiredList("TagKeys")
+	return d.Strings("TagKeys", maxTags, tagKeyRule)
+}
+
 // asMap is what condition keys see of tags.
 func asMap(tags []tag) map[string]string {
 	m := make(map[string]string, len(tags))
@@ -62,6 +74,15 @@ func withTags(have map[string]string, add []tag) (map[string]string, error) {
 		return nil, apierr.New(apierr.LimitExceeded, "Cannot exceed quota for TagsPerUser: %d", maxTags)
 	}
 	return all, nil
+}
+
+// withoutTags returns the tags have without those of the keys, in whatever case.
+func withoutTags(have map[string]string, keys []string) map[string]string {
+	left := maps.Clone(have)
+	maps.DeleteFunc(left, func(key, _ string) bool {
+		return slices.ContainsFunc(keys, func(gone string) bool { return strings.EqualFold(gone, key) })
+	})
+	return left
 }
 
 // writeTags writes the element Tags, sorted; nothing if there are none.

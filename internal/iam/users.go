@@ -82,6 +82,9 @@ func object(first string, value []byte, rest ...any) []byte {
 	return append(b, '}')
 }
 
+// fold is a name as store keys have it.
+func fold(name string) string { return identity.Fold(name) }
+
 // A change is a transaction in the making; its first error stays.
 type change struct {
 	cmps []store.Cmp
@@ -100,6 +103,14 @@ func (t *change) put(op store.Op, err error) {
 func update[R any](t *change, q *call.Query, e *identity.Entity[R]) {
 	t.cmps = append(t.cmps, e.Unchanged())
 	t.put(e.Put(q.Records))
+}
+
+// unbound takes an entity that is deleted, or bounded otherwise, from under the
+// managed policy that has bounded it, if one has.
+func (t *change) unbound(q *call.Query, boundary string, kind record.Kind, name string) {
+	if _, _, _, managed, ok := arn.ParseManagedPolicy(boundary); ok {
+		t.put(store.Op{Key: record.AttachmentPath(q.Caller.Account, fold(managed), true, kind, fold(name)), Delete: true}, nil)
+	}
 }
 
 // commit commits the change with its audit record.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -29,6 +30,10 @@ type Entity[R any] struct {
 // Unchanged is the condition that the record is as it was read, or, of one that
 // is new, that there is none.
 func (e *Entity[R]) Unchanged() store.Cmp { return store.Cmp{Key: e.path, Mod: e.mod} }
+
+// Name is the last part of the record's store key: a name in lower case, or an
+// access key's id.
+func (e *Entity[R]) Name() string { return string(e.path[bytes.LastIndexByte(e.path, '/')+1:]) }
 
 // Put is the write of the record's next version.
 func (e *Entity[R]) Put(records *record.Sealer) (store.Op, error) {

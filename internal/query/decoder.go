@@ -102,7 +102,7 @@ func (d *Decoder) String(name string, rule *Rule) string {
 // Required reads a string that must be there.
 func (d *Decoder) Required(name string, rule *Rule) string {
 	if !d.Given(name) {
-		d.violations.add(d.path+lower(name), " null", mustNotBeNull)
+		d.missing(name)
 		return ""
 	}
 	return d.String(name, rule)
@@ -119,6 +119,29 @@ func (d *Decoder) Enum(name string, values ...string) string {
 		d.violations.add(d.path+lower(name), echo(value), mustBeOneOf+"["+strings.Join(values, ", ")+"]")
 	}
 	return value
+}
+
+// RequiredEnum reads a word of a set that must be there.
+func (d *Decoder) RequiredEnum(name string, values ...string) string {
+	if !d.Given(name) {
+		d.missing(name)
+	}
+	return d.Enum(name, values...)
+}
+
+// RequiredList says that a list must be there, if it is empty.
+func (d *Decoder) RequiredList(name string) {
+	for given := range d.params.values {
+		if rest, ok := strings.CutPrefix(given, d.prefix+name); ok && (rest == "" || strings.HasPrefix(rest, ".member.")) {
+			return
+		}
+	}
+	d.missing(name)
+}
+
+// missing reports a required parameter that is absent.
+func (d *Decoder) missing(name string) {
+	d.violations.add(d.path+lower(name), " null", mustNotBeNull)
 }
 
 // Int reads a number of a range; absent is otherwise.
