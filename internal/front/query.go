@@ -114,7 +114,8 @@ func (p *Pipeline) attemptQuery(ctx context.Context, c *call.Query, in call.Quer
 		return err
 	}
 	if !c.Operation.Open {
-		if err := authz.AuthorizeQuery(&c.Caller, c.Action(), subject.Resource, subject.Shown); err != nil {
+		env := c.Environment()
+		if err := authz.Identity(&c.Caller, &env, c.Action(), subject.Resource, subject.Shown, &subject); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ type getCallerIdentity struct{}
 func (getCallerIdentity) Decode(*query.Decoder) {}
 
 func (getCallerIdentity) Subject(context.Context, *call.Query) (call.Subject, error) {
-	return call.Subject{Resource: "*"}, nil
+	return call.Subject{}, nil
 }
 
 func (getCallerIdentity) Run(_ context.Context, c *call.Query, out *query.XML) error {
