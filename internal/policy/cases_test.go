@@ -60,6 +60,7 @@ func (c *policyCase) resourceBased() bool { return c.kind != "identity" && c.kin
 // callers are those who ask. Some have the names of others, who were deleted.
 var callers = map[string]policy.Principal{
 	"alice":           {Account: account, ARN: "arn:aws:iam::111122223333:user/alice", ID: "AIDAALICE"},
+	"bounded alice":   {Account: account, ARN: "arn:aws:iam::111122223333:user/alice", ID: "AIDAALICE", Bounded: true},
 	"carol":           {Account: account, ARN: "arn:aws:iam::111122223333:user/staff/ward-7/carol", ID: "AIDACAROL"},
 	"root":            {Account: account, ARN: root, ID: account},
 	"session":         {Account: account, ARN: "arn:aws:sts::111122223333:assumed-role/app/build-7", ID: "AROAAPP", RoleARN: "arn:aws:iam::111122223333:role/app"},
