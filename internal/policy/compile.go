@@ -58,6 +58,9 @@ func compileActions(s *Statement) (a actions) {
 // coversAction reports whether a statement is about the request's action.
 func (s *statement) coversAction(r *Request) bool {
 	list := s.actions.list
+	if !r.spend(len(list)) {
+		return false
+	}
 	for i := range list {
 		if list[i].matchesAction(r) {
 			return !s.actions.not

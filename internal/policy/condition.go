@@ -7,8 +7,9 @@ import (
 
 const ifExists = "IfExists"
 
-// operator is the operator as it stands in a document.
-func (c *Condition) operator() string {
+// Name is the operator as it stands in documents, such as
+// ForAnyValue:StringLikeIfExists.
+func (c *Condition) Name() string {
 	text := c.Operator
 	if c.Set != "" {
 		text = string(c.Set) + ":" + text
@@ -71,7 +72,7 @@ func (p *parser) checkCondition(c Condition) {
 	for _, v := range c.Values {
 		// A policy variable stands for a value of the request.
 		if valid != nil && !valid(v) && !strings.Contains(v, "${") {
-			p.refuse("Invalid value for the condition operator %s: %s", c.operator(), quoted(v))
+			p.refuse("Invalid value for the condition operator %s: %s", c.Name(), quoted(v))
 			return
 		}
 	}

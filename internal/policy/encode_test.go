@@ -64,7 +64,7 @@ func appendConditions(dst []byte, all []Condition) []byte {
 	dst = append(dst, '{')
 	operator := ""
 	for i := range all {
-		if next := all[i].operator(); next != operator {
+		if next := all[i].Name(); next != operator {
 			if operator != "" {
 				dst = append(dst, '}')
 			}

@@ -45,7 +45,7 @@ type Principal struct {
 type Context interface {
 	// Values returns the values of a condition key, whose name is in lower case
 	// (of a name such as kms:encryptioncontext:<key>, the whole). A key that the
-	// request does not have is absent.
+	// request does not have is absent. A set is good until Values is called again.
 	Values(key string) Values
 }
 

@@ -146,3 +146,68 @@ func TestResources(t *testing.T) {
 		}
 	}
 }
+
+// TestOutcomes: which of several statements decides.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	const rest = `"Action":"*","Resource":"*"}`
+	const (
+		allowAll     = `{"Sid":"all","Effect":"Allow","Principal":"*",` + rest
+		allowAccount = `{"Sid":"account","Effect":"Allow","Principal":{"AWS":"111122223333"},` + rest
+		allowSelf    = `{"Sid":"self","Effect":"Allow","Principal":{"AWS":"` + alice + `"},` + rest
+		allowSelf2   = `{"Sid":"self2","Effect":"Allow","Principal":{"AWS":"` + alice + `"},` + rest
+		denyBob      = `{"Sid":"bob","Effect":"Deny","Principal":{"AWS":"444455556666"},` + rest
+		denyAccount  = `{"Sid":"no","Effect":"Deny","Principal":{"AWS":"111122223333"},` + rest
+		denyAll      = `{"Sid":"none","Effect":"Deny","Principal":"*",` + rest
+		allowNobody  = `{"Sid":"nobody","Effect":"Allow",` + rest
+		denyNobody   = `{"Sid":"nobody","Effect":"Deny",` + rest
+		noAction     = `{"Sid":"noaction","Effect":"Allow","Principal":"*","Resource":"*"}`
+		emptyAction  = `{"Sid":"noaction","Effect":"Allow","Principal":"*","Action":[],"Resource":"*"}`
+		emptyNot     = `{"Sid":"noaction","Effect":"Allow","Principal":"*","NotAction":[],"Resource":"*"}`
+		noResource   = `{"Sid":"noresource","Effect":"Allow","Principal":"*","Action":"*"}`
+		emptyRes     = `{"Sid":"noresource","Effect":"Allow","Principal":"*","Action":"*","Resource":[]}`
+		emptyNotRes  = `{"Sid":"noresource","Effect":"Allow","Principal":"*","Action":"*","NotResource":[]}`
+	)
+	for _, test := range []struct {
+		all                string
+		identity, resource string
+		via                policy.Via
+	}{
+		{allowAccount, "account", "account", policy.ViaAccount},
+		{allowAccount + "," + allowAll, "account", "all", policy.ViaBounded},
+		{allowAll + "," + allowAccount, "all", "all", policy.ViaBounded},
+		{allowAll + "," + allowSelf + "," + allowSelf2 + "," + allowAccount, "all", "self", policy.ViaSelf},
+		{allowSelf2 + "," + allowSelf, "self2", "self2", policy.ViaSelf},
+		{allowSelf + "," + denyBob, "bob", "self", policy.ViaSelf},
+		{denyBob + "," + allowSelf + "," + denyAll + "," + denyAccount, "bob", "none", policy.ViaNothing},
+		{denyAccount + "," + denyAll, "no", "no", policy.ViaNothing},
+		{allowNobody, "nobody", "", policy.ViaNothing},
+		{denyNobody + "," + allowSelf, "nobody", "self", policy.ViaSelf},
+		{noAction, "", "", policy.ViaNothing},
+		{emptyAction, "", "", policy.ViaNothing},
+		{emptyNot, "", "", policy.ViaNothing},
+		{noResource, "", "noresource", policy.ViaBounded},
+		{emptyRes, "", "", policy.ViaNothing},
+		{emptyNotRes, "", "", policy.ViaNothing},
+	} {
+		p := compile(t, statements(test.all), nil)
+		r := &policy.Request{Action: "kms:Encrypt", Resource: keyARN, Principal: theUser}
+		if got := p.Evaluate(r); sid(got) != test.identity || got.Allow != nil && got.Via != policy.ViaSelf {
+			t.Errorf("%s: %q decides, via %d", test.all, sid(got), got.Via)
+		}
+		if got := p.EvaluateResource(r); sid(got) != test.resource || got.Via != test.via {
+			t.Errorf("%s, as a resource-based policy: %q decides, via %d", test.all, sid(got), got.Via)
+		}
+	}
+}
+
+// sid is that of the statement that decided.
+func sid(o policy.Outcome) string {
+	switch {
+	case o.Deny != nil && o.Allow == nil:
+		return o.Deny.SID
+	case o.Allow != nil && o.Deny == nil:
+		return o.Allow.SID
+	}
+	return ""
+}

@@ -107,12 +107,12 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		return false // a set needs a set operator
 	}
 	all := c.set == ForAllValues
-	for _, one := range v.Set {
-		if !r.spend(1) {
-			return false
-		}
-		if c.test(r, one, deny) != all {
+	for i := 0; i < len(v.Set) && r.spend(1); i++ {
+		if c.test(r, v.Set[i], deny) != all {
 			return !all
+		}
+		if c.patterns.variable { // a set is good until the next is asked for
+			v = r.values(c.key)
 		}
 	}
 	return all

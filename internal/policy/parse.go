@@ -201,7 +201,7 @@ func (p *parser) conditions() (all []Condition) {
 		})
 	})
 	slices.SortFunc(all, func(a, b Condition) int {
-		if n := strings.Compare(a.operator(), b.operator()); n != 0 {
+		if n := strings.Compare(a.Name(), b.Name()); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Key, b.Key)

@@ -256,9 +256,6 @@ func (p *pattern) match(r *Request, text string) bool {
 // matchesAction reports whether the request's action matches a pattern in lower
 // case.
 func (p *pattern) matchesAction(r *Request) bool {
-	if !r.spend(1) {
-		return false
-	}
 	switch p.form {
 	case exact:
 		return len(r.Action) == len(p.text) && equalsLower(p.text, r.Action)
@@ -278,38 +275,65 @@ func (r *Request) glob(tokens []token, values []string, text string, fold bool) 
 	i, at := 0, 0
 	star, starEnd := -1, 0     // the token behind the last *, and where what that * matched ends
 	inside, insideEnd := -1, 0 // so of the last * behind it that stops at colons
-	for {
-		if !r.spend(1) {
-			return false
-		}
-		matched := false
+	for r.spend(1) {
 		switch {
 		case i == len(tokens):
 			if at == len(text) {
 				return true
 			}
-		case tokens[i].kind == many:
-			star, starEnd, inside, matched = i+1, at, -1, true
 		case tokens[i].kind == manyInside:
-			inside, insideEnd, matched = i+1, at, true
+			i++
+			inside, insideEnd = i, at
+			continue
+		case tokens[i].kind == many:
+			ahead := r.seek(tokens[i+1:], text[at:], fold)
+			if ahead < 0 {
+				return false
+			}
+			i, at = i+1, at+ahead
+			star, starEnd, inside = i, at, -1
+			continue
 		default:
-			var length int
-			length, matched = r.part(&tokens[i], values, text[at:], fold)
-			at += length
+			if length, ok := r.part(&tokens[i], values, text[at:], fold); ok {
+				i, at = i+1, at+length
+				continue
+			}
 		}
 		switch {
-		case matched:
-			i++
 		case inside >= 0 && insideEnd < len(text) && text[insideEnd] != ':':
 			insideEnd += runeLength(text[insideEnd:])
 			i, at = inside, insideEnd
 		case star >= 0 && starEnd < len(text):
 			starEnd += runeLength(text[starEnd:])
+			ahead := r.seek(tokens[star:], text[starEnd:], fold)
+			if ahead < 0 {
+				return false
+			}
+			starEnd += ahead
 			i, at, inside = star, starEnd, -1
 		default:
 			return false
 		}
 	}
+	return false
+}
+
+// seek is what a * before the tokens matches at least; negative if they match
+// nowhere in the text.
+func (r *Request) seek(tokens []token, text string, fold bool) int {
+	if len(tokens) == 0 {
+		return len(text)
+	}
+	if fold || tokens[0].kind != literal {
+		return 0
+	}
+	ahead := strings.Index(text, tokens[0].text)
+	if passed := ahead; passed < 0 {
+		r.spend(cost(len(text)))
+	} else if !r.spend(cost(passed + len(tokens[0].text))) {
+		return -1
+	}
+	return ahead
 }
 
 // part matches the beginning of a text with a token that has one length.
