@@ -42,6 +42,9 @@ func Compile(d *Document, bound Bound) *Policy {
 type actions struct {
 	not  bool
 	list []pattern // in lower case; none: the statement is about no action
+	// sieve has the bit of each action of the list, and every bit if there are
+	// wildcards: most statements are about other actions than the one asked for.
+	sieve uint64
 }
 
 func compileActions(s *Statement) (a actions) {
@@ -50,19 +53,44 @@ func compileActions(s *Statement) (a actions) {
 		a.not, list = true, s.NotAction
 	}
 	for _, text := range list {
-		a.list = append(a.list, compilePattern(lower(text), asText, false))
+		name, bit := lowerAction(nil, text)
+		p := compilePattern(string(name), asText, false)
+		if a.sieve |= bit; p.form != exact {
+			a.sieve = ^uint64(0)
+		}
+		a.list = append(a.list, p)
 	}
 	return a
 }
 
-// coversAction reports whether a statement is about the request's action.
-func (s *statement) coversAction(r *Request) bool {
+// lowerAction is an action with its ASCII letters in lower case, in room if it is
+// enough, and its bit in a sieve. Folding other letters would make two one.
+func lowerAction(room []byte, action string) (name []byte, bit uint64) {
+	var sum uint32
+	name = room[:0]
+	for i := range len(action) {
+		c := action[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		name = append(name, c)
+		sum = sum*31 + uint32(c)
+	}
+	return name, 1 << (sum >> 4 & 63)
+}
+
+// coversAction reports whether a statement is about an action.
+func (s *statement) coversAction(r *Request, action []byte, bit uint64) bool {
 	list := s.actions.list
+	if s.actions.sieve&bit == 0 {
+		return s.actions.not && len(list) > 0
+	}
 	if !r.spend(len(list)) {
 		return false
 	}
 	for i := range list {
-		if list[i].matchesAction(r) {
+		// Most have no wildcards; a call for each would cost more than comparing.
+		if p := &list[i]; p.form == exact && string(action) == p.text || p.form != exact && p.matchesAction(r, action) {
 			return !s.actions.not
 		}
 	}
@@ -108,31 +136,4 @@ func (s *statement) coversResource(r *Request, resourceBased bool) bool {
 		return false
 	}
 	return a.list.match(r, r.Resource) != a.not
-}
-
-// lower is s with its ASCII letters in lower case. Folding others would make
-// two characters one.
-func lower(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		return c
-	}, s)
-}
-
-// equalsLower reports whether s is text, which is in lower case, and as long,
-// without regard to the case of ASCII letters. It begins at the end, where
-// actions differ.
-func equalsLower(text, s string) bool {
-	for i := len(text) - 1; i >= 0; i-- {
-		c := s[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != text[i] {
-			return false
-		}
-	}
-	return true
 }

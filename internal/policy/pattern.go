@@ -250,28 +250,26 @@ func (p *pattern) match(r *Request, text string) bool {
 		}
 		values = append(values, v)
 	}
-	return r.glob(p.tokens, values, text, false)
+	return r.glob(p.tokens, values, text)
 }
 
-// matchesAction reports whether the request's action matches a pattern in lower
-// case.
-func (p *pattern) matchesAction(r *Request) bool {
+// matchesAction reports whether an action matches a pattern with wildcards; both
+// are in lower case.
+func (p *pattern) matchesAction(r *Request, action []byte) bool {
 	switch p.form {
-	case exact:
-		return len(r.Action) == len(p.text) && equalsLower(p.text, r.Action)
 	case prefix:
-		return len(r.Action) >= len(p.text) && equalsLower(p.text, r.Action[:len(p.text)])
+		return len(action) >= len(p.text) && string(action[:len(p.text)]) == p.text
 	case whole:
 		return true
 	}
-	return r.glob(p.tokens, nil, r.Action, true)
+	return r.glob(p.tokens, nil, string(action))
 }
 
 // glob matches a text with tokens. Of the wildcards it has passed it goes back
 // to the last only: what an earlier * could match otherwise, the last one can
 // match as well. Only a * that stops at colons cannot, and gives way to the last
 // * before it that does not.
-func (r *Request) glob(tokens []token, values []string, text string, fold bool) bool {
+func (r *Request) glob(tokens []token, values []string, text string) bool {
 	i, at := 0, 0
 	star, starEnd := -1, 0     // the token behind the last *, and where what that * matched ends
 	inside, insideEnd := -1, 0 // so of the last * behind it that stops at colons
@@ -286,7 +284,7 @@ func (r *Request) glob(tokens []token, values []string, text string, fold bool) 
 			inside, insideEnd = i, at
 			continue
 		case tokens[i].kind == many:
-			ahead := r.seek(tokens[i+1:], text[at:], fold)
+			ahead := r.seek(tokens[i+1:], text[at:])
 			if ahead < 0 {
 				return false
 			}
@@ -294,7 +292,7 @@ func (r *Request) glob(tokens []token, values []string, text string, fold bool) 
 			star, starEnd, inside = i, at, -1
 			continue
 		default:
-			if length, ok := r.part(&tokens[i], values, text[at:], fold); ok {
+			if length, ok := r.part(&tokens[i], values, text[at:]); ok {
 				i, at = i+1, at+length
 				continue
 			}
@@ -305,7 +303,7 @@ func (r *Request) glob(tokens []token, values []string, text string, fold bool) 
 			i, at = inside, insideEnd
 		case star >= 0 && starEnd < len(text):
 			starEnd += runeLength(text[starEnd:])
-			ahead := r.seek(tokens[star:], text[starEnd:], fold)
+			ahead := r.seek(tokens[star:], text[starEnd:])
 			if ahead < 0 {
 				return false
 			}
@@ -320,11 +318,11 @@ func (r *Request) glob(tokens []token, values []string, text string, fold bool) 
 
 // seek is what a * before the tokens matches at least; negative if they match
 // nowhere in the text.
-func (r *Request) seek(tokens []token, text string, fold bool) int {
+func (r *Request) seek(tokens []token, text string) int {
 	if len(tokens) == 0 {
 		return len(text)
 	}
-	if fold || tokens[0].kind != literal {
+	if tokens[0].kind != literal {
 		return 0
 	}
 	ahead := strings.Index(text, tokens[0].text)
@@ -337,7 +335,7 @@ func (r *Request) seek(tokens []token, text string, fold bool) int {
 }
 
 // part matches the beginning of a text with a token that has one length.
-func (r *Request) part(t *token, values []string, text string, fold bool) (length int, ok bool) {
+func (r *Request) part(t *token, values []string, text string) (length int, ok bool) {
 	want := t.text
 	switch t.kind {
 	case one, oneInside:
@@ -348,18 +346,7 @@ func (r *Request) part(t *token, values []string, text string, fold bool) (lengt
 	case value:
 		want = values[t.n]
 	}
-	switch {
-	case !r.spend(cost(len(want))):
-		return 0, false
-	case fold:
-		ok = len(text) >= len(want) && equalsLower(want, text[:len(want)])
-	default:
-		ok = strings.HasPrefix(text, want)
-	}
-	if !ok {
-		return 0, false
-	}
-	return len(want), true
+	return len(want), r.spend(cost(len(want))) && strings.HasPrefix(text, want)
 }
 
 // runeLength is the length of the first character of a text that is not empty;
