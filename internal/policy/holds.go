@@ -111,7 +111,7 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		if c.test(r, v.Set[i], deny) != all {
 			return !all
 		}
-		if c.patterns.variable { // a set is good until the next is asked for
+		if c.patterns.variables() { // a set is good until the next is asked for
 			v = r.values(c.key)
 		}
 	}

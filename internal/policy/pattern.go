@@ -169,6 +169,16 @@ func (p *pattern) simplify() {
 // patterns are the alternatives of a list.
 type patterns []pattern
 
+// variables reports whether one of them has any.
+func (p patterns) variables() bool {
+	for i := range p {
+		if len(p[i].variables) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // match reports whether text matches one of the list. A pattern whose variable
 // has no value matches nothing.
 func (p patterns) match(r *Request, text string) bool {

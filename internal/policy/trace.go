@@ -88,9 +88,9 @@ func either(not bool, plain, negated Element) Element {
 }
 
 // lost is the first variable of the list without a value; "" if each has one.
-func (p *patterns) lost(r *Request) string {
-	for i := range p.all {
-		for _, v := range p.all[i].variables {
+func (p patterns) lost(r *Request) string {
+	for i := range p {
+		for _, v := range p[i].variables {
 			if _, ok := v.resolve(r); !ok {
 				return v.key
 			}
