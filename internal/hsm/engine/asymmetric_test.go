@@ -319,13 +319,14 @@ func TestWeigh(t *testing.T) {
 			proto.CmdGenerateDataKeyPair: (&proto.DataKeyPairRequest{Key: data, Spec: row.Number}).Append(nil),
 			proto.CmdSign:                (&proto.SignRequest{Key: ref, Message: []byte("m")}).Append(nil),
 		} {
-			if by, got := e.Weigh(cmd, message); got != want || by != account {
-				t.Errorf("%v of %s: slow %v, in the turn of %q", cmd, row.Spec, got, by)
+			by, spec, got := e.Weigh(cmd, message)
+			if got != want || by != account || got != (spec == row.Number) {
+				t.Errorf("%v of %s: slow %v, in the turn of %q, spec %d", cmd, row.Spec, got, by, spec)
 			}
 		}
 	}
 	for _, cmd := range []proto.Command{proto.CmdSign, proto.CmdCreateKey, proto.CmdGenerateDataKeyPair} {
-		if _, got := e.Weigh(cmd, []byte("garbage")); got {
+		if _, _, got := e.Weigh(cmd, []byte("garbage")); got {
 			t.Errorf("garbage in %v waits", cmd)
 		}
 	}

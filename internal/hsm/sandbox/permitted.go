@@ -32,6 +32,7 @@ func moduleCalls() []rule {
 		{nr: unix.SYS_READ},
 		{nr: unix.SYS_WRITE},
 		{nr: unix.SYS_RECVFROM},
+		{nr: unix.SYS_SENDTO, when: []condition{{argument: 4, mask: 1<<64 - 1, is: 0}}}, // without an address: to the peer, as SYS_WRITE
 		{nr: unix.SYS_CLOSE},
 		{nr: unix.SYS_SHUTDOWN},
 		{nr: unix.SYS_ACCEPT4},

@@ -95,6 +95,7 @@ func networkChecks() []Check {
 		}},
 		{"connect", func() error { return refused(unix.Connect(nowhere, &unix.SockaddrUnix{Name: "/nonexistent"})) }},
 		{"bind a socket", func() error { return refused(unix.Bind(nowhere, &unix.SockaddrUnix{Name: "/nonexistent"})) }},
+		{"send to an address", func() error { return refused(unix.Sendto(nowhere, nil, 0, &unix.SockaddrUnix{Name: "/nonexistent"})) }},
 		{"pass a descriptor on", func() error { return refused(unix.Sendmsg(nowhere, nil, nil, nil, 0)) }},
 	}
 }

@@ -12,9 +12,9 @@ type Engine interface {
 	// Muted reports whether the module has failed; then no command is called.
 	Muted() bool
 	// Weigh says whether a request takes so long that no fast one may wait for
-	// it, by its key's spec, and in whose turn it is done. It reads what is not
-	// authenticated yet: a wrong answer costs time only.
-	Weigh(cmd proto.Command, message []byte) (account string, slow bool)
+	// it, by its key's spec, which it returns, and in whose turn it is done. It
+	// reads what is not authenticated yet: a wrong answer costs time only.
+	Weigh(cmd proto.Command, message []byte) (account string, spec uint16, slow bool)
 
 	MoveClock(m *proto.MoveClockRequest, dst []byte) ([]byte, proto.Status)
 	CreateDomain(m *proto.CreateDomainRequest, dst []byte) ([]byte, proto.Status)

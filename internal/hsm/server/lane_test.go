@@ -68,8 +68,8 @@ type weighing struct {
 
 func (e *weighing) Muted() bool { return false }
 
-func (e *weighing) Weigh(proto.Command, []byte) (account string, slow bool) {
-	return "account", e.slow
+func (e *weighing) Weigh(proto.Command, []byte) (account string, spec uint16, slow bool) {
+	return "account", 1, e.slow
 }
 
 // TestNoFastCommandWaits counts what every command leaves waiting in the lanes:
@@ -99,7 +99,7 @@ func TestNoFastCommandWaits(t *testing.T) {
 			continue
 		}
 		for _, heavy := range []bool{false, true} {
-			s := &Server{engine: &weighing{slow: heavy}, lane: newLane(0, laneDepth, nil), making: newLane(0, laneDepth, nil)}
+			s := &Server{engine: &weighing{slow: heavy}, lane: newLane(laneDepth), making: newLane(laneDepth)}
 			c := &conn{server: s, greeted: true}
 			// The message is malformed: a command that runs is answered so.
 			if err := c.answer(proto.Frame{ID: 1, Code: uint8(cmd), Message: []byte{0xff}}); err != nil {
@@ -122,7 +122,7 @@ func TestLaneSharesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	const share = laneDepth / laneShare
 	for _, accounts := range []int{1, 2, 5, 200, 4 * laneDepth} {
-		l := newLane(0, laneDepth, nil)
+		l := newLane(laneDepth)
 		fill := func(account string) (n int) {
 			for l.put(job{account: account}) {
 				n++
@@ -156,42 +156,5 @@ func waitFor[T any](t *testing.T, done <-chan T) T {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the lane stands still")
 		panic("unreachable")
-	}
-}
-
-// TestLateAnswersGoTogether: answers wait for those behind them until nothing
-// more is to come, lateBatch of them have gathered, or lateHold is over.
-func TestLateAnswersGoTogether(t *testing.T) {
-	t.Parallel()
-	written := make(chan uint64, 1)
-	l := &lateAnswers{write: func(_ []byte, n uint64) { written <- n }}
-	gathered := func() uint64 { return <-written }
-	add := func(n int, more bool) {
-		for i := range n {
-			l.add([]byte{byte(i)}, more)
-		}
-	}
-	add(1, false)
-	if n := gathered(); n != 1 {
-		t.Errorf("the only answer: %d are written", n)
-	}
-	for _, n := range []int{1, lateBatch} { // by the timer, by the number
-		add(n, true)
-		for sum := uint64(0); sum < uint64(n); {
-			sum += gathered()
-		}
-	}
-	frames := [][]byte{{1, 2}, {3}}
-	l.mu.Lock()
-	l.frames = frames
-	l.start()
-	l.mu.Unlock()
-	if n := gathered(); n != 2 {
-		t.Errorf("two answers: %d are written", n)
-	}
-	for _, f := range frames {
-		if f[0] != 0 {
-			t.Error("an answer that was copied is not wiped")
-		}
 	}
 }

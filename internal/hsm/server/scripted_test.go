@@ -38,13 +38,13 @@ func (e *scripted) LoadDomain(_ *proto.LoadDomainRequest, dst []byte) ([]byte, p
 	return dst, proto.StatusOK
 }
 
-func (e *scripted) Weigh(cmd proto.Command, message []byte) (account string, slow bool) {
+func (e *scripted) Weigh(cmd proto.Command, message []byte) (account string, spec uint16, slow bool) {
 	if cmd == proto.CmdCreateKey {
 		var m proto.CreateKeyRequest
-		return m.Bind.Account, m.Decode(message) == nil
+		return m.Bind.Account, m.Spec, m.Decode(message) == nil
 	}
 	var m proto.SignRequest
-	return m.Key.Bind.Account, m.Decode(message) == nil && m.Algorithm == 1
+	return m.Key.Bind.Account, 1, m.Decode(message) == nil && m.Algorithm == 1
 }
 
 func (e *scripted) Sign(m *proto.SignRequest, dst []byte) ([]byte, proto.Status) {

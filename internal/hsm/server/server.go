@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -44,6 +43,7 @@ type Server struct {
 	log      *slog.Logger
 	lane     *lane // milliseconds: private-key work
 	making   *lane // seconds: RSA keys, when none is left that was made ahead
+	workers  sync.WaitGroup
 	counters counters
 }
 
@@ -53,9 +53,13 @@ type counters struct {
 
 // New makes a server and starts the workers of its lanes, which Close ends.
 func New(engine Engine, log *slog.Logger) *Server {
-	s := &Server{engine: engine, log: log}
-	s.lane = newLane(laneWorkers, laneDepth, s.die)
-	s.making = newLane(laneWorkers, laneDepth, s.die)
+	s := &Server{engine: engine, log: log, lane: newLane(laneDepth), making: newLane(laneDepth)}
+	for _, l := range []*lane{s.lane, s.making} {
+		s.workers.Go(func() {
+			defer s.die()
+			newWorker(s, l).run()
+		})
+	}
 	return s
 }
 
@@ -64,6 +68,7 @@ func New(engine Engine, log *slog.Logger) *Server {
 func (s *Server) Close() {
 	s.lane.close()
 	s.making.close()
+	s.workers.Wait()
 }
 
 // info is the engine's, with the server's counters.
@@ -85,9 +90,8 @@ type conn struct {
 	frames   uint64 // in out
 	busy     bool   // the last read brought several requests, not a great many
 
-	mu      sync.Mutex   // writing to rw
-	answers lateAnswers  // of slow commands
-	late    atomic.Int32 // how many of those are not written yet
+	mu   sync.Mutex   // writing to rw
+	late atomic.Int32 // how many answers of slow commands are not written yet
 }
 
 // ServeConn answers the requests of one connection until it ends, and closes
@@ -97,7 +101,6 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 	defer s.die()
 	defer rw.Close()
 	c := &conn{server: s, rw: rw, out: make([]byte, 0, writeBuffer)}
-	c.answers.write = c.writeLate
 	buffer := make([]byte, readBuffer)
 	defer clear(buffer)
 	filled := 0
@@ -112,7 +115,6 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 		s.counters.reads.Add(1)
 		filled += n
 		used, err := c.answerAll(buffer[:filled])
-		c.busy = c.frames > 1 && c.frames <= busyFrames
 		// Whatever went before the fault is answered.
 		if err := errors.Join(err, c.flush()); err != nil {
 			return err
@@ -143,6 +145,7 @@ func (c *conn) answerAll(b []byte) (used int, err error) {
 		f, r, ok, err := proto.Next(rest)
 		if err != nil || !ok {
 			c.server.counters.framesRead.Add(n)
+			c.busy = n > 1 && n <= busyFrames
 			return len(b) - len(rest), err
 		}
 		rest = r
@@ -175,15 +178,15 @@ func (c *conn) answer(f proto.Frame) error {
 		return nil
 	}
 	row := &commands[cmd]
-	account, slow := "", row.slow
+	account, spec, slow := "", uint16(0), row.slow
 	if row.weighed {
-		account, slow = c.server.engine.Weigh(cmd, f.Message)
+		account, spec, slow = c.server.engine.Weigh(cmd, f.Message)
 	}
 	switch {
 	case row.run == nil:
 		c.refuse(f, proto.StatusUnknownCommand)
 	case slow:
-		c.queue(account, row, f)
+		c.queue(job{account: account, conn: c, row: row, kind: kind{cmd, spec}, frame: f})
 	default:
 		c.out, _ = appendAnswer(c.out, c.server.engine, &c.requests, row.run, f)
 		c.frames++
@@ -193,9 +196,12 @@ func (c *conn) answer(f proto.Frame) error {
 
 // queue gives a request to the slow lane. A peer that does not read keeps its
 // answers waiting, not the lane.
-func (c *conn) queue(account string, row *command, f proto.Frame) {
-	if c.late.Load() >= laneDepth || !c.server.lane.put(c.job(account, row, f)) {
-		c.refuse(f, proto.StatusBusy)
+func (c *conn) queue(j job) {
+	l := c.server.lane
+	j.frame.Message = l.keep(j.frame.Message)
+	if c.late.Load() >= laneDepth || !l.put(j) {
+		l.release(j.frame.Message)
+		c.refuse(j.frame, proto.StatusBusy)
 	}
 }
 
@@ -215,48 +221,6 @@ func appendAnswer(dst []byte, engine Engine, requests *requests, run handler, f 
 	}
 	proto.EndFrame(dst[start:])
 	return dst, status
-}
-
-// answerBytes is more than any answer of a slow command has: it does not grow,
-// which would leave copies of secrets behind.
-const answerBytes = 8 << 10
-
-// job is a slow command with a copy of its message. What would take seconds
-// goes on to the making lane, in the same turn: nothing else waits for it.
-func (c *conn) job(account string, row *command, f proto.Frame) job {
-	f.Message = append([]byte(nil), f.Message...)
-	account = strings.Clone(account) // it points into the frame
-	whole := job{account: account, run: func(more bool) {
-		answer, _ := c.perform(row.run, f)
-		c.finish(f, answer, more)
-	}}
-	if row.ready == nil {
-		return whole
-	}
-	return job{account: account, run: func(more bool) {
-		answer, status := c.perform(row.ready, f)
-		if status != proto.StatusBusy || !c.server.making.put(whole) {
-			c.finish(f, answer, more)
-		}
-	}}
-}
-
-func (c *conn) perform(run handler, f proto.Frame) (answer []byte, status proto.Status) {
-	return appendAnswer(make([]byte, 0, answerBytes), c.server.engine, new(requests), run, f)
-}
-
-// finish wipes a request and hands over its answer.
-func (c *conn) finish(f proto.Frame, answer []byte, more bool) {
-	clear(f.Message)
-	c.late.Add(1)
-	c.answers.add(answer, more)
-}
-
-// writeLate writes answers of slow commands. If the connection is gone nobody
-// waits for them.
-func (c *conn) writeLate(frames []byte, n uint64) {
-	_ = c.write(frames, n)
-	c.late.Add(-int32(n))
 }
 
 // greet answers hello. A peer of another version learns ours, and gets nothing

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,7 @@ type Socket struct {
 var (
 	_ io.ReadWriteCloser = (*Socket)(nil)
 	_ busyReader         = (*Socket)(nil)
+	_ tryWriter          = (*Socket)(nil)
 )
 
 // OpenSocket takes over an inherited descriptor, which must be a connected
@@ -96,6 +98,26 @@ func (s *Socket) Write(b []byte) (int, error) {
 		written += n
 	}
 	return written, nil
+}
+
+// TryWrite writes as much of b as there is room for.
+func (s *Socket) TryWrite(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, os.ErrClosed
+	}
+	// x/sys's Send does not tell how much was sent.
+	n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN, unix.EINTR:
+		return 0, nil
+	default:
+		return 0, errno
+	}
 }
 
 // Close closes the socket. Only its reader may call it: a descriptor must not
