@@ -44,8 +44,7 @@ func (a *Authorizer) Decide(ctx context.Context, r *Request) (*Decision, error) 
 		return nil, err
 	}
 	if granted.Via != policy.ViaNothing {
-		d.Grant = granted
-		r.combine()
+		r.combine(granted)
 	}
 	return d, nil
 }

@@ -20,7 +20,7 @@ func (r *Request) Values(name string) policy.Values {
 		}
 	}
 	k, rest := condkey.Find(name)
-	if k == nil || !k.Ops.Has(r.Op) && (r.Op != 0 || !k.Global) {
+	if k == nil || k.Never || !k.Ops.Has(r.Op) && (r.Op != 0 || !k.Global) {
 		return policy.Values{}
 	}
 	switch {

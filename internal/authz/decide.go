@@ -97,7 +97,7 @@ func (r *Request) Decide() *Decision {
 	if r.crowded { // AWS denies what asks for the aliases of such a key
 		d.Findings[IdentityPolicy].Exhausted = true
 	}
-	r.combine()
+	r.combine(Granted{})
 	return d
 }
 
@@ -134,15 +134,15 @@ func (f *Finding) take(o policy.Outcome, of *identity.Attached) {
 // combine puts the findings and the grant together, as AWS does: what denies
 // explicitly wins, what caps must allow, and then somebody must allow on ground
 // that is strong enough.
-func (r *Request) combine() {
+func (r *Request) combine(grant Granted) {
 	d := &r.decision
+	d.Allowed, d.Explicit, d.Grant = false, false, Granted{}
 	for l := range NumLayers {
 		if f := &d.Findings[l]; f.Deny != nil || f.Exhausted {
-			d.Allowed, d.Layer, d.Explicit, d.Grant = false, l, true, Granted{}
+			d.Layer, d.Explicit = l, true
 			return
 		}
 	}
-	d.Allowed, d.Explicit = false, false
 	for _, l := range [...]Layer{ServiceControl, ResourceControl, EndpointPolicy} {
 		if d.lacks(l) {
 			d.Layer = l
@@ -160,12 +160,10 @@ func (r *Request) combine() {
 	case !own: // another account's key needs the caller's account too
 		via = min(via, policy.ViaAccount)
 	}
-	if via < d.Grant.Via {
-		via = d.Grant.Via
-	} else {
-		d.Grant = Granted{}
+	if via >= grant.Via {
+		grant = Granted{} // it adds nothing
 	}
-	switch via {
+	switch via = max(via, grant.Via); via {
 	case policy.ViaNothing:
 		return
 	case policy.ViaAccount:
@@ -181,7 +179,7 @@ func (r *Request) combine() {
 			}
 		}
 	}
-	d.Allowed = true
+	d.Allowed, d.Grant = true, grant
 }
 
 // lacks reports whether a layer must allow and does not.
