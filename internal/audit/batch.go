@@ -89,9 +89,9 @@ func (t *Trail) enqueue(ctx context.Context, record []byte) (*batch, error) {
 	}
 }
 
-// join adds a record to the pending batch, and wakes the writer if that is
-// new. The mutex is held, so Close does not close wake meanwhile.
-func (t *Trail) join(record []byte) *batch {
+// gatherInto returns the pending batch, and wakes the writer if that is new. The
+// mutex is held, so Close does not close wake meanwhile.
+func (t *Trail) gatherInto() *batch {
 	if t.pending == nil {
 		t.pending = &batch{buf: t.spare[:0], done: make(chan struct{})}
 		t.spare = nil
@@ -100,7 +100,12 @@ func (t *Trail) join(record []byte) *batch {
 		default:
 		}
 	}
-	b := t.pending
+	return t.pending
+}
+
+// join adds a record to the pending batch. The mutex is held.
+func (t *Trail) join(record []byte) *batch {
+	b := t.gatherInto()
 	b.buf = appendFrame(b.buf, record)
 	b.records++
 	return b

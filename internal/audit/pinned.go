@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,7 +22,7 @@ func (t *Trail) enqueuePinned(records [][]byte) (*batch, error) {
 	if err := t.refusal(); err != nil {
 		return nil, err
 	}
-	var b *batch
+	b := t.gatherInto()
 	for _, r := range records {
 		b = t.join(r) // the same one each time: the writer takes it under the mutex
 	}
@@ -30,6 +31,27 @@ func (t *Trail) enqueuePinned(records [][]byte) (*batch, error) {
 	}
 	b.pins++
 	return b, nil
+}
+
+// Durable waits until everything that was written before it survives a loss of
+// power, whatever the mode, and returns the end of that: what a digest may cover.
+func (t *Trail) Durable(ctx context.Context) (Head, error) {
+	b, err := t.enqueuePinned(nil)
+	if err != nil {
+		return Head{}, err
+	}
+	select {
+	case <-b.settled:
+		defer t.unpin(b)
+	case <-ctx.Done():
+		go func() { <-b.settled; t.unpin(b) }()
+		return Head{}, context.Cause(ctx)
+	}
+	if b.written != nil {
+		return Head{}, b.written
+	}
+	head := t.Head()
+	return head, t.syncPinned()
 }
 
 // unpin lets the trail begin segments again after a batch of enqueuePinned that

@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// A Fault is a place in a node's trail that is not as it was written.
+type Fault struct {
+	Epoch, Segment uint64
+	Offset         int64  // in the segment, bytes
+	Sequence       uint64 // of the record that is at fault or, if that cannot be read, of the one before it
+	Text           string
+	// Torn: the newest segment's end is unreadable. A crash leaves that too, and a
+	// start cuts it.
+	Torn bool
+}
+
+// maxInspected bounds what is read of one file, which is not to be trusted.
+const maxInspected = 1 << 30
+
+// Nodes are the ids of the nodes that have a trail below dir.
+func Nodes(dir string) ([][16]byte, error) {
+	names, err := osFS{}.list(dir)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	var nodes [][16]byte
+	for _, name := range names {
+		if id, err := hex.DecodeString(name); err == nil && len(id) == 16 && name == hex.EncodeToString(id) {
+			nodes = append(nodes, [16]byte(id))
+		}
+	}
+	return nodes, nil
+}
+
+// Inspect reads a node's whole trail below dir and goes on behind what is
+// wrong, where Records ends: record is called for each record that can be read,
+// in order, fault for each place that is wrong. What record gets is valid until
+// it returns. The error is one of the disk.
+func Inspect(dir string, node [16]byte, record func(Record), fault func(Fault)) error {
+	in := inspector{nodeDir: filepath.Join(dir, hex.EncodeToString(node[:])), record: record, fault: fault}
+	segments, lastEpoch, err := listSegments(osFS{}, in.nodeDir, node)
+	if err != nil {
+		return err
+	}
+	for i, id := range segments {
+		if i > 0 {
+			in.checkNumbers(segments[i-1], id)
+		}
+		in.newest = i == len(segments)-1 && id.epoch == lastEpoch
+		if err := in.segment(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspector reads the segments of a node.
+type inspector struct {
+	nodeDir string
+	record  func(Record)
+	fault   func(Fault)
+
+	newest bool // the segment that is read is the last
+	head   Head // of the last record that was read; zero before the first
+	id     segmentID
+	next   uint32 // place of the next record, unless it begins another write
+}
+
+// checkNumbers finds segments and epochs that are missing between two.
+func (in *inspector) checkNumbers(before, id segmentID) {
+	switch {
+	case id.epoch == before.epoch && id.number == before.number+1, id.epoch == before.epoch+1 && id.number == 1:
+	case id.epoch == before.epoch:
+		in.fault(Fault{Epoch: id.epoch, Segment: before.number + 1, Sequence: in.head.Sequence,
+			Text: fmt.Sprintf("%d segments are missing before segment %d of epoch %d", id.number-before.number-1, id.number, id.epoch)})
+	default:
+		in.fault(Fault{Epoch: before.epoch, Segment: before.number, Sequence: in.head.Sequence,
+			Text: fmt.Sprintf("segments are missing between segment %d of epoch %d and segment %d of epoch %d", before.number, before.epoch, id.number, id.epoch)})
+	}
+}
+
+func (in *inspector) at(offset int, sequence uint64, format string, args ...any) Fault {
+	return Fault{Epoch: in.id.epoch, Segment: in.id.number, Offset: int64(offset), Sequence: sequence, Text: fmt.Sprintf(format, args...)}
+}
+
+func (in *inspector) segment(id segmentID) error {
+	in.id, in.next = id, 0
+	path := id.path(in.nodeDir)
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if info.Size() > maxInspected {
+		in.fault(in.at(0, in.head.Sequence, "the segment has %d bytes, which no segment has", info.Size()))
+		return nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if len(b) < headerBytes || !id.isHeader(b[:headerBytes]) {
+		f := in.at(0, in.head.Sequence, "the segment has no header of its own")
+		f.Torn = in.newest && len(b) <= headerBytes
+		in.fault(f)
+	}
+	for at := headerBytes; at < len(b); {
+		at = in.step(b, at)
+	}
+	return nil
+}
+
+// step reads what stands at an offset of a segment and returns where to go on.
+func (in *inspector) step(b []byte, at int) int {
+	s := scanner{id: in.id, next: in.next}
+	if s.readable(b[at:]) {
+		n := frameLen(b[at:])
+		if in.head != (Head{}) {
+			s.head = &in.head
+		}
+		r, err := s.link(b[at+prefixBytes : at+n])
+		if err != nil {
+			in.fault(in.at(at, r.Sequence, "%v", err))
+		}
+		in.head = Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
+		in.next = r.place + uint32(n)
+		in.record(r)
+		return at + n
+	}
+	if allZero(b[at:]) {
+		if !in.newest {
+			in.fault(in.at(at, in.head.Sequence, "zeros at the end of a segment that is not the newest"))
+		}
+		return len(b)
+	}
+	next := at + 1
+	for next < len(b) && !s.readable(b[next:]) {
+		// A record shows by the node that stands 40 bytes after its start.
+		i := bytes.Index(b[min(next+1+prefixBytes+32, len(b)):], in.id.node[:])
+		if i < 0 {
+			next = len(b)
+			break
+		}
+		next += 1 + i
+	}
+	f := in.at(at, in.head.Sequence, "%d bytes after record %d are no record", next-at, in.head.Sequence)
+	f.Torn = in.newest && next == len(b)
+	in.fault(f)
+	return next
+}
+
+// readable reports whether b starts with a record whose checksum is right.
+func (s *scanner) readable(b []byte) bool {
+	if len(b) < frameBytes {
+		return false
+	}
+	n := binary.BigEndian.Uint32(b)
+	return validBodyLen(n) && len(b)-prefixBytes >= int(n) && crc32c(b[prefixBytes:prefixBytes+n]) == binary.BigEndian.Uint32(b[4:])
+}

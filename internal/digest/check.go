@@ -1,0 +1,101 @@
+package digest
+
+import (
+	"cmp"
+	"slices"
+
+	"trent/internal/audit"
+)
+
+// known is a record whose hash is known from elsewhere.
+type known struct {
+	sequence uint64
+	hash     [32]byte
+	after    uint64 // of a digest: the last record that the one before covers
+	what     string
+	digest   *Digest // nil: a head that was given
+}
+
+// nodeCheck verifies one node's records, which it is handed in order.
+type nodeCheck struct {
+	NodeReport
+	report     *Report
+	options    *Options
+	name       string
+	lastNumber uint64  // of the digests
+	known      []known // in order of sequence
+	after      uint64  // the record that the next one is to follow
+	seen       int     // of known, those that the records have passed
+	differs    bool    // a known hash did not fit: nor will those after it
+}
+
+func (n *nodeCheck) find(format string, args ...any) { n.report.find(n.name, format, args...) }
+
+func (n *nodeCheck) sortKnown() {
+	slices.SortStableFunc(n.known, func(a, b known) int { return cmp.Compare(a.sequence, b.sequence) })
+}
+
+// fault is told of what is wrong in the files.
+func (n *nodeCheck) fault(f audit.Fault) {
+	if f.Torn {
+		n.Torn = true
+		return
+	}
+	n.find("segment %d of epoch %d, offset %d: %s", f.Segment, f.Epoch, f.Offset, f.Text)
+}
+
+// record is told of every record that can be read.
+func (n *nodeCheck) record(r audit.Record) {
+	if n.First == 0 {
+		n.First = r.Sequence
+		if r.Sequence > n.after+1 {
+			n.find("records %d to %d are missing", n.after+1, r.Sequence-1)
+		}
+	}
+	n.Records++
+	n.Last = r.Sequence
+	n.Bytes += int64(len(r.JSON))
+	for n.seen < len(n.known) && n.known[n.seen].sequence <= r.Sequence {
+		n.compare(&n.known[n.seen], &r)
+		n.seen++
+	}
+	if n.options.Visit != nil {
+		n.options.Visit(r)
+	}
+	const every = 1 << 14 // records
+	if n.options.Progress != nil && n.Records%every == 0 {
+		n.options.Progress(n.Bytes)
+	}
+}
+
+// compare holds a record against what is known of it.
+func (n *nodeCheck) compare(k *known, r *audit.Record) {
+	switch {
+	case k.sequence < n.First: // moved away
+	case r.Sequence != k.sequence:
+		n.find("record %d, which %s covers, is missing", k.sequence, k.what)
+	case r.Hash == k.hash:
+		n.cover(k)
+	case n.differs: // all that stands behind a changed record was written anew
+	default:
+		n.differs = true
+		n.find("record %d is not the one that %s covers: something was changed, removed or put in between record %d and it", k.sequence, k.what, k.after+1)
+	}
+}
+
+func (n *nodeCheck) cover(k *known) {
+	if k.digest != nil && k.sequence >= n.Covered {
+		n.Covered, n.CoveredAt = k.sequence, k.digest.Time
+	}
+}
+
+// end finds what is missing behind the last record.
+func (n *nodeCheck) end() {
+	if n.seen < len(n.known) {
+		k := n.known[len(n.known)-1]
+		n.find("records %d to %d are missing: %s covers them", n.Last+1, k.sequence, k.what)
+	}
+	if n.Last > n.Covered {
+		n.Unsigned = n.Last - max(n.Covered, n.First-1)
+	}
+}

@@ -1,0 +1,149 @@
+package digest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/mldsa"
+)
+
+// The algorithms of signatures, by AWS's names.
+const (
+	ECDSA = "ECDSA_SHA_384"    // ECC_NIST_P384
+	MLDSA = "ML_DSA_SHAKE_256" // ML_DSA_65
+)
+
+// ReadKey reads a public key off a PEM file, and returns its SPKI.
+func ReadKey(file []byte) ([]byte, error) {
+	block, rest := pem.Decode(file)
+	if block == nil || block.Type != "PUBLIC KEY" || strings.TrimSpace(string(rest)) != "" {
+		return nil, errors.New("not one public key in PEM")
+	}
+	return block.Bytes, nil
+}
+
+// trusted returns the keys that signatures are checked with, by key id: the
+// ones given, else those in the folder.
+func trusted(folder string, given [][]byte) (map[string][]byte, error) {
+	keys := map[string][]byte{}
+	for _, k := range given {
+		keys[KeyID(k)] = k
+	}
+	if len(given) > 0 {
+		return keys, nil
+	}
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keys, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("digest: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".pem") || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		file, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("digest: %w", err)
+		}
+		if k, err := ReadKey(file); err == nil {
+			keys[KeyID(k)] = k
+		}
+	}
+	return keys, nil
+}
+
+// verify returns what is wrong with a digest's signatures; "" if all that a
+// trusted key made are valid, and there is one of every algorithm that trusted
+// keys have: whoever can forge one algorithm must not get by with leaving out
+// the other.
+func (d *Digest) verify(keys map[string][]byte) string {
+	valid := map[string]bool{}
+	for _, s := range d.Signatures {
+		spki := keys[s.KeyID]
+		if spki == nil {
+			continue
+		}
+		if err := verify(spki, s.Algorithm, d.Signed, s.Bytes); err != nil {
+			return fmt.Sprintf("the signature of key %s does not verify: %v", s.KeyID, err)
+		}
+		valid[s.Algorithm] = true
+	}
+	if len(keys) == 0 {
+		return "no public key is known"
+	}
+	for _, spki := range keys {
+		if a := algorithmOf(spki); a != "" && !valid[a] {
+			return "it has no " + a + " signature of a key that is known"
+		}
+	}
+	return ""
+}
+
+// algorithmOf is the algorithm of a public key; "" if digests are not signed
+// with such.
+func algorithmOf(spki []byte) string {
+	if _, err := mldsaKey(spki); err == nil {
+		return MLDSA
+	}
+	if public, err := x509.ParsePKIXPublicKey(spki); err == nil {
+		if k, ok := public.(*ecdsa.PublicKey); ok && k.Curve == elliptic.P384() {
+			return ECDSA
+		}
+	}
+	return ""
+}
+
+// mldsaKey reads the SPKI of an ML-DSA-65 key (RFC 9881): the object identifier
+// and the bare key.
+func mldsaKey(spki []byte) (*mldsa.PublicKey, error) {
+	var info struct {
+		Algorithm struct{ ID asn1.ObjectIdentifier }
+		Key       asn1.BitString
+	}
+	rest, err := asn1.Unmarshal(spki, &info)
+	if err != nil || len(rest) > 0 || info.Key.BitLength%8 != 0 || !info.Algorithm.ID.Equal(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 3, 18}) {
+		return nil, errors.New("not an ML-DSA-65 public key")
+	}
+	return mldsa.NewPublicKey(mldsa.MLDSA65(), info.Key.Bytes)
+}
+
+// errSignature: not the key's signature of that statement.
+var errSignature = errors.New("the statement or the signature was changed")
+
+func verify(spki []byte, algorithm string, statement, signature []byte) error {
+	ok := false
+	switch algorithm {
+	case ECDSA:
+		public, err := x509.ParsePKIXPublicKey(spki)
+		if err != nil {
+			return err
+		}
+		key, is := public.(*ecdsa.PublicKey)
+		h := sha512.Sum384(statement)
+		ok = is && key.Curve == elliptic.P384() && ecdsa.VerifyASN1(key, h[:], signature)
+	case MLDSA:
+		key, err := mldsaKey(spki)
+		if err != nil {
+			return err
+		}
+		ok = mldsa.Verify(key, statement, signature, nil) == nil
+	default:
+		return fmt.Errorf("no such algorithm: %q", algorithm)
+	}
+	if !ok {
+		return errSignature
+	}
+	return nil
+}

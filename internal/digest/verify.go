@@ -1,0 +1,186 @@
+package digest
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"trent/internal/audit"
+)
+
+// Head is a record that is known to have been in a trail: its number and hash,
+// of trent status, a backup, or a digest kept elsewhere.
+type Head struct {
+	Node     [16]byte
+	Sequence uint64
+	Hash     [32]byte
+}
+
+// Options of a verification.
+type Options struct {
+	// Keys are the public keys (SPKI) that are trusted. Without any, the ones beside
+	// the digests are taken, which whoever edits the digests can replace: the
+	// report says so.
+	Keys [][]byte
+	// Heads must stand in the trail.
+	Heads []Head
+	// From is the first record that must be there, for a trail of which the begin
+	// was moved away; 0 means 1.
+	From uint64
+	// Visit, if not nil, is told of every record that can be read.
+	Visit func(audit.Record)
+	// Progress, if not nil, is told now and then how many bytes of records were read.
+	Progress func(bytes int64)
+}
+
+// Finding is something that is wrong with a trail.
+type Finding struct {
+	Node string `json:"node"`
+	What string `json:"what"`
+}
+
+// NodeReport is what was found of one node's trail.
+type NodeReport struct {
+	Node      string `json:"node"`
+	Records   uint64 `json:"records"`
+	First     uint64 `json:"firstRecord"` // 0: none
+	Last      uint64 `json:"lastRecord"`
+	Digests   int    `json:"digests"`
+	Covered   uint64 `json:"coveredRecord"` // the last record that a valid digest covers
+	CoveredAt string `json:"coveredTime,omitempty"`
+	Unsigned  uint64 `json:"unsignedRecords"` // behind the last digest
+	Torn      bool   `json:"tornEnd"`         // the newest segment's end is torn, as a crash leaves it
+	Bytes     int64  `json:"bytes"`
+}
+
+// Report is the result of a verification.
+type Report struct {
+	Nodes []NodeReport `json:"nodes"`
+	// KeysGiven: the signatures were checked with keys that the caller gave.
+	KeysGiven bool      `json:"keysGiven"`
+	Findings  []Finding `json:"findings"`
+	More      int       `json:"moreFindings"` // that were not kept
+}
+
+// maxFindings bounds the findings that a report keeps.
+const maxFindings = 1000
+
+// Sound reports whether nothing is wrong.
+func (r *Report) Sound() bool { return len(r.Findings) == 0 }
+
+func (r *Report) find(node, format string, args ...any) {
+	if len(r.Findings) >= maxFindings {
+		r.More++
+		return
+	}
+	r.Findings = append(r.Findings, Finding{Node: node, What: fmt.Sprintf(format, args...)})
+}
+
+// Verify verifies the trails of all nodes below dir, which may be copies. What is wrong is
+// in the report; the error is one of the disk or the options.
+func Verify(dir string, o Options) (*Report, error) {
+	nodes, err := audit.Nodes(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{KeysGiven: len(o.Keys) > 0, Findings: []Finding{}, Nodes: []NodeReport{}}
+	if len(nodes) == 0 {
+		r.find("", "there is no trail of any node in this folder")
+	}
+	found := map[[16]byte]bool{}
+	for _, node := range nodes {
+		found[node] = true
+		if err := r.node(dir, node, &o); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range o.Heads {
+		if !found[h.Node] {
+			r.find(hex.EncodeToString(h.Node[:]), "the whole trail of this node is missing: record %d is known to have been there", h.Sequence)
+		}
+	}
+	return r, nil
+}
+
+// node verifies one node's trail.
+func (r *Report) node(dir string, node [16]byte, o *Options) error {
+	n := nodeCheck{report: r, options: o, name: hex.EncodeToString(node[:])}
+	n.Node = n.name
+	keys, err := trusted(filepath.Join(nodeFolder(dir, node), keysName), o.Keys)
+	if err != nil {
+		return err
+	}
+	if err := n.digests(filepath.Join(nodeFolder(dir, node), folderName), keys); err != nil {
+		return err
+	}
+	for _, h := range o.Heads {
+		if h.Node == node {
+			n.known = append(n.known, known{sequence: h.Sequence, hash: h.Hash, what: "the given head"})
+		}
+	}
+	n.sortKnown()
+	n.after = max(o.From, 1) - 1
+	if err := audit.Inspect(dir, node, n.record, n.fault); err != nil {
+		return err
+	}
+	n.end()
+	r.Nodes = append(r.Nodes, n.NodeReport)
+	return nil
+}
+
+// digests reads a node's digests, checks their signatures and their chain, and
+// keeps what they say of records.
+func (n *nodeCheck) digests(folder string, keys map[string][]byte) error {
+	numbers, err := list(folder)
+	if err != nil {
+		return err
+	}
+	var last *Digest
+	for _, number := range numbers {
+		file, err := os.ReadFile(filepath.Join(folder, fileName(number)))
+		if err != nil {
+			return fmt.Errorf("digest: %w", err)
+		}
+		d, err := Parse(file)
+		if err != nil || d.Number != number || d.Node != n.name {
+			n.find("digest %d is not in the form of a digest of this node", number)
+			last = nil
+			continue
+		}
+		n.follows(last, d)
+		last = d
+		if text := d.verify(keys); text != "" {
+			n.find("digest %d: %s", number, text)
+			continue
+		}
+		n.Digests++
+		if d.Sequence > 0 {
+			k := known{sequence: d.Sequence, after: d.After, what: fmt.Sprintf("digest %d of %s", d.Number, d.Time), digest: d}
+			hex.Decode(k.hash[:], []byte(d.Hash))
+			n.known = append(n.known, k)
+		}
+	}
+	return nil
+}
+
+// follows checks a digest against the one before it.
+func (n *nodeCheck) follows(last, d *Digest) {
+	switch {
+	case last == nil && d.Number == 1:
+		if d.Previous != "" || d.After != 0 {
+			n.find("digest 1 is not a first one")
+		}
+	case last == nil:
+		if n.lastNumber == 0 {
+			n.find("digests 1 to %d are missing", d.Number-1)
+		}
+	case d.Number != last.Number+1:
+		n.find("digests %d to %d are missing", last.Number+1, d.Number-1)
+	case d.Previous != hashOf(last.Signed) || d.After != last.Sequence:
+		n.find("digest %d does not follow digest %d", d.Number, last.Number)
+	case d.Sequence < last.Sequence || d.Epoch < last.Epoch || d.Made().Before(last.Made()):
+		n.find("digest %d goes back behind digest %d", d.Number, last.Number)
+	}
+	n.lastNumber = d.Number
+}
