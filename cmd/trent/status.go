@@ -48,6 +48,9 @@ func statusTable(t *table, s admin.Status) {
 	t.row("audit durability", s.Audit.Durability)
 	t.row("audit head", fmt.Sprintf("epoch %d, sequence %d, hash %s", s.Audit.Epoch, s.Audit.Sequence, cell(s.Audit.Hash)))
 	t.row("audit outbox", s.Audit.Outbox)
+	if d := s.Audit.Digest; d != nil {
+		t.row("audit digest", fmt.Sprintf("number %d of %s, covers record %d", d.Number, cell(d.Time), d.Sequence))
+	}
 	if s.Audit.Error != "" {
 		t.row("audit error", s.Audit.Error)
 	}

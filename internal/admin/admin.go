@@ -114,6 +114,23 @@ type Audit struct {
 	Hash       string `json:"hash"`            // of the last record, 64 hex digits
 	Outbox     Count  `json:"outbox"`          // events on their way from the store to the trail
 	Error      string `json:"error,omitempty"` // why no record can be written: every call fails
+	// Digest is the last signed digest; nil before the first.
+	Digest *Digest    `json:"digest,omitempty"`
+	Keys   []AuditKey `json:"keys"` // that sign digests
+}
+
+// Digest is a signed digest of the audit trail.
+type Digest struct {
+	Number   uint64    `json:"number"`
+	Time     time.Time `json:"time"`
+	Sequence uint64    `json:"sequence"` // the last record that it covers
+}
+
+// AuditKey is the public half of a key that signs digests.
+type AuditKey struct {
+	ID        string `json:"id"`
+	Algorithm string `json:"algorithm"`
+	PublicKey string `json:"publicKey"` // PEM
 }
 
 // Region is a Region that the service holds.

@@ -42,6 +42,7 @@ type segmentWriter struct {
 	broken   error     // a sync failed
 	syncs    uint64    // counts them
 	synced   func(took time.Duration)
+	closed   func() // a segment has ended
 }
 
 // append writes whole records, and syncs them if sync is set. On an error the
@@ -142,6 +143,7 @@ func (w *segmentWriter) rotate() error {
 		if err != nil {
 			return fmt.Errorf("close segment: %w", err)
 		}
+		defer w.closed()
 	}
 	return w.next()
 }

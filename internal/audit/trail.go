@@ -69,6 +69,7 @@ type Options struct {
 	Mode         Mode             // what Append waits for
 	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 32 MiB: a start reads the last one, twice after a crash
 	Began        uint64           // an epoch that is known to have begun: Open refuses a trail without it; default: none is known
+	Covered      Head             // a record that is known to be there, by its sequence and hash: Open refuses a trail that ends before it; default: none is known
 	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
 	StallTimeout time.Duration    // default 10 s
 	Logger       *slog.Logger     // default: none
@@ -82,6 +83,7 @@ type Options struct {
 type Hooks struct {
 	Wrote  func(records int)        // is told how many records a write held; default: nobody
 	Synced func(took time.Duration) // is told how long a sync of a segment took; default: nobody
+	Closed func()                   // is told that a segment has ended and the next has begun; default: nobody
 }
 
 func (o *Options) setDefaults() error {
@@ -114,6 +116,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Hooks.Synced == nil {
 		o.Hooks.Synced = func(time.Duration) {}
+	}
+	if o.Hooks.Closed == nil {
+		o.Hooks.Closed = func() {}
 	}
 	if o.fs == nil {
 		o.fs = osFS{}
@@ -195,7 +200,7 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 		gathering: newGathering(),
 		// Without syncs zeros would gain nothing, and a loss of power could leave
 		// holes in them: a file that grows loses its end only.
-		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict, synced: o.Hooks.Synced},
+		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict, synced: o.Hooks.Synced, closed: o.Hooks.Closed},
 	}
 	if err := t.begin(ctx, nodeDir); err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -230,6 +235,9 @@ func (t *Trail) begin(ctx context.Context, nodeDir string) error {
 	}
 	if end.lastEpoch < t.opts.Began {
 		return fmt.Errorf("%w: of %d epochs under %s there are %d", ErrLost, t.opts.Began, nodeDir, end.lastEpoch)
+	}
+	if c := t.opts.Covered; end.head.Sequence < c.Sequence || c.Sequence > 0 && end.head.Sequence == c.Sequence && end.head.Hash != c.Hash {
+		return fmt.Errorf("%w: its end under %s: the last record is %d, and a digest covers record %d", ErrLost, nodeDir, end.head.Sequence, c.Sequence)
 	}
 	if end.lastEpoch >= maxEpoch {
 		return fmt.Errorf("audit: no epoch follows %d", end.lastEpoch)

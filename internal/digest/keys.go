@@ -91,6 +91,10 @@ func (d *Digest) verify(keys map[string][]byte) string {
 	return ""
 }
 
+// Verifies reports whether a public key (SPKI) is one that digests are signed
+// with.
+func Verifies(spki []byte) bool { return algorithmOf(spki) != "" }
+
 // algorithmOf is the algorithm of a public key; "" if digests are not signed
 // with such.
 func algorithmOf(spki []byte) string {

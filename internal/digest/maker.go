@@ -17,10 +17,6 @@ import (
 	"trent/internal/audit"
 )
 
-// ErrBehind: the trail ends before what its last digest covers, or another
-// record stands there: its end was cut off, or written anew.
-var ErrBehind = errors.New("digest: the audit trail is not what its last digest says")
-
 // Key is a signing key's public half.
 type Key struct {
 	ID        string // KeyID
@@ -44,7 +40,8 @@ type Config struct {
 	// Settle moves the events that are committed into the trail, and returns the
 	// store's revision as of before.
 	Settle func(ctx context.Context) (revision int64, err error)
-	Every  time.Duration // between digests; default five minutes
+	Every  time.Duration   // between digests; default five minutes
+	Wake   <-chan struct{} // asks Run for a digest now, as at a segment's end; nil: nobody does
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -55,19 +52,18 @@ const defaultEvery = 5 * time.Minute
 // Maker makes a node's digests, one after the other.
 type Maker struct {
 	Config
-	wake chan struct{} // capacity 1
 
 	mu   sync.Mutex
 	last *Digest // nil before the first
 }
 
-// Open reads the node's last digest and holds the trail against it: ErrBehind,
-// if the trail lacks what it covers.
+// Open goes on behind the node's last digest, of which the trail was opened with
+// what Covered says.
 func Open(c Config) (*Maker, error) {
 	if c.Every == 0 {
 		c.Every = defaultEvery
 	}
-	m := &Maker{Config: c, wake: make(chan struct{}, 1)}
+	m := &Maker{Config: c}
 	for _, name := range []string{folderName, keysName} {
 		if err := os.Mkdir(filepath.Join(m.folder(), name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("digest: %w", err)
@@ -76,24 +72,44 @@ func Open(c Config) (*Maker, error) {
 	if err := syncFolder(m.folder()); err != nil {
 		return nil, err
 	}
-	names, err := list(filepath.Join(m.folder(), folderName))
-	if err != nil || len(names) == 0 {
-		return m, err
+	var err error
+	m.last, err = last(c.Dir, c.Node)
+	return m, err
+}
+
+// Covered is the record that the last digest of a node covers: the trail is not
+// whole without it. Its Sequence is 0 if there is none.
+func Covered(dir string, node [16]byte) (h audit.Head, err error) {
+	d, err := last(dir, node)
+	if err != nil || d == nil {
+		return h, err
 	}
-	last := names[len(names)-1]
-	file, err := os.ReadFile(filepath.Join(m.folder(), folderName, fileName(last)))
+	h.Epoch, h.Sequence = d.Epoch, d.Sequence
+	_, err = hex.Decode(h.Hash[:], []byte(d.Hash))
+	return h, err
+}
+
+// last reads a node's last digest, nil if it has none. Signatures are not
+// checked: a false one could at worst stop the start.
+func last(dir string, node [16]byte) (*Digest, error) {
+	folder := filepath.Join(nodeFolder(dir, node), folderName)
+	numbers, err := list(folder)
+	if err != nil || len(numbers) == 0 {
+		return nil, err
+	}
+	number := numbers[len(numbers)-1]
+	file, err := os.ReadFile(filepath.Join(folder, fileName(number)))
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
 	}
-	if m.last, err = Parse(file); err != nil {
-		return nil, fmt.Errorf("digest %d: %w", last, err)
+	d, err := Parse(file)
+	if err == nil && (d.Number != number || d.Node != hex.EncodeToString(node[:])) {
+		err = errFormat
 	}
-	head := c.Trail.Head()
-	if m.last.Number != last || m.last.Node != hex.EncodeToString(c.Node[:]) || head.Sequence < m.last.Sequence ||
-		head.Sequence == m.last.Sequence && hex.EncodeToString(head.Hash[:]) != m.last.Hash {
-		return nil, fmt.Errorf("%w: it ends with record %d, digest %d covers record %d", ErrBehind, head.Sequence, last, m.last.Sequence)
+	if err != nil {
+		return nil, fmt.Errorf("digest %d in %s: %w", number, folder, err)
 	}
-	return m, nil
+	return d, nil
 }
 
 func (m *Maker) folder() string { return nodeFolder(m.Dir, m.Node) }
@@ -105,18 +121,11 @@ func (m *Maker) Last() *Digest {
 	return m.last
 }
 
-// Wake has Run make a digest now: a segment has ended.
-func (m *Maker) Wake() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Run makes a digest at once, then one each Every and after each Wake, until the
-// context ends. One that fails is tried again a minute later.
+// Run makes a digest at once, then one each Every and after each wake, and a last
+// one when the context has ended. One that fails is tried again a minute later.
 func (m *Maker) Run(ctx context.Context) {
 	const retry = time.Minute
+	defer m.makeLast(ctx)
 	for ctx.Err() == nil {
 		next := m.Every
 		if _, err := m.Make(ctx); err != nil && ctx.Err() == nil {
@@ -126,10 +135,23 @@ func (m *Maker) Run(ctx context.Context) {
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
-		case <-m.wake:
+		case <-m.Wake:
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// makeLast covers what a stop leaves behind, if that is done soon.
+func (m *Maker) makeLast(ctx context.Context) {
+	const limit = 3 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	if last := m.Last(); last != nil && last.Sequence == m.Trail.Head().Sequence {
+		return
+	}
+	if _, err := m.Make(ctx); err != nil {
+		m.Log.Warn("no audit digest could be made at the stop: the trail's end is not signed before the next start", "error", err)
 	}
 }
 

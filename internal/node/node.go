@@ -15,6 +15,7 @@ import (
 	"trent/internal/audit"
 	"trent/internal/backup"
 	"trent/internal/call"
+	"trent/internal/digest"
 	"trent/internal/domains"
 	"trent/internal/front"
 	"trent/internal/hsm/client"
@@ -50,6 +51,8 @@ type Config struct {
 	// NewTrail begins an audit trail under another node id in place of one that is
 	// lost; trent dev always does. If the trail is there, Open returns ErrTrailThere.
 	NewTrail bool
+	// DigestEvery is the interval of the audit trail's signed digests; 0 means five minutes.
+	DigestEvery time.Duration
 	// Module is where connections to the crypto module come from. fresh says
 	// that the data folder holds no domain yet, so that a module key file may
 	// be made: what a lost one sealed is never replaced silently.
@@ -106,6 +109,8 @@ type Node struct {
 	store    *sqlite.Store
 	trail    *audit.Trail
 	outbox   *audit.Outbox
+	digests  *digest.Maker
+	segments chan struct{} // capacity 1: a segment of the trail has ended
 	module   *client.Client
 	keys     *keydir.Dir
 	quota    *quota.Keys
@@ -162,13 +167,14 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.Health.Begin(n.checks()...)
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
+	n.start(n.digests.Run)
 	n.opened.Store(true)
 	return n, nil
 }
 
 // newNode is a node of which nothing runs.
 func newNode(c Config) *Node {
-	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version())}
+	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), segments: make(chan struct{}, 1)}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now

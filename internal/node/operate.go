@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trent/internal/admin"
+	"trent/internal/digest"
 	"trent/internal/domains"
 	"trent/internal/hsm/client"
 	hsmjobs "trent/internal/hsm/client/jobs"
@@ -67,18 +68,29 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 		s.State = "ready"
 	}
 	s.Audit.Durability = n.Audit.String()
+	s.Audit.Keys = []admin.AuditKey{}
 	if n.opened.Load() {
-		n.auditStatus(&s.Audit)
+		if err := n.auditStatus(ctx, &s.Audit); err != nil {
+			return s, err
+		}
 	}
 	return s, n.countAll(ctx, &s, held)
 }
 
-func (n *Node) auditStatus(a *admin.Audit) {
+func (n *Node) auditStatus(ctx context.Context, a *admin.Audit) error {
 	head := n.trail.Head()
 	a.Epoch, a.Sequence, a.Hash = head.Epoch, head.Sequence, hex.EncodeToString(head.Hash[:])
 	if err := n.trail.Err(); err != nil {
 		a.Error = err.Error()
 	}
+	if d := n.digests.Last(); d != nil {
+		a.Digest = &admin.Digest{Number: d.Number, Time: d.Made(), Sequence: d.Sequence}
+	}
+	keys, err := n.digests.Signer.Keys(ctx)
+	for _, k := range keys {
+		a.Keys = append(a.Keys, admin.AuditKey{ID: k.ID, Algorithm: k.Algorithm, PublicKey: string(digest.PEM(k.PublicKey))})
+	}
+	return err
 }
 
 // countAll fills in what stands in the store: Regions, accounts, outbox.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"trent/internal/audit"
+	"trent/internal/digest"
 	"trent/internal/domains"
 	"trent/internal/identity"
 	"trent/internal/record"
@@ -49,7 +50,11 @@ func (n *Node) beginEpoch(ctx context.Context) error {
 
 func (n *Node) continueTrail(ctx context.Context, hooks audit.Hooks) (err error) {
 	known := n.Domains.Trail()
-	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: known.Node, Began: known.Epoch, Mode: n.Audit, Logger: n.Log, Hooks: hooks})
+	covered, err := digest.Covered(n.trailFolder(), known.Node)
+	if err != nil {
+		return err
+	}
+	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: known.Node, Began: known.Epoch, Covered: covered, Mode: n.Audit, Logger: n.Log, Hooks: hooks})
 	return err
 }
 

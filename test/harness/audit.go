@@ -58,7 +58,8 @@ func (r *AuditRecord) Keys() (arns []string) {
 	return arns
 }
 
-// ReadAudit reads the whole trail of a data folder, as AuditRecords does.
+// ReadAudit reads the whole trail of a data folder, as AuditRecords does, but for
+// the records of the keys that sign the trail itself, which every one begins with.
 func ReadAudit(data string) (records []AuditRecord, err error) {
 	for r, err := range AuditRecords(data) {
 		if err != nil {
@@ -67,7 +68,9 @@ func ReadAudit(data string) (records []AuditRecord, err error) {
 		if err := json.Unmarshal(r.JSON, &r.Members); err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Sequence, err)
 		}
-		records = append(records, r)
+		if r.Members["eventName"] != "CreateAuditKey" {
+			records = append(records, r)
+		}
 	}
 	return records, nil
 }

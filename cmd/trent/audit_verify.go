@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trent/internal/digest"
+)
+
+const auditVerifyLong = `trent audit verify reads the audit trail in a folder, or a copy of it, without a
+server, and checks every record: its checksum, the chain of hashes, and the signed
+digests. It finds what was changed, taken out, put in or moved, and segments that
+are missing, up to the last digest; records behind that are named as not signed
+yet. Exit status 1 says that something is wrong.
+
+Give the public keys with --public-key (trent audit keys prints them). Without,
+the copies beside the trail are used, which an editor of the trail can replace.
+
+Whether the end of the trail was cut off shows only by something that is kept
+elsewhere: --head takes a record's node, number and hash, as trent status prints
+them, or a digest's file.
+
+With --absent NAME the command proves that no call of that name was recorded
+between --since and --until, which the digests must cover.`
+
+// auditVerify are the flags of trent audit verify.
+type auditVerify struct {
+	keys, heads  []string
+	from         uint64
+	absent       string
+	since, until string
+	output       string
+}
+
+func auditVerifyCommand() *cobra.Command {
+	var v auditVerify
+	c := &cobra.Command{
+		Use: "verify FOLDER", Short: "Verify an audit trail offline", Long: auditVerifyLong, Args: oneFolder,
+		Example: `  trent audit verify /var/lib/trent/audit --public-key trent-audit-keys.pem
+  trent audit verify ./copy --public-key keys.pem --head 0a1b…:1234:9f8e… --output json
+  trent audit verify ./copy --public-key keys.pem --absent ScheduleKeyDeletion --since 2026-11-01T00:00:00Z --until 2026-11-02T00:00:00Z`,
+		RunE: func(c *cobra.Command, args []string) error { return v.run(c, args[0]) },
+	}
+	c.Flags().StringArrayVar(&v.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once")
+	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or a digest's file")
+	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
+	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
+	c.Flags().StringVar(&v.since, "since", "", "`time` from which on, RFC 3339; empty is the trail's begin")
+	c.Flags().StringVar(&v.until, "until", "", "`time` up to which, RFC 3339; empty is the last digest's")
+	outputFlag(c, &v.output)
+	return c
+}
+
+// oneFolder is for commands that take a folder.
+func oneFolder(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError(c, fmt.Errorf("want one folder, got %d arguments", len(args)))
+	}
+	return nil
+}
+
+// errUnsound is the end of a verification that found something.
+var errUnsound = errors.New("the audit trail is not what was written")
+
+// verified is the command's JSON.
+type verified struct {
+	Sound bool `json:"sound"`
+	*digest.Report
+	Absence *digest.Absence `json:"absence,omitempty"`
+}
+
+func (v *auditVerify) run(c *cobra.Command, folder string) error {
+	o, err := v.options()
+	if err != nil {
+		return usageError(c, err)
+	}
+	o.Progress = func(bytes int64) { fmt.Fprintf(c.ErrOrStderr(), "\raudit verify: %d MB of records", bytes>>20) }
+	absence, err := v.absence()
+	if err != nil {
+		return usageError(c, err)
+	}
+	if absence != nil {
+		o.Visit = absence.Visit
+	}
+	r, err := digest.Verify(folder, o)
+	if err != nil {
+		return err
+	}
+	out := verified{Report: r, Absence: absence}
+	if absence != nil {
+		absence.Conclude(r)
+	}
+	out.Sound = r.Sound()
+	if err := show(c.OutOrStdout(), v.output, out, verifiedTable); err != nil {
+		return err
+	}
+	if !out.Sound {
+		return errUnsound
+	}
+	return nil
+}
+
+func (v *auditVerify) options() (o digest.Options, err error) {
+	if v.output != outputTable && v.output != outputJSON {
+		return o, fmt.Errorf("--output %q: want table or json", v.output)
+	}
+	o.From = v.from
+	for _, file := range v.keys {
+		keys, err := readKeys(file)
+		if err != nil {
+			return o, fmt.Errorf("--public-key %s: %w", file, err)
+		}
+		o.Keys = append(o.Keys, keys...)
+	}
+	for _, text := range v.heads {
+		h, err := parseHead(text)
+		if err != nil {
+			return o, fmt.Errorf("--head %s: %w", text, err)
+		}
+		o.Heads = append(o.Heads, h)
+	}
+	return o, nil
+}
+
+// absence is what is to be proven absent; nil if nothing is.
+func (v *auditVerify) absence() (*digest.Absence, error) {
+	if v.absent == "" {
+		if v.since+v.until != "" {
+			return nil, errors.New("--since and --until go with --absent")
+		}
+		return nil, nil
+	}
+	a := &digest.Absence{Name: v.absent}
+	for _, flag := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"since", v.since, &a.Since}, {"until", v.until, &a.Until}} {
+		if flag.text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, flag.text)
+		if err != nil {
+			return nil, fmt.Errorf("--%s %q: want a time as 2026-11-23T08:00:00Z", flag.name, flag.text)
+		}
+		*flag.into = at
+	}
+	return a, nil
+}
+
+// readKeys reads the public keys of a PEM file.
+func readKeys(file string) (keys [][]byte, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
+		if !digest.Verifies(block.Bytes) || block.Type != "PUBLIC KEY" {
+			return nil, errors.New("it holds a key that signs no digests")
+		}
+		keys = append(keys, block.Bytes)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it holds no public key")
+	}
+	return keys, nil
+}
+
+// parseHead reads NODE:NUMBER:HASH, or a digest's file.
+func parseHead(text string) (h digest.Head, err error) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		b, err := os.ReadFile(text)
+		if err != nil {
+			return h, errors.New("neither NODE:NUMBER:HASH nor a digest's file")
+		}
+		d, err := digest.Parse(b)
+		if err != nil {
+			return h, err
+		}
+		parts = []string{d.Node, strconv.FormatUint(d.Sequence, 10), d.Hash}
+	}
+	node, err1 := hex.DecodeString(parts[0])
+	number, err2 := strconv.ParseUint(parts[1], 10, 64)
+	hash, err3 := hex.DecodeString(parts[2])
+	if errors.Join(err1, err2, err3) != nil || len(node) != len(h.Node) || len(hash) != len(h.Hash) || number == 0 {
+		return h, errors.New("want a node of 32 hex digits, a number, and a hash of 64 hex digits")
+	}
+	h.Sequence = number
+	copy(h.Node[:], node)
+	copy(h.Hash[:], hash)
+	return h, nil
+}
+
+func verifiedTable(t *table, v verified) {
+	t.row("NODE", "RECORDS", "FIRST", "LAST", "DIGESTS", "SIGNED UP TO", "AT", "NOT SIGNED YET")
+	for _, n := range v.Nodes {
+		t.row(n.Node, n.Records, n.First, n.Last, n.Digests, n.Covered, n.CoveredAt, n.Unsigned)
+	}
+	t.row()
+	if !v.KeysGiven {
+		t.row("The keys beside the trail were used, which its editor can replace: give --public-key.")
+	}
+	for _, n := range v.Nodes {
+		if n.Torn {
+			t.row("The newest segment of " + n.Node + " ends in a part of a record: a crash or a running server leaves that.")
+		}
+	}
+	if v.Absence != nil {
+		t.row(v.Absence.Text())
+	}
+	for _, f := range v.Findings {
+		t.row("WRONG", f.Node, f.What)
+	}
+	if v.More > 0 {
+		t.row("WRONG", "", fmt.Sprintf("and %d more", v.More))
+	}
+	if v.Sound {
+		t.row("Nothing is wrong.")
+	}
+}
