@@ -75,6 +75,17 @@ func ReadAudit(data string) (records []AuditRecord, err error) {
 	return records, nil
 }
 
+// Numbered returns the record with a sequence number; the zero record if there is
+// none.
+func Numbered(records []AuditRecord, sequence uint64) (r AuditRecord) {
+	for _, r := range records {
+		if r.Sequence == sequence {
+			return r
+		}
+	}
+	return r
+}
+
 // AuditRecords reads the trail of a data folder, record by record without
 // their members, and checks its framing: lengths, checksums, the chain of
 // hashes, and sequence numbers without gaps. An error is the last thing it

@@ -145,7 +145,7 @@ func trails(t *testing.T, original, data string, info backupInfo) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hash := fmt.Sprintf("%x", old[info.Audit.Sequence-1].Hash); hash != info.Audit.Hash {
+	if hash := fmt.Sprintf("%x", harness.Numbered(old, info.Audit.Sequence).Hash); hash != info.Audit.Hash {
 		t.Errorf("record %d has the hash %s, and the backup's head %s", info.Audit.Sequence, hash, info.Audit.Hash)
 	}
 	records, err := harness.ReadAudit(data)
