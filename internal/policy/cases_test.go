@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"trent/internal/condkey"
 	"trent/internal/policy"
 	"trent/internal/policy/plain"
 )
@@ -183,6 +186,15 @@ var evaluators = map[string]func(c *policyCase, r *policy.Request) policy.Outcom
 	},
 }
 
+// why says of each statement of a case what it is not about.
+func why(c *policyCase) (missed []string) {
+	r := c.request
+	for _, f := range policy.Compile(c.document, c.bound).Trace(&r, c.resourceBased()) {
+		missed = append(missed, strings.ToLower(strings.TrimPrefix(string(f.Missed), "Not")))
+	}
+	return missed
+}
+
 // said is an outcome in the words of the cases.
 func said(o policy.Outcome, resourceBased bool) string {
 	switch {
@@ -224,10 +236,13 @@ func TestCases(t *testing.T) {
 		want := c.expect
 		if reasons, none := strings.CutPrefix(want, "none "); none {
 			want = "none"
-			r := c.request
-			if got := strings.Join(plain.Why(c.document, c.bound, &r, c.resourceBased()), " "); got != reasons {
+			if got := strings.Join(why(c), " "); got != reasons {
 				t.Errorf("%s: %s: not allowed because of %s, want %s", c.where, c.name, got, reasons)
 			}
+		}
+		r := c.request
+		if slow, fast := plain.Why(c.document, c.bound, &r, c.resourceBased()), why(c); !slices.Equal(slow, fast) {
+			t.Errorf("%s: %s: missed are %q, and %q by the plain evaluator", c.where, c.name, fast, slow)
 		}
 		for evaluator, evaluate := range evaluators {
 			r := c.request
@@ -235,5 +250,37 @@ func TestCases(t *testing.T) {
 				t.Errorf("%s: %s: %s says %s, want %s", c.where, c.name, evaluator, got, want)
 			}
 		}
+	}
+}
+
+// TestCasesOfKeys: each condition key has a case, by operators that fit its
+// type, with one value or with several as requests have them.
+func TestCasesOfKeys(t *testing.T) {
+	t.Parallel()
+	missing := map[string]bool{}
+	for _, k := range condkey.All() {
+		missing[k.Name] = true
+	}
+	for _, c := range readCases(t) {
+		if !strings.HasPrefix(c.where, "keys.txt:") {
+			continue
+		}
+		for _, condition := range c.document.Statements[0].Condition {
+			k, _ := condkey.Find(strings.ToLower(condition.Key))
+			if k == nil {
+				t.Errorf("%s: no condition key %s", c.where, condition.Key)
+				continue
+			}
+			fits := condition.Operator == "Null" || strings.Contains(condition.Operator, k.Type.String()) ||
+				k.Type == condkey.Epoch && strings.HasPrefix(condition.Operator, "Numeric")
+			v := c.request.Context.Values(strings.ToLower(condition.Key))
+			if !fits || (condition.Set != "") != k.Multi && condition.Operator != "Null" || v.Present && v.Multi != k.Multi {
+				t.Errorf("%s: %s does not fit %s, a key of type %s", c.where, condition.Operator, k.Name, k.Type)
+			}
+			delete(missing, k.Name)
+		}
+	}
+	if len(missing) > 0 {
+		t.Errorf("without a case: %v", slices.Sorted(maps.Keys(missing)))
 	}
 }

@@ -53,17 +53,17 @@ func evaluate(d *policy.Document, r *policy.Request, via func(*policy.Statement)
 	return outcome
 }
 
-// Why says of each statement of a policy that allows nothing what it is not
-// about: principal, action, resource or condition.
+// Why says of each statement what it is not about, the first of action,
+// principal, resource and condition; "" if it is about what is asked.
 func Why(d *policy.Document, bound policy.Bound, r *policy.Request, resourceBased bool) []string {
 	var all []string
 	for i := range d.Statements {
 		s := &d.Statements[i]
-		if resourceBased && covers(s, bound, &r.Principal) == policy.ViaNothing {
-			all = append(all, "principal")
-		} else {
-			all = append(all, misses(d, s, r))
+		missed := misses(d, s, r)
+		if missed != "action" && resourceBased && covers(s, bound, &r.Principal) == policy.ViaNothing {
+			missed = "principal"
 		}
+		all = append(all, missed)
 	}
 	return all
 }
