@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"time"
 
 	"trent/internal/awsjson"
@@ -57,12 +58,22 @@ type UserIdentity struct {
 	AccessKeyID string
 	UserName    string
 	InvokedBy   string
+	Session     *SessionContext // nil for long-term credentials
 }
 
-// Resource is one KMS key that the call was about.
+// SessionContext says what temporary credentials were given for. Empty members
+// are left out.
+type SessionContext struct {
+	Issuer         UserIdentity // of the type Role; empty for GetSessionToken
+	Created        time.Time
+	SourceIdentity string
+}
+
+// Resource is one thing that the call was about.
 type Resource struct {
 	AccountID string
 	ARN       string
+	Type      string // as AWS::IAM::Role; empty: a KMS key
 }
 
 // Field is one further member of additionalEventData. Its name is one of the
@@ -121,7 +132,24 @@ func (u *UserIdentity) appendJSON(dst []byte) []byte {
 	dst = appendOptional(dst, "accountId", u.AccountID)
 	dst = appendOptional(dst, "accessKeyId", u.AccessKeyID)
 	dst = appendOptional(dst, "userName", u.UserName)
+	dst = u.Session.appendJSON(dst)
 	dst = appendOptional(dst, "invokedBy", u.InvokedBy)
+	return closeObject(dst, start)
+}
+
+func (s *SessionContext) appendJSON(dst []byte) []byte {
+	if s == nil {
+		return dst
+	}
+	dst = appendName(dst, "sessionContext")
+	start := len(dst)
+	if s.Issuer.Type != "" {
+		dst = s.Issuer.appendJSON(appendName(dst, "sessionIssuer"))
+	}
+	dst = append(appendName(dst, "attributes"), `{"creationDate":"`...)
+	dst = s.Created.UTC().AppendFormat(dst, time.RFC3339)
+	dst = append(dst, `","mfaAuthenticated":"false"}`...) // there is no MFA yet
+	dst = appendOptional(dst, "sourceIdentity", s.SourceIdentity)
 	return closeObject(dst, start)
 }
 
@@ -147,7 +175,7 @@ func (e *Event) appendResources(dst []byte) []byte {
 		}
 		start := len(dst)
 		dst = appendMember(dst, "accountId", e.Resources[i].AccountID)
-		dst = appendMember(dst, "type", "AWS::KMS::Key")
+		dst = appendMember(dst, "type", cmp.Or(e.Resources[i].Type, "AWS::KMS::Key"))
 		dst = appendMember(dst, "ARN", e.Resources[i].ARN)
 		dst = closeObject(dst, start)
 	}

@@ -42,12 +42,21 @@ func TestEventJSON(t *testing.T) {
 	silent := minimal
 	silent.ErrorCode = "InvalidCiphertextException"
 	reEncrypt := minimal
-	reEncrypt.Resources = []Resource{{"1", "arn:1"}, {"2", "arn:2"}}
+	reEncrypt.Resources = []Resource{{AccountID: "1", ARN: "arn:1"}, {AccountID: "2", ARN: "arn:2"}}
 	reEncrypt.Additional = []Field{{"customKeyStoreId", "\"y\""}}
 	service := minimal
 	service.UserIdentity = UserIdentity{AccountID: "1", InvokedBy: "AWS Internal"}
 	service.Type, service.ServiceEventDetails, service.ReadOnly = TypeServiceEvent, []byte(`{"keyId":"k"}`), false
 	service.ResponseElements = []byte(`{"keyId":"k"}`)
+
+	session := minimal
+	session.UserIdentity = UserIdentity{Type: "AssumedRole", PrincipalID: "AROA:x", AccountID: "1", Session: &SessionContext{
+		Issuer:  UserIdentity{Type: "Role", PrincipalID: "AROA", ARN: "arn:3", AccountID: "1", UserName: "r"},
+		Created: time.Unix(60, 0), SourceIdentity: "carol",
+	}}
+	session.Resources = []Resource{{AccountID: "1", ARN: "arn:3", Type: "AWS::IAM::Role"}}
+	sessionToken := minimal
+	sessionToken.UserIdentity.Session = &SessionContext{Created: time.Unix(60, 0)}
 
 	start := `{"eventVersion":"1.11","userIdentity":{"type":"AWSAccount","accountId":"1"},"eventTime":"1970-01-01T00:00:00Z",` +
 		`"eventSource":"kms.amazonaws.com","eventName":"GenerateRandom","awsRegion":"r","sourceIPAddress":""`
@@ -72,6 +81,14 @@ func TestEventJSON(t *testing.T) {
 			`"requestID":"q","eventID":"e","readOnly":true,"resources":[],` + end},
 		"two resources": {reEncrypt, start + `,"userAgent":"","requestParameters":null,"responseElements":null,"additionalEventData":{"customKeyStoreId":"\"y\""},"requestID":"q","eventID":"e",` +
 			`"readOnly":true,"resources":[{"accountId":"1","type":"AWS::KMS::Key","ARN":"arn:1"},{"accountId":"2","type":"AWS::KMS::Key","ARN":"arn:2"}],` + end},
+		"session of a role": {session, strings.Replace(start, `{"type":"AWSAccount","accountId":"1"}`, `{"type":"AssumedRole","principalId":"AROA:x","accountId":"1",`+
+			`"sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA","arn":"arn:3","accountId":"1","userName":"r"},`+
+			`"attributes":{"creationDate":"1970-01-01T00:01:00Z","mfaAuthenticated":"false"},"sourceIdentity":"carol"}}`, 1) +
+			`,"userAgent":"","requestParameters":null,"responseElements":null,"requestID":"q","eventID":"e",` +
+			`"readOnly":true,"resources":[{"accountId":"1","type":"AWS::IAM::Role","ARN":"arn:3"}],` + end},
+		"temporary credentials": {sessionToken, strings.Replace(start, `"accountId":"1"}`, `"accountId":"1","sessionContext":{`+
+			`"attributes":{"creationDate":"1970-01-01T00:01:00Z","mfaAuthenticated":"false"}}}`, 1) +
+			`,"userAgent":"","requestParameters":null,"responseElements":null,"requestID":"q","eventID":"e","readOnly":true,"resources":[],` + end},
 		"service event": {service, `{"eventVersion":"1.11","userIdentity":{"accountId":"1","invokedBy":"AWS Internal"},"eventTime":"1970-01-01T00:00:00Z",` +
 			`"eventSource":"kms.amazonaws.com","eventName":"GenerateRandom","awsRegion":"r","sourceIPAddress":"","userAgent":"","requestParameters":null,` +
 			`"responseElements":{"keyId":"k"},"requestID":"q","eventID":"e","readOnly":false,"resources":[],"eventType":"AwsServiceEvent","managementEvent":true,` +

@@ -30,6 +30,7 @@ type Common struct {
 
 	ResponseElements []byte // what the operation leaves for the audit record: JSON; nil is null
 
+	session    audit.SessionContext
 	parameters []byte // the audit record's requestParameters, JSON
 	recorded   bool
 }
@@ -66,6 +67,15 @@ func (c *Common) event(outcome *apierr.Error) audit.Event {
 		Type:               audit.TypeAPICall,
 		RecipientAccountID: c.Caller.Account,
 		TLS:                c.TLS,
+	}
+	if s := c.Caller.Session; s != nil {
+		c.session = audit.SessionContext{Created: s.Issued, SourceIdentity: s.SourceIdentity}
+		if s.RoleARN != "" {
+			c.session.Issuer = audit.UserIdentity{
+				Type: "Role", PrincipalID: c.Caller.Permissions.ID, ARN: s.RoleARN, AccountID: c.Caller.Account, UserName: s.RoleName,
+			}
+		}
+		e.UserIdentity.Session = &c.session
 	}
 	if c.Claimed != "" && c.Caller.Account == "" {
 		e.Additional = append(e.Additional, audit.Field{Name: "claimedAccessKeyId", Value: cut(c.Claimed, 128)})

@@ -31,6 +31,7 @@ type Attached struct {
 type Session struct {
 	Name           string // of a role's session
 	RoleARN        string // "" for GetSessionToken
+	RoleName       string
 	Issued         time.Time
 	Expires        time.Time
 	Limited        bool              // session policies were given: what they do not allow is denied
@@ -46,3 +47,9 @@ type Session struct {
 
 // Expired reports whether temporary credentials are over.
 func (s *Session) Expired(now time.Time) bool { return s != nil && !now.Before(s.Expires) }
+
+// Forbids reports whether temporary credentials cannot be used with a service at
+// all: those of GetSessionToken cannot with IAM, as they come without MFA.
+func (s *Session) Forbids(service string) bool {
+	return s != nil && s.RoleARN == "" && service == "iam"
+}

@@ -102,7 +102,7 @@ func (d *Directory) Principal(ctx context.Context, name string) (Caller, error) 
 	c := stored.caller()
 	if p.Kind == arn.RoleSession {
 		c.Type, c.PrincipalARN, c.PrincipalID = TypeSession, name, c.PrincipalID+":"+p.Session
-		c.Session = &Session{Name: p.Session, RoleARN: stored.arn, roleID: stored.permissions.ID}
+		c.Session = &Session{Name: p.Session, RoleARN: stored.arn, RoleName: p.Name, roleID: stored.permissions.ID}
 	}
 	return c, nil
 }

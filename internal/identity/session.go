@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trent/internal/apierr"
+	"trent/internal/arn"
 	"trent/internal/record"
 	"trent/internal/secret"
 	"trent/internal/store"
@@ -65,7 +66,7 @@ func (r *reading) session(ctx context.Context, k *record.AccessKey) (*Session, [
 		return nil, digest, store.ErrNotFound // neither the one nor the other
 	}
 	s := &Session{
-		Name: t.Name, RoleARN: t.RoleARN, roleID: t.RoleID,
+		Name: t.Name, RoleARN: t.RoleARN, RoleName: arn.ParsePrincipal(t.RoleARN).Name, roleID: t.RoleID,
 		Issued: time.UnixMilli(t.IssuedMs).UTC(), Expires: time.UnixMilli(k.ExpiresMs).UTC(),
 		Limited: t.Policy != "" || len(t.PolicyARNs) > 0,
 		Tags:    t.Tags, tags: lowered(t.Tags), Transitive: t.Transitive, SourceIdentity: t.SourceIdentity, Chained: t.Chained,
