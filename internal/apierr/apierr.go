@@ -89,6 +89,7 @@ const (
 	InvalidInput            Code = "InvalidInputException"
 	InvalidKeyUsage         Code = "InvalidKeyUsageException"
 	InvalidMarker           Code = "InvalidMarkerException"
+	InvalidParameterValue   Code = "InvalidParameterValue"
 	InvalidSignature        Code = "InvalidSignatureException"
 	KeyUnavailable          Code = "KeyUnavailableException"
 	KMSInternal             Code = "KMSInternalException"

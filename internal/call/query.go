@@ -28,7 +28,10 @@ type QueryOperation struct {
 	Open bool
 	// NoResult: AWS's answer has no result element.
 	NoResult bool
-	New      func() QueryRequest
+	// Alone: a mutation that counts and changes nothing of the account's. It does
+	// not wait for the account's other mutations.
+	Alone bool
+	New   func() QueryRequest
 }
 
 // A QueryRequest is an operation and its parameters. The pipeline calls its
@@ -50,6 +53,8 @@ type Query struct {
 	API       *QueryAPI       // nil until the signature is verified
 	Operation *QueryOperation // nil until it is known
 	Records   *record.Sealer  // of the global Region, where identity's records are
+
+	Resources []audit.Resource // that the operation leaves for the audit record
 }
 
 // Action is what a policy calls the operation, as iam:CreateUser; "" if it is
@@ -77,7 +82,7 @@ func (c *Query) Event(outcome *apierr.Error) audit.Event {
 	if outcome != nil && outcome.Code == apierr.AccessDenied {
 		e.ErrorCode = "AccessDenied" // as IAM's records; the other codes are those of the model
 	}
-	e.RequestParameters, e.ReadOnly = c.parameters, true
+	e.RequestParameters, e.ReadOnly, e.Resources = c.parameters, true, c.Resources
 	e.Source, e.Name = "iam.amazonaws.com", "UnknownOperation"
 	if c.API != nil {
 		e.Source = c.API.Service + ".amazonaws.com"

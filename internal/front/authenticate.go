@@ -38,6 +38,9 @@ func (p *Pipeline) authenticateQuery(ctx context.Context, c *call.Query, r *wire
 	if err != nil {
 		return err
 	}
+	if c.Caller.Session.Forbids(service) {
+		return apierr.New(apierr.UnrecognizedClient, "The security token included in the request is invalid")
+	}
 	global, err := p.Domains.Region(ctx, domains.Global)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 	if err := d.Err(); err != nil {
 		return err
 	}
-	if op.Mutates {
+	if op.Mutates && !op.Alone {
 		// An account's changes wait for each other: what counts its users is exact.
 		defer p.accountTurns.lock(c.Caller.Account)()
 	}

@@ -1,23 +1,19 @@
 package iam
 
 import (
-	"unicode"
-
 	"trent/internal/arn"
 	"trent/internal/query"
 )
 
 // IAM's rules of names, paths and ids.
 var (
-	newUserName  = nameRule(64)
-	userName     = nameRule(128)
-	groupName    = nameRule(128)
-	entityPath   = &query.Rule{Min: 1, Max: 512, Match: arn.ValidPath, Pattern: `(\u002F)|(\u002F[\u0021-\u007F]+\u002F)`, Invalid: "The specified value for %s is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."}
-	pathPrefix   = &query.Rule{Min: 1, Max: 512, Match: validPrefix, Pattern: `\u002F[\u0021-\u007F]*`}
-	accessKeyID  = &query.Rule{Min: 16, Max: 128, Match: isWord, Pattern: `[\w]+`}
-	markerRule   = &query.Rule{Min: 1, Max: 320}
-	tagKeyRule   = &query.Rule{Min: 1, Max: 128, Match: validTag, Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`}
-	tagValueRule = &query.Rule{Max: 256, Match: validTag, Pattern: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`}
+	newUserName = nameRule(64)
+	userName    = nameRule(128)
+	groupName   = nameRule(128)
+	entityPath  = &query.Rule{Min: 1, Max: 512, Match: arn.ValidPath, Pattern: `(\u002F)|(\u002F[\u0021-\u007F]+\u002F)`, Invalid: "The specified value for %s is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters."}
+	pathPrefix  = &query.Rule{Min: 1, Max: 512, Match: validPrefix, Pattern: `\u002F[\u0021-\u007F]*`}
+	accessKeyID = &query.Rule{Min: 16, Max: 128, Match: isWord, Pattern: `[\w]+`}
+	markerRule  = &query.Rule{Min: 1, Max: 320}
 )
 
 func nameRule(max int) *query.Rule {
@@ -43,18 +39,4 @@ func isWord(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// validTag: letters, separators and numbers of every script, and some marks.
-func validTag(s string) bool {
-	for _, r := range s {
-		switch r {
-		case '_', '.', ':', '/', '=', '+', '-', '@':
-			continue
-		}
-		if !unicode.In(r, unicode.L, unicode.Z, unicode.N) {
-			return false
-		}
-	}
-	return true
 }

@@ -18,7 +18,7 @@ type tag struct{ key, value string }
 // tagsOf reads the parameter Tags.
 func tagsOf(d *query.Decoder) (tags []tag) {
 	d.Structures("Tags", maxTags, func() {
-		tags = append(tags, tag{d.Required("Key", tagKeyRule), d.Required("Value", tagValueRule)})
+		tags = append(tags, tag{d.Required("Key", query.TagKey), d.Required("Value", query.TagValue)})
 	})
 	return tags
 }
@@ -32,7 +32,7 @@ func requiredTags(d *query.Decoder) []tag {
 // requiredTagKeys reads the parameter TagKeys, which must be there.
 func requiredTagKeys(d *query.Decoder) []string {
 	d.RequiredList("TagKeys")
-	return d.Strings("TagKeys", maxTags, tagKeyRule)
+	return d.Strings("TagKeys", maxTags, query.TagKey)
 }
 
 // asMap is what condition keys see of tags.

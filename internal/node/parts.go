@@ -241,7 +241,7 @@ func (n *Node) assemble() {
 		),
 		Queries: []*call.QueryAPI{
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains}),
-			sts.New(),
+			sts.New(sts.Config{Identity: n.Identity}),
 		},
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),

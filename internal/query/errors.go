@@ -23,6 +23,7 @@ var faults = map[apierr.Code]fault{
 	apierr.IncompleteSignature:     {"IncompleteSignature", 400},
 	apierr.InvalidInput:            {"InvalidInput", 400},
 	apierr.InvalidMarker:           {"InvalidInput", 400},
+	apierr.InvalidParameterValue:   {"InvalidParameterValue", 400},
 	apierr.InvalidSignature:        {"SignatureDoesNotMatch", 403},
 	apierr.KMSInternal:             {"InternalFailure", 500},
 	apierr.LimitExceeded:           {"LimitExceeded", 409},

@@ -1,0 +1,42 @@
+package identity
+
+import (
+	"context"
+
+	"trent/internal/arn"
+	"trent/internal/record"
+)
+
+// Role reads a role, or returns ErrNoEntity.
+func (d *Directory) Role(ctx context.Context, account, name string) (*Entity[record.Role], error) {
+	return read[record.Role](ctx, d, record.TypeRole, record.RolePath(account, Fold(name)))
+}
+
+// NewRole is a role that is to be stored.
+func NewRole(account string, r record.Role) *Entity[record.Role] {
+	return fresh(record.TypeRole, record.RolePath(account, Fold(r.Name)), r)
+}
+
+// Managed reads the managed policy that an ARN names if it is one of the
+// account, or returns ErrNoEntity.
+func (d *Directory) Managed(ctx context.Context, account, policyARN string) (*Entity[record.Managed], error) {
+	partition, owner, path, name, ok := arn.ParseManagedPolicy(policyARN)
+	if !ok || partition != d.Partition || owner != account {
+		return nil, ErrNoEntity
+	}
+	m, err := d.ManagedNamed(ctx, account, name)
+	if err == nil && (m.Record.Path != path || m.Record.Name != name) {
+		return nil, ErrNoEntity // names are the same in any case, ARNs are not
+	}
+	return m, err
+}
+
+// ManagedNamed reads a managed policy by its name, or returns ErrNoEntity.
+func (d *Directory) ManagedNamed(ctx context.Context, account, name string) (*Entity[record.Managed], error) {
+	return read[record.Managed](ctx, d, record.TypeManaged, record.ManagedPath(account, Fold(name)))
+}
+
+// NewManaged is a managed policy that is to be stored.
+func NewManaged(account string, r record.Managed) *Entity[record.Managed] {
+	return fresh(record.TypeManaged, record.ManagedPath(account, Fold(r.Name)), r)
+}
