@@ -255,6 +255,23 @@ func TestConditionsTogether(t *testing.T) {
 	}
 }
 
+// reused gives its sets out of one piece of memory, as Context permits.
+type reused struct{ set []string }
+
+func (r *reused) Values(name string) policy.Values {
+	r.set = append(r.set[:0], name, name+"2")
+	return policy.Values{Present: true, Multi: true, Set: r.set}
+}
+
+// TestReusedSets: a variable that is looked up meanwhile does not change a set.
+func TestReusedSets(t *testing.T) {
+	t.Parallel()
+	const condition = `"ForAllValues:StringEquals":{"aws:key":["${aws:other}","aws:key","${aws:other, 'aws:key2'}"]}`
+	if allow, deny := holds(t, condition, &reused{}); !allow || !deny {
+		t.Errorf("%t in an Allow, %t in a Deny", allow, deny)
+	}
+}
+
 // text is a string as JSON.
 func text(s string) string {
 	b, _ := json.Marshal(s)

@@ -14,6 +14,10 @@ const (
 	missingField      = "Missing required field "
 )
 
+// LockoutText is what AWS KMS says of a key policy that its maker could not
+// change again.
+const LockoutText = "The new key policy will not allow you to update the key policy in the future."
+
 // ErrNoSuchPrincipal is the error of a resource-based policy with a principal
 // that does not exist.
 var ErrNoSuchPrincipal = &Error{invalidPrincipals}

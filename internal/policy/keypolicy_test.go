@@ -218,7 +218,9 @@ func TestEquivalentToDefault(t *testing.T) {
 	}
 }
 
-func TestLocksOut(t *testing.T) {
+// TestPutKeyPolicyAgain: whom a key policy lets change it, as the lockout check
+// asks. What has a condition counts only if that holds.
+func TestPutKeyPolicyAgain(t *testing.T) {
 	t.Parallel()
 	const alice, bob = "arn:aws:iam::111122223333:user/alice", "arn:aws:iam::111122223333:user/bob"
 	to := func(name string) string { return `"Principal":{"AWS":"` + name + `"},` }
@@ -234,8 +236,9 @@ func TestLocksOut(t *testing.T) {
 		statement(to(alice) + `"Action":"KMS:putkeypolicy","Resource":"*"`):          false,
 		statement(to(alice) + `"Action":"kms:*k?y*policy","Resource":"*"`):           false,
 		statement(to(alice) + `"NotAction":"kms:Decrypt","Resource":"*"`):            false,
-		statement(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`): false, // may hold
-		and(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`):       false, // may not
+		statement(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`): true,
+		statement(to(alice) + everything + `,"Condition":{"Null":{"aws:a":"true"}}`): false,
+		and(to(alice) + everything + `,"Condition":{"Bool":{"aws:a":"true"}}`):       false,
 		and(to(bob) + everything):                                                    false,
 		and(to(alice) + `"Action":"kms:Get*","Resource":"*"`):                        false,
 
@@ -249,8 +252,18 @@ func TestLocksOut(t *testing.T) {
 		and(to(account) + `"Action":"*","Resource":"*"`):                       true,
 		and(`"Principal":"*",` + `"Action":"kms:PutKeyPolicy","Resource":"*"`): true,
 	} {
-		if got := policy.LocksOut(parse(t, document), partition, account, alice); got != want {
-			t.Errorf("%s: got %v", document, got)
+		if got := !letsPut(parse(t, document), alice); got != want {
+			t.Errorf("%s: locked out: %v", document, got)
 		}
 	}
+}
+
+// letsPut reports whether a key policy lets a principal of the account, or that
+// account, call PutKeyPolicy.
+func letsPut(d *policy.Document, principal string) bool {
+	who := policy.Principal{Account: account, ARN: principal}
+	if strings.Contains(principal, ":role/") {
+		who = policy.Principal{Account: account, ARN: "arn:aws:sts::" + account + ":assumed-role/r/s", RoleARN: principal}
+	}
+	return policy.Compile(d, nil).EvaluateResource(&policy.Request{Action: "kms:PutKeyPolicy", Resource: keyARN, Principal: who}).Allow != nil
 }

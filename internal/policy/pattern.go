@@ -169,6 +169,13 @@ func (p *pattern) simplify() {
 // patterns are the alternatives of a list.
 type patterns []pattern
 
+// Matches reports whether text matches a pattern of the language: "*" stands for
+// any characters, "?" for one. Their case counts.
+func Matches(pattern, text string) bool {
+	p := compilePattern(pattern, asText, false)
+	return p.match(&Request{}, text)
+}
+
 // variables reports whether one of them has any.
 func (p patterns) variables() bool {
 	for i := range p {

@@ -33,7 +33,7 @@ func TestTemplate(t *testing.T) {
 				t.Errorf("%s, %q, %q: %v\n%s", usage, test.admins, test.users, err, text)
 			}
 			for _, name := range append([]string{root}, test.admins...) {
-				if policy.LocksOut(d, partition, account, name) {
+				if !letsPut(d, name) {
 					t.Errorf("%s is locked out by %s", name, text)
 				}
 			}

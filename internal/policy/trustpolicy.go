@@ -89,7 +89,7 @@ func validTrustAction(action string) bool {
 		return false
 	}
 	for _, known := range trustActions {
-		if like(action, known) {
+		if Matches(action, known) {
 			return true
 		}
 	}
