@@ -173,7 +173,7 @@ func createGrantRule(r *CreateGrantRequest) string {
 	}
 	c := r.Constraints
 	if c != nil && c.Has(GrantConstraintsEncryptionContextEquals) && c.Has(GrantConstraintsEncryptionContextSubset) {
-		return "You cannot specify EncryptionContextEquals and EncryptionContextSubset in the same grant."
+		return "More than one constraint supplied" // reported
 	}
 	if !r.Has(CreateGrantGranteeServicePrincipal) {
 		return ""

@@ -73,7 +73,7 @@ func TestCheck(t *testing.T) {
 		{OpCreateGrant, `{}`, "You must specify exactly one of GranteePrincipal and GranteeServicePrincipal."},
 		{OpCreateGrant, `{"GranteePrincipal":"a"}`, ""},
 		{OpCreateGrant, `{"GranteePrincipal":"a","RetiringPrincipal":"b","RetiringServicePrincipal":"c"}`, "You cannot specify RetiringPrincipal and RetiringServicePrincipal in the same request."},
-		{OpCreateGrant, `{"GranteePrincipal":"a","Constraints":{"EncryptionContextEquals":{},"EncryptionContextSubset":{}}}`, "You cannot specify EncryptionContextEquals and EncryptionContextSubset in the same grant."},
+		{OpCreateGrant, `{"GranteePrincipal":"a","Constraints":{"EncryptionContextEquals":{},"EncryptionContextSubset":{}}}`, "More than one constraint supplied"},
 		{OpCreateGrant, `{"GranteeServicePrincipal":"a"}`, "You must specify the SourceArn constraint in a grant to a service principal."},
 		{OpCreateGrant, `{"GranteeServicePrincipal":"a","Constraints":{"SourceArn":"a"}}`, "You must specify RetiringPrincipal or RetiringServicePrincipal in a grant to a service principal."},
 		{OpCreateGrant, `{"GranteeServicePrincipal":"a","Constraints":{"SourceArn":"a"},"RetiringPrincipal":"b"}`, ""},

@@ -85,6 +85,7 @@ const (
 	InvalidAliasName        Code = "InvalidAliasNameException"
 	InvalidArn              Code = "InvalidArnException"
 	InvalidCiphertext       Code = "InvalidCiphertextException"
+	InvalidGrantID          Code = "InvalidGrantIdException"
 	InvalidGrantToken       Code = "InvalidGrantTokenException"
 	InvalidInput            Code = "InvalidInputException"
 	InvalidKeyUsage         Code = "InvalidKeyUsageException"

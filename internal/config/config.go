@@ -115,6 +115,8 @@ type Quotas struct {
 	TagsPerKey Count `yaml:"tags_per_key"`
 	// KeyPolicyBytes is how long a key policy may be. Default: 32768.
 	KeyPolicyBytes Count `yaml:"key_policy_bytes"`
+	// GrantsPerKey is how many grants a key may have. Default: 50000.
+	GrantsPerKey Count `yaml:"grants_per_key"`
 }
 
 // Log is about the service's log.

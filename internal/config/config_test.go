@@ -56,7 +56,7 @@ audit: {durability: relaxed}
 module: {child: {program: /usr/bin/trent-hsm, key_file: key}}
 unseal: {same_user: true}
 domain_rotation: 90m
-quotas: {keys: 1, aliases_per_key: 2, tags_per_key: 3, key_policy_bytes: 4}
+quotas: {keys: 1, aliases_per_key: 2, tags_per_key: 3, key_policy_bytes: 4, grants_per_key: 5}
 log: {level: debug, format: text, requests: errors}
 metrics: {address: ":9464"}
 admin: {socket: /run/trent/admin.sock, users: [1001, 1002]}
@@ -69,7 +69,7 @@ admin: {socket: /run/trent/admin.sock, users: [1001, 1002]}
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
 		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
-		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.UserIDs(), []uint32{1001, 1002}) {
+		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4, GrantsPerKey: 5}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.UserIDs(), []uint32{1001, 1002}) {
 		t.Errorf("%+v", c)
 	}
 }

@@ -64,6 +64,7 @@ quotas:
   aliases_per_key: 50
   tags_per_key: 50
   key_policy_bytes: 32768
+  grants_per_key: 50000
 
 log:
   level: info

@@ -212,7 +212,7 @@ func (c *Config) validateModule(p *problems) {
 
 // Limits are the quotas as the service has them.
 func (q *Quotas) Limits() quota.Limits {
-	return quota.Limits{Keys: int(q.Keys), AliasesPerKey: int(q.AliasesPerKey), TagsPerKey: int(q.TagsPerKey), KeyPolicyBytes: int(q.KeyPolicyBytes)}
+	return quota.Limits{Keys: int(q.Keys), AliasesPerKey: int(q.AliasesPerKey), TagsPerKey: int(q.TagsPerKey), KeyPolicyBytes: int(q.KeyPolicyBytes), GrantsPerKey: int(q.GrantsPerKey)}
 }
 
 func (c *Config) validateQuotas(p *problems) {
@@ -226,6 +226,7 @@ func (c *Config) validateQuotas(p *problems) {
 		{"aliases_per_key", q.AliasesPerKey, quota.Limits{AliasesPerKey: int(q.AliasesPerKey)}},
 		{"tags_per_key", q.TagsPerKey, quota.Limits{TagsPerKey: int(q.TagsPerKey)}},
 		{"key_policy_bytes", q.KeyPolicyBytes, quota.Limits{KeyPolicyBytes: int(q.KeyPolicyBytes)}},
+		{"grants_per_key", q.GrantsPerKey, quota.Limits{GrantsPerKey: int(q.GrantsPerKey)}},
 	} {
 		path := "quotas." + one.key
 		if _, there := c.lines[path]; there && one.value == 0 {

@@ -25,6 +25,14 @@ type use struct {
 func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) error {
 	c.Keys, c.Permits, c.Alias, c.NotApproved = [2]*key.Key{}, [2]authz.Permit{}, "", false
 	uses, n := usesOf(in)
+	if err := p.checkTokens(ctx, c, in); err != nil {
+		return err
+	}
+	if of, err := p.retired(ctx, c, in); err != nil {
+		return err
+	} else if of != "" {
+		uses[0], n = use{identifier: of}, 1
+	}
 	if alias := aliasOf(in); alias != "" {
 		if err := p.authorizeAlias(ctx, c, alias, n); err != nil {
 			return err

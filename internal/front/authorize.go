@@ -88,6 +88,11 @@ func (p *Pipeline) permit(ctx context.Context, c *call.Call, u *use, k *key.Key)
 		c.Keys[u.slot] = k
 		return nil
 	}
+	if in, ok := c.Request.(*api.RetireGrantRequest); ok {
+		if err := p.retiring(ctx, c, r, in); err != nil {
+			return err
+		}
+	}
 	permit, err := p.Authorizer.Authorize(ctx, r)
 	if err != nil {
 		return err

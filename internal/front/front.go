@@ -26,6 +26,7 @@ import (
 	"trent/internal/awsjson"
 	"trent/internal/call"
 	"trent/internal/domains"
+	"trent/internal/grantdir"
 	"trent/internal/identity"
 	"trent/internal/keydir"
 	"trent/internal/notyet"
@@ -49,6 +50,7 @@ type Config struct {
 	Identity     *identity.Directory
 	Domains      *domains.Manager
 	Keys         *keydir.Dir
+	Grants       *grantdir.Dir
 	Authorizer   *authz.Authorizer
 	// Endpoints are the listeners that stand for VPC endpoints, by their ids.
 	Endpoints  map[string]*authz.Endpoint

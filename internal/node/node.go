@@ -18,6 +18,7 @@ import (
 	"trent/internal/digest"
 	"trent/internal/domains"
 	"trent/internal/front"
+	"trent/internal/grantdir"
 	"trent/internal/hsm/client"
 	"trent/internal/identity"
 	"trent/internal/jobs"
@@ -113,6 +114,7 @@ type Node struct {
 	segments chan struct{} // capacity 1: a segment of the trail has ended
 	module   *client.Client
 	keys     *keydir.Dir
+	grants   *grantdir.Dir
 	quota    *quota.Keys
 	clock    clock
 	due      *jobs.Scheduler

@@ -16,6 +16,7 @@ import (
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/front"
+	"trent/internal/grantdir"
 	"trent/internal/hsm/client"
 	hsmidentity "trent/internal/hsm/client/identity"
 	hsmjobs "trent/internal/hsm/client/jobs"
@@ -28,6 +29,7 @@ import (
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
 	"trent/internal/ops/exchange"
+	"trent/internal/ops/grants"
 	"trent/internal/ops/keypolicy"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
@@ -222,14 +224,15 @@ func (n *Node) assemble() {
 		Store: n.store, Module: hsmidentity.New(n.module), Partition: n.Partition, Dev: n.Dev, Now: n.Now, Log: n.Log,
 		Records: func() (*record.Sealer, error) { return n.records(context.Background(), domains.Global) },
 	})
+	n.grants = grantdir.New(n.store, n.Domains)
 	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
-	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.quota.Close)
+	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.grants.Close, n.quota.Close)
 	n.start(n.Identity.Run)
 	module := use.New(n.module)
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, Principals: n.Identity, Unknown: n.Dev}
 	n.Pipeline = front.New(front.Config{
-		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys,
-		Authorizer: &authz.Authorizer{},
+		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys, Grants: n.grants,
+		Authorizer: &authz.Authorizer{Grants: n.grants},
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},
@@ -238,6 +241,7 @@ func (n *Node) assemble() {
 			&tags.Ops{Store: n.store, Regions: n.Domains, Limits: n.Limits},
 			&signature.Ops{Module: module},
 			&exchange.Ops{Module: module},
+			&grants.Ops{Store: n.store, Grants: n.grants, Regions: n.Domains, Principals: n.Identity, Unbound: n.Dev, Limits: n.Limits, Rand: rand.Reader},
 		),
 		Queries: []*call.QueryAPI{
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains}),

@@ -17,17 +17,26 @@ var working = map[api.Op]api.Members{
 	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyTags | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
 		api.CreateKeyOrigin | api.CreateKeyMultiRegion | // these five for one value
 		api.CreateKeyPolicy | api.CreateKeyBypassPolicyLockoutSafetyCheck,
-	api.OpDecrypt: api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
+	api.OpDecrypt: api.DecryptGrantTokens | api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
 		api.DecryptDryRun | api.DecryptDryRunModifiers,
+	api.OpCreateGrant: api.CreateGrantKeyId | api.CreateGrantGranteePrincipal | api.CreateGrantRetiringPrincipal | api.CreateGrantOperations |
+		api.CreateGrantConstraints | api.CreateGrantGrantTokens | api.CreateGrantName | api.CreateGrantDryRun |
+		api.CreateGrantGranteeServicePrincipal | api.CreateGrantRetiringServicePrincipal,
+	api.OpListGrants: api.ListGrantsLimit | api.ListGrantsMarker | api.ListGrantsKeyId | api.ListGrantsGrantId | api.ListGrantsGranteePrincipal |
+		api.ListGrantsGranteeServicePrincipal,
+	api.OpListRetirableGrants: api.ListRetirableGrantsLimit | api.ListRetirableGrantsMarker | api.ListRetirableGrantsRetiringPrincipal |
+		api.ListRetirableGrantsRetiringServicePrincipal,
+	api.OpRetireGrant: api.RetireGrantGrantToken | api.RetireGrantKeyId | api.RetireGrantGrantId | api.RetireGrantDryRun,
+	api.OpRevokeGrant: api.RevokeGrantKeyId | api.RevokeGrantGrantId | api.RevokeGrantDryRun,
 	api.OpDeleteAlias: api.DeleteAliasAliasName,
-	api.OpDescribeKey: api.DescribeKeyKeyId,
+	api.OpDescribeKey: api.DescribeKeyGrantTokens | api.DescribeKeyKeyId,
 	api.OpDisableKey:  api.DisableKeyKeyId,
 	api.OpEnableKey:   api.EnableKeyKeyId,
-	api.OpEncrypt: api.EncryptKeyId | api.EncryptPlaintext | api.EncryptEncryptionContext | api.EncryptEncryptionAlgorithm |
+	api.OpEncrypt: api.EncryptGrantTokens | api.EncryptKeyId | api.EncryptPlaintext | api.EncryptEncryptionContext | api.EncryptEncryptionAlgorithm |
 		api.EncryptDryRun,
-	api.OpGenerateDataKey: api.GenerateDataKeyKeyId | api.GenerateDataKeyEncryptionContext | api.GenerateDataKeyNumberOfBytes |
+	api.OpGenerateDataKey: api.GenerateDataKeyGrantTokens | api.GenerateDataKeyKeyId | api.GenerateDataKeyEncryptionContext | api.GenerateDataKeyNumberOfBytes |
 		api.GenerateDataKeyKeySpec | api.GenerateDataKeyDryRun,
-	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextKeyId | api.GenerateDataKeyWithoutPlaintextEncryptionContext |
+	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextGrantTokens | api.GenerateDataKeyWithoutPlaintextKeyId | api.GenerateDataKeyWithoutPlaintextEncryptionContext |
 		api.GenerateDataKeyWithoutPlaintextNumberOfBytes | api.GenerateDataKeyWithoutPlaintextKeySpec | api.GenerateDataKeyWithoutPlaintextDryRun,
 	api.OpGenerateRandom:   api.GenerateRandomNumberOfBytes,
 	api.OpGetKeyPolicy:     api.GetKeyPolicyKeyId | api.GetKeyPolicyPolicyName,
@@ -36,7 +45,7 @@ var working = map[api.Op]api.Members{
 	api.OpListKeys:         api.ListKeysLimit | api.ListKeysMarker,
 	api.OpListResourceTags: api.ListResourceTagsKeyId | api.ListResourceTagsLimit | api.ListResourceTagsMarker,
 	api.OpPutKeyPolicy:     api.PutKeyPolicyKeyId | api.PutKeyPolicyPolicyName | api.PutKeyPolicyPolicy | api.PutKeyPolicyBypassPolicyLockoutSafetyCheck,
-	api.OpReEncrypt: api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
+	api.OpReEncrypt: api.ReEncryptGrantTokens | api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
 		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
 		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
 	api.OpScheduleKeyDeletion:  api.ScheduleKeyDeletionKeyId | api.ScheduleKeyDeletionPendingWindowInDays,
@@ -45,16 +54,16 @@ var working = map[api.Op]api.Members{
 	api.OpUpdateAlias:          api.UpdateAliasAliasName | api.UpdateAliasTargetKeyId,
 	api.OpUpdateKeyDescription: api.UpdateKeyDescriptionKeyId | api.UpdateKeyDescriptionDescription,
 
-	api.OpSign:                api.SignKeyId | api.SignMessage | api.SignMessageType | api.SignSigningAlgorithm | api.SignDryRun,
-	api.OpVerify:              api.VerifyKeyId | api.VerifyMessage | api.VerifyMessageType | api.VerifySignature | api.VerifySigningAlgorithm | api.VerifyDryRun,
-	api.OpGenerateMac:         api.GenerateMacKeyId | api.GenerateMacMessage | api.GenerateMacMacAlgorithm | api.GenerateMacDryRun,
-	api.OpVerifyMac:           api.VerifyMacKeyId | api.VerifyMacMessage | api.VerifyMacMacAlgorithm | api.VerifyMacMac | api.VerifyMacDryRun,
-	api.OpDeriveSharedSecret:  api.DeriveSharedSecretKeyId | api.DeriveSharedSecretKeyAgreementAlgorithm | api.DeriveSharedSecretPublicKey | api.DeriveSharedSecretDryRun,
-	api.OpEncapsulate:         api.EncapsulateKeyId | api.EncapsulateEncapsulationAlgorithm | api.EncapsulateDryRun,
-	api.OpDecapsulate:         api.DecapsulateKeyId | api.DecapsulateSharedSecretCiphertextBlob | api.DecapsulateEncapsulationAlgorithm | api.DecapsulateDryRun,
-	api.OpGetPublicKey:        api.GetPublicKeyKeyId,
-	api.OpGenerateDataKeyPair: api.GenerateDataKeyPairKeyId | api.GenerateDataKeyPairEncryptionContext | api.GenerateDataKeyPairKeyPairSpec | api.GenerateDataKeyPairDryRun,
-	api.OpGenerateDataKeyPairWithoutPlaintext: api.GenerateDataKeyPairWithoutPlaintextKeyId | api.GenerateDataKeyPairWithoutPlaintextEncryptionContext |
+	api.OpSign:                api.SignGrantTokens | api.SignKeyId | api.SignMessage | api.SignMessageType | api.SignSigningAlgorithm | api.SignDryRun,
+	api.OpVerify:              api.VerifyGrantTokens | api.VerifyKeyId | api.VerifyMessage | api.VerifyMessageType | api.VerifySignature | api.VerifySigningAlgorithm | api.VerifyDryRun,
+	api.OpGenerateMac:         api.GenerateMacGrantTokens | api.GenerateMacKeyId | api.GenerateMacMessage | api.GenerateMacMacAlgorithm | api.GenerateMacDryRun,
+	api.OpVerifyMac:           api.VerifyMacGrantTokens | api.VerifyMacKeyId | api.VerifyMacMessage | api.VerifyMacMacAlgorithm | api.VerifyMacMac | api.VerifyMacDryRun,
+	api.OpDeriveSharedSecret:  api.DeriveSharedSecretGrantTokens | api.DeriveSharedSecretKeyId | api.DeriveSharedSecretKeyAgreementAlgorithm | api.DeriveSharedSecretPublicKey | api.DeriveSharedSecretDryRun,
+	api.OpEncapsulate:         api.EncapsulateGrantTokens | api.EncapsulateKeyId | api.EncapsulateEncapsulationAlgorithm | api.EncapsulateDryRun,
+	api.OpDecapsulate:         api.DecapsulateGrantTokens | api.DecapsulateKeyId | api.DecapsulateSharedSecretCiphertextBlob | api.DecapsulateEncapsulationAlgorithm | api.DecapsulateDryRun,
+	api.OpGetPublicKey:        api.GetPublicKeyGrantTokens | api.GetPublicKeyKeyId,
+	api.OpGenerateDataKeyPair: api.GenerateDataKeyPairGrantTokens | api.GenerateDataKeyPairKeyId | api.GenerateDataKeyPairEncryptionContext | api.GenerateDataKeyPairKeyPairSpec | api.GenerateDataKeyPairDryRun,
+	api.OpGenerateDataKeyPairWithoutPlaintext: api.GenerateDataKeyPairWithoutPlaintextGrantTokens | api.GenerateDataKeyPairWithoutPlaintextKeyId | api.GenerateDataKeyPairWithoutPlaintextEncryptionContext |
 		api.GenerateDataKeyPairWithoutPlaintextKeyPairSpec | api.GenerateDataKeyPairWithoutPlaintextDryRun,
 }
 

@@ -25,10 +25,6 @@ func (Ops) CreateCustomKeyStore(_ context.Context, c *call.Call, _ *api.CreateCu
 	return nil, missing(c)
 }
 
-func (Ops) CreateGrant(_ context.Context, c *call.Call, _ *api.CreateGrantRequest) (*api.CreateGrantResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) DeleteCustomKeyStore(_ context.Context, c *call.Call, _ *api.DeleteCustomKeyStoreRequest) (*api.DeleteCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }
@@ -69,28 +65,12 @@ func (Ops) ImportKeyMaterial(_ context.Context, c *call.Call, _ *api.ImportKeyMa
 	return nil, missing(c)
 }
 
-func (Ops) ListGrants(_ context.Context, c *call.Call, _ *api.ListGrantsRequest) (*api.ListGrantsResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) ListKeyRotations(_ context.Context, c *call.Call, _ *api.ListKeyRotationsRequest) (*api.ListKeyRotationsResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) ListRetirableGrants(_ context.Context, c *call.Call, _ *api.ListRetirableGrantsRequest) (*api.ListRetirableGrantsResponse, error) {
 	return nil, missing(c)
 }
 
 func (Ops) ReplicateKey(_ context.Context, c *call.Call, _ *api.ReplicateKeyRequest) (*api.ReplicateKeyResponse, error) {
 	return nil, missing(c)
-}
-
-func (Ops) RetireGrant(_ context.Context, c *call.Call, _ *api.RetireGrantRequest) error {
-	return missing(c)
-}
-
-func (Ops) RevokeGrant(_ context.Context, c *call.Call, _ *api.RevokeGrantRequest) error {
-	return missing(c)
 }
 
 func (Ops) RotateKeyOnDemand(_ context.Context, c *call.Call, _ *api.RotateKeyOnDemandRequest) (*api.RotateKeyOnDemandResponse, error) {

@@ -267,11 +267,11 @@ func TestComplete(t *testing.T) {
 	if got, err := (quota.Limits{}).Complete(); err != nil || got != quota.AWS() {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	mine := quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 131_072}
+	mine := quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 131_072, GrantsPerKey: 100_000}
 	if got, err := mine.Complete(); err != nil || got != mine {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, bad := range []quota.Limits{{Keys: -1}, {AliasesPerKey: -1}, {AliasesPerKey: 10_001}, {TagsPerKey: 201}, {KeyPolicyBytes: 131_073}} {
+	for _, bad := range []quota.Limits{{Keys: -1}, {AliasesPerKey: -1}, {AliasesPerKey: 10_001}, {TagsPerKey: 201}, {KeyPolicyBytes: 131_073}, {GrantsPerKey: 100_001}} {
 		if got, err := bad.Complete(); err == nil {
 			t.Errorf("%+v became %+v", bad, got)
 		}

@@ -17,6 +17,7 @@ type Limits struct {
 	AliasesPerKey  int // AWS: 50
 	TagsPerKey     int // AWS: 50
 	KeyPolicyBytes int // of a key policy document, as given; AWS: 32,768
+	GrantsPerKey   int // AWS: 50,000
 }
 
 // The model's limit of PolicyType: no request brings a larger document.
@@ -26,11 +27,12 @@ const maxKeyPolicyBytes = 131_072
 const (
 	maxAliasesPerKey = 10_000
 	maxTagsPerKey    = 200
+	maxGrantsPerKey  = 100_000 // whose index stands in memory
 )
 
 // AWS returns AWS's quotas.
 func AWS() Limits {
-	return Limits{Keys: 100_000, AliasesPerKey: 50, TagsPerKey: 50, KeyPolicyBytes: 32_768}
+	return Limits{Keys: 100_000, AliasesPerKey: 50, TagsPerKey: 50, KeyPolicyBytes: 32_768, GrantsPerKey: 50_000}
 }
 
 // Complete returns the limits with AWS's numbers in place of zeros, or an error
@@ -46,6 +48,7 @@ func (l Limits) Complete() (Limits, error) {
 		{"aliases per key", &l.AliasesPerKey, aws.AliasesPerKey, maxAliasesPerKey},
 		{"tags per key", &l.TagsPerKey, aws.TagsPerKey, maxTagsPerKey},
 		{"bytes of a key policy", &l.KeyPolicyBytes, aws.KeyPolicyBytes, maxKeyPolicyBytes},
+		{"grants per key", &l.GrantsPerKey, aws.GrantsPerKey, maxGrantsPerKey},
 	} {
 		if *m.value == 0 {
 			*m.value = m.aws

@@ -1,5 +1,5 @@
 // Package seal owns sealed markers: what the service hands to a client to get
-// back later (pagination markers now, grant tokens later), without the client
+// back later (pagination markers, grant tokens), without the client
 // reading it, changing it, or using it in another account, Region or
 // operation. It must never hold a secret of a customer's: a marker leaves the
 // service. Operations may import it; it imports internal/secret only.

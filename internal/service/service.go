@@ -9,6 +9,7 @@ import (
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
 	"trent/internal/ops/exchange"
+	"trent/internal/ops/grants"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
 	"trent/internal/ops/signature"
@@ -24,6 +25,7 @@ type (
 	tagOps    = tags.Ops
 	signOps   = signature.Ops
 	secretOps = exchange.Ops
+	grantOps  = grants.Ops
 	missing   = notyet.Ops
 )
 
@@ -37,12 +39,13 @@ type Service struct {
 	*tagOps
 	*signOps
 	*secretOps
+	*grantOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g}
 }

@@ -37,7 +37,6 @@ func missingParameters() map[string][]string {
 
 const (
 	someBlob  = "c29tZSBieXRlcw=="
-	someGrant = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	someRole  = "arn:aws:iam::000000000000:role/radiology"
 	someStore = "cks-1234567890abcdef0"
 )
@@ -48,7 +47,6 @@ func unsupported(key string) map[string]object {
 	return map[string]object{
 		"ConnectCustomKeyStore":     {"CustomKeyStoreId": someStore},
 		"CreateCustomKeyStore":      {"CustomKeyStoreName": "store"},
-		"CreateGrant":               {"KeyId": key, "GranteePrincipal": someRole, "Operations": []string{"Decrypt"}},
 		"DeleteCustomKeyStore":      {"CustomKeyStoreId": someStore},
 		"DeleteImportedKeyMaterial": {"KeyId": key},
 		"DescribeCustomKeyStores":   {},
@@ -59,12 +57,8 @@ func unsupported(key string) map[string]object {
 		"GetKeyRotationStatus":      {"KeyId": key},
 		"GetParametersForImport":    {"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
 		"ImportKeyMaterial":         {"KeyId": key, "ImportToken": someBlob, "EncryptedKeyMaterial": someBlob, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"},
-		"ListGrants":                {"KeyId": key},
 		"ListKeyRotations":          {"KeyId": key},
-		"ListRetirableGrants":       {"RetiringPrincipal": someRole},
 		"ReplicateKey":              {"KeyId": key, "ReplicaRegion": "eu-central-1"},
-		"RetireGrant":               {"KeyId": key, "GrantId": someGrant},
-		"RevokeGrant":               {"KeyId": key, "GrantId": someGrant},
 		"RotateKeyOnDemand":         {"KeyId": key},
 		"UpdateCustomKeyStore":      {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
 		"UpdatePrimaryRegion":       {"KeyId": key, "PrimaryRegion": "eu-central-1"},
@@ -111,7 +105,6 @@ func TestMissingParametersAreRefused(t *testing.T) {
 		{"GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient}},
 		{"GenerateDataKeyPair", object{"KeyId": key, "KeyPairSpec": "ECC_NIST_P256", "Recipient": recipient}},
 		{"DeriveSharedSecret", object{"KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": someBlob, "Recipient": recipient}},
-		{"Sign", object{"KeyId": key, "Message": someBlob, "SigningAlgorithm": "ECDSA_SHA_256", "GrantTokens": []string{"token"}}},
 		{"GenerateRandom", object{"NumberOfBytes": 8, "Recipient": recipient}},
 		{"GenerateRandom", object{"NumberOfBytes": 8, "CustomKeyStoreId": someStore}},
 	} {

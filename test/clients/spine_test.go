@@ -73,6 +73,7 @@ func spine(t *testing.T, c caller, alias string) {
 	t.Run("description", func(t *testing.T) { describeAnew(t, c, key) })
 	t.Run("tags", func(t *testing.T) { tags(t, c, key) })
 	t.Run("policy", func(t *testing.T) { policy(t, c, key) })
+	t.Run("grants", func(t *testing.T) { grants(t, c, key) })
 	t.Run("move the alias", func(t *testing.T) { moveAlias(t, c, key) })
 	t.Run("re-encrypt", func(t *testing.T) { reEncrypt(t, c, key) })
 	t.Run("aliases are refused where AWS takes none", func(t *testing.T) {

@@ -92,6 +92,7 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "PutKeyPolicy", arns: arns}, object{"KeyId": id, "Policy": policy})
 	call(made{operation: "PutKeyPolicy", arns: arns, code: "MalformedPolicyDocumentException"}, object{"KeyId": id, "Policy": "{}"})
 	call(made{operation: "ListKeyPolicies", arns: arns, readOnly: true}, object{"KeyId": id})
+	recordGrants(call, arns, id)
 	recordKinds(call, arns, id)
 	call(made{operation: "DisableKey", arns: arns, answer: arn}, object{"KeyId": id})
 	call(made{operation: "Encrypt", arns: arns, readOnly: true, code: "DisabledException"}, object{"KeyId": id, "Plaintext": "c2VjcmV0"})
@@ -105,9 +106,25 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "Encrypt", readOnly: true, code: validation}, object{"KeyId": id})
 	stranger := harness.Who{AccessKey: "111122223333", SecretKey: harness.SecretKey, Region: harness.Region}
 	call(made{operation: "Decrypt", who: stranger, readOnly: true, code: accessDenied}, object{"CiphertextBlob": sealed})
-	call(made{operation: "CreateGrant", code: "UnsupportedOperationException"},
-		object{"KeyId": id, "GranteePrincipal": "arn:aws:iam::000000000000:role/r", "Operations": []string{"Decrypt"}})
+	call(made{operation: "RotateKeyOnDemand", code: "UnsupportedOperationException"}, object{"KeyId": id})
 	return session
+}
+
+// recordGrants makes calls on grants on a key, whose ARN is in arns.
+func recordGrants(call func(made, object) object, arns []string, id string) {
+	const role = "arn:aws:iam::" + harness.Account + ":role/r"
+	in := object{"KeyId": id, "GranteePrincipal": role, "RetiringPrincipal": role, "Operations": []string{"Decrypt"}, "Name": "ward-7"}
+	first := call(made{operation: "CreateGrant", arns: arns, answer: arns[0]}, in)
+	call(made{operation: "CreateGrant", arns: arns, answer: arns[0]}, in) // which makes nothing
+	call(made{operation: "CreateGrant", arns: arns, code: validation}, object{"KeyId": id, "GranteePrincipal": role, "Operations": []string{"Sign"}})
+	call(made{operation: "ListGrants", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "ListRetirableGrants", readOnly: true}, object{"RetiringPrincipal": role})
+	call(made{operation: "RetireGrant", arns: arns, code: "DryRunOperationException"}, object{"GrantToken": first["GrantToken"], "DryRun": true})
+	call(made{operation: "RetireGrant", arns: arns}, object{"GrantToken": first["GrantToken"]})
+	call(made{operation: "RetireGrant", code: "InvalidGrantTokenException"}, object{"GrantToken": "made-up"})
+	call(made{operation: "RevokeGrant", arns: arns, code: notFound}, object{"KeyId": id, "GrantId": first["GrantId"]})
+	second := call(made{operation: "CreateGrant", arns: arns, answer: arns[0]}, in)
+	call(made{operation: "RevokeGrant", arns: arns}, object{"KeyId": id, "GrantId": second["GrantId"]})
 }
 
 // recordKinds makes calls with asymmetric and HMAC keys; call makes one, symmetric

@@ -87,7 +87,7 @@ func (w *world) state(t *testing.T, s *harness.Server) string {
 	var b strings.Builder
 	for _, who := range []harness.Who{harness.Default, w.stranger, w.abroad} {
 		for _, entry := range s.MustAs(t, who, "ListKeys", object{"Limit": 1000})["Keys"].([]any) {
-			for _, operation := range []string{"DescribeKey", "GetKeyPolicy", "ListResourceTags"} {
+			for _, operation := range []string{"DescribeKey", "GetKeyPolicy", "ListResourceTags", "ListGrants"} {
 				b.Write(s.Do(t, harness.Request{Operation: operation, Who: who, Body: harness.Marshal(object{"KeyId": entry.(object)["KeyId"]})}).Body)
 				b.WriteByte('\n')
 			}
@@ -105,7 +105,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--audit", "relaxed")
 	w := newWorld(t, s)
-	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.manage(), w.ofKinds(), w.serialization())
+	rows := slices.Concat(w.constraints(), w.identifiers(), w.ciphertexts(), w.states(), w.pendingDeletion(), w.manage(), w.grants(), w.ofKinds(), w.serialization())
 	covers(t, rows)
 	before := w.state(t, s)
 	failures := map[string]*harness.Response{} // by request id

@@ -39,6 +39,48 @@ func List(ctx context.Context, st store.Store, s *seal.Sealer, c *call.Call, pre
 	return page, mark(s, c, page[len(page)-1].Key), nil
 }
 
+// maxFiltered bounds how many keys one page of Filter reads.
+const maxFiltered = 10_000
+
+// Filter is List for those keys that take accepts: it gives take one after the
+// other until it has accepted limit of them. Of very many keys without one that
+// it accepts, a page may have fewer although others follow, as AWS's may.
+func Filter(ctx context.Context, st store.Store, s *seal.Sealer, c *call.Call, prefix []byte, marker string, limit int, take func(store.KV) (bool, error)) (next string, err error) {
+	from := prefix
+	if marker != "" {
+		last, err := open(s, c, prefix, marker)
+		if err != nil {
+			return "", err
+		}
+		from = append(last, 0)
+	}
+	for read, taken := 0, 0; ; {
+		rows, more, _, err := st.Range(ctx, from, record.PrefixEnd(prefix), max(limit, filterRows))
+		if err != nil {
+			return "", err
+		}
+		for i, kv := range rows {
+			ok, err := take(kv)
+			if err != nil {
+				return "", err
+			}
+			if read++; ok {
+				taken++
+			}
+			if (taken == limit || read >= maxFiltered) && (more || i+1 < len(rows)) {
+				return mark(s, c, kv.Key), nil
+			}
+			from = append(bytes.Clone(kv.Key), 0)
+		}
+		if !more {
+			return "", nil
+		}
+	}
+}
+
+// filterRows is how many keys Filter reads at once, at least.
+const filterRows = 100
+
 // Names is List for names that are in memory already, sorted. list is what
 // they are the names of, a store key: a marker is for that list only.
 func Names(s *seal.Sealer, c *call.Call, list []byte, marker string, limit int, names []string) (page []string, next string, err error) {
