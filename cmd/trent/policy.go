@@ -18,7 +18,7 @@ func policyCommand() *cobra.Command {
 		Use: "policy", Short: "Explain who may do what, and look over policies", Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(policyLintCommand(), policyTemplateCommand())
+	c.AddCommand(policyExplainCommand(), policyWhoCommand(), policyLintCommand(), policyTemplateCommand())
 	return c
 }
 

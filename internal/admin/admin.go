@@ -18,6 +18,7 @@ import (
 	"io"
 	"time"
 
+	"trent/internal/explain"
 	"trent/internal/identity"
 	"trent/internal/secret"
 )
@@ -45,6 +46,11 @@ type Node interface {
 	// Key finds a KMS key by its id, ARN, alias or alias ARN. An empty Region or
 	// account stands for all of them.
 	Key(ctx context.Context, q KeyName) (KeyDetail, error)
+
+	// Explain says why a principal may do something, or may not.
+	Explain(ctx context.Context, q Question) (explain.Answer, error)
+	// Who lists those who can use or administer a key.
+	Who(ctx context.Context, q WhoQuery) (explain.Page, error)
 
 	Module(ctx context.Context) (Module, error)
 	// RestartModule ends the crypto module, starts it again and waits until its
@@ -295,4 +301,28 @@ type Material struct {
 	Current    bool       `json:"current"`
 	Created    *time.Time `json:"created,omitempty"`
 	Generation uint32     `json:"generation"` // of the domain key that wraps it
+}
+
+// Question is the body of POST /v1/policy/explain, which answers an
+// explain.Answer.
+type Question struct {
+	// Principal is the ARN of a user, a role, a role's session or a root user, an
+	// account id, or user/NAME or role/NAME of the key's account.
+	Principal string `json:"principal"`
+	Action    string `json:"action"`           // kms:Decrypt
+	Key       string `json:"key,omitempty"`    // key id, key ARN, alias name or alias ARN; empty for an action without a key
+	Region    string `json:"region,omitempty"` // of the key, or of the request
+	Account   string `json:"account,omitempty"`
+	// Context is the request's encryption context, Conditions are values of
+	// condition keys that it has besides.
+	Context    map[string]string   `json:"context,omitempty"`
+	Conditions map[string][]string `json:"conditions,omitempty"`
+}
+
+// WhoQuery is GET /v1/policy/who, which answers an explain.Page.
+type WhoQuery struct {
+	KeyName
+	Action string // empty: all that a key has
+	After  string // Next of the page before
+	Limit  int    // principals to look at, 1 to MaxPage; 0 for MaxPage
 }

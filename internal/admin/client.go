@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"trent/internal/explain"
 	"trent/internal/unixsocket"
 )
 
@@ -126,6 +127,17 @@ func (c *Client) Keys(ctx context.Context, q KeyQuery) (KeyPage, error) {
 // Key asks for one key.
 func (c *Client) Key(ctx context.Context, q KeyName) (KeyDetail, error) {
 	return get[KeyDetail](ctx, c, "keys/"+url.PathEscape(q.ID), pairs("region", q.Region, "account", q.Account))
+}
+
+// Explain asks why a principal may do something, or may not.
+func (c *Client) Explain(ctx context.Context, q Question) (explain.Answer, error) {
+	return post[explain.Answer](ctx, c, "policy/explain", q)
+}
+
+// Who asks for a page of those who can use or administer a key.
+func (c *Client) Who(ctx context.Context, q WhoQuery) (explain.Page, error) {
+	return get[explain.Page](ctx, c, "policy/who", pairs("key", q.ID, "region", q.Region, "account", q.Account,
+		"action", q.Action, "after", q.After, "limit", number(q.Limit)))
 }
 
 // Module asks about the crypto module.

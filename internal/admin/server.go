@@ -13,6 +13,8 @@ import (
 	"os/user"
 	"strconv"
 	"time"
+
+	"trent/internal/explain"
 )
 
 // Limits of a request.
@@ -100,6 +102,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /v1/status", answer(s, func(r *request) (Status, error) { return s.node.Status(r.ctx) }))
 	s.accountRoutes(mux)
 	s.keyRoutes(mux)
+	s.policyRoutes(mux)
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	mux.HandleFunc("POST /v1/backup", s.backup)
@@ -153,6 +156,22 @@ func (s *Server) keyRoutes(mux *http.ServeMux) {
 	}))
 	mux.Handle("GET /v1/keys/{id...}", answer(s, func(r *request) (KeyDetail, error) {
 		return s.node.Key(r.ctx, KeyName{ID: r.path("id"), Region: r.query.Get("region"), Account: r.query.Get("account")})
+	}))
+}
+
+func (s *Server) policyRoutes(mux *http.ServeMux) {
+	mux.Handle("POST /v1/policy/explain", answerTo(s, func(r *request, in Question) (explain.Answer, error) {
+		return s.node.Explain(r.ctx, in)
+	}))
+	mux.Handle("GET /v1/policy/who", answer(s, func(r *request) (explain.Page, error) {
+		limit, err := pageLimit(r.query)
+		if err != nil {
+			return explain.Page{}, err
+		}
+		get := r.query.Get
+		return s.node.Who(r.ctx, WhoQuery{
+			KeyName: KeyName{ID: get("key"), Region: get("region"), Account: get("account")}, Action: get("action"), After: get("after"), Limit: limit,
+		})
 	}))
 }
 

@@ -180,27 +180,36 @@ func described(k *key.Key) admin.Key {
 
 // Key describes one KMS key, which its id or alias must name alone.
 func (n *Node) Key(ctx context.Context, q admin.KeyName) (admin.KeyDetail, error) {
-	if err := n.errStarting(); err != nil {
+	k, err := n.findKey(ctx, q)
+	if err != nil {
 		return admin.KeyDetail{}, err
+	}
+	return n.detail(ctx, k)
+}
+
+// findKey finds the one key that an operator names.
+func (n *Node) findKey(ctx context.Context, q admin.KeyName) (*key.Key, error) {
+	if err := n.errStarting(); err != nil {
+		return nil, err
 	}
 	id := arn.Parse(q.ID)
 	if id.Kind == arn.InvalidKeyID || id.Kind == arn.InvalidARN {
-		return admin.KeyDetail{}, admin.Errorf(admin.InvalidRequest, "%q is no key id, key ARN, alias name or alias ARN", q.ID)
+		return nil, admin.Errorf(admin.InvalidRequest, "%q is no key id, key ARN, alias name or alias ARN", q.ID)
 	}
 	if id.Region != "" {
 		q.Region, q.Account = id.Region, id.Account
 	}
 	if err := checkFilters(admin.KeyQuery{Account: q.Account}); err != nil {
-		return admin.KeyDetail{}, err
+		return nil, err
 	}
 	regions, err := n.regions(q.Region)
 	if err != nil {
-		return admin.KeyDetail{}, err
+		return nil, err
 	}
 	accounts := []string{q.Account}
 	if q.Account == "" {
 		if accounts, err = n.accountIDs(ctx); err != nil {
-			return admin.KeyDetail{}, err
+			return nil, err
 		}
 	}
 	var found []*key.Key
@@ -210,17 +219,17 @@ func (n *Node) Key(ctx context.Context, q admin.KeyName) (admin.KeyDetail, error
 			if err == nil {
 				found = append(found, k)
 			} else if !errors.Is(err, keydir.ErrNotFound) {
-				return admin.KeyDetail{}, altered(region+"/"+account+"/"+id.ID, err)
+				return nil, altered(region+"/"+account+"/"+id.ID, err)
 			}
 		}
 	}
 	switch len(found) {
 	case 0:
-		return admin.KeyDetail{}, admin.Errorf(admin.NotFound, "there is no such key: %s", q.ID)
+		return nil, admin.Errorf(admin.NotFound, "there is no such key: %s", q.ID)
 	case 1:
-		return n.detail(ctx, found[0])
+		return found[0], nil
 	default:
-		return admin.KeyDetail{}, admin.Errorf(admin.Ambiguous, "%d keys have that name, %s and %s among them: say which Region and account", len(found), found[0].ARN, found[1].ARN)
+		return nil, admin.Errorf(admin.Ambiguous, "%d keys have that name, %s and %s among them: say which Region and account", len(found), found[0].ARN, found[1].ARN)
 	}
 }
 

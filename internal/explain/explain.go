@@ -1,0 +1,156 @@
+// Package explain owns the answers for people about who may do what: why a
+// request is allowed or denied, and who may use or administer a key. It asks
+// internal/authz what would be decided, and internal/policy why.
+//
+// It must never decide anything by itself, nor change anything: what it says of
+// a request is what the pipeline would do with it, apart from the key's state
+// and what stands in its parameters. internal/admin and internal/node import it;
+// its types are those of the operator's interface.
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"trent/internal/api"
+	"trent/internal/arn"
+	"trent/internal/authz"
+	"trent/internal/awsjson"
+	"trent/internal/condkey"
+	"trent/internal/identity"
+	"trent/internal/key"
+	"trent/internal/optable"
+	"trent/internal/policy"
+)
+
+// Error is a question that cannot be asked.
+type Error struct{ Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+// Ask is a question whose principal and key were found.
+type Ask struct {
+	Caller      *identity.Caller
+	Action      string              // kms:Decrypt
+	Key         *key.Key            // nil for an action without a key
+	Context     map[string]string   // encryption context
+	Conditions  map[string][]string // condition keys that the request is to have, beside those that follow from the rest
+	Environment authz.Environment
+}
+
+// Request is the request that is asked about.
+func (a *Ask) Request() (*authz.Request, error) {
+	op, side, name, err := operation(a.Action)
+	if err != nil {
+		return nil, err
+	}
+	caller := a.Caller
+	if caller.Type == identity.TypeRole {
+		caller = session(caller)
+	}
+	r := &authz.Request{Op: op, Action: name, Caller: caller, Side: side, Environment: a.Environment}
+	if r.In, err = parameters(op, a.Context); err != nil {
+		return nil, err
+	}
+	if r.Extra, err = given(a.Conditions); err != nil {
+		return nil, err
+	}
+	row := optable.Of(op)
+	switch onKey := row.Target != optable.None && row.Target != optable.KeyStore; {
+	case a.Key != nil && !onKey:
+		return nil, &Error{name + " is asked without a key"}
+	case a.Key != nil:
+		r.On(a.Key)
+	case onKey && row.Target != optable.FilterKey && row.Target != optable.Token:
+		return nil, &Error{name + " is asked about a key: say which"}
+	}
+	return r, nil
+}
+
+// operation is what an action is for. Its name may be in any case.
+func operation(action string) (op api.Op, side int, name string, err error) {
+	for _, op := range api.Ops() {
+		for side, name := range optable.Of(op).Actions {
+			if name != "" && strings.EqualFold(name, action) {
+				return op, side, name, nil
+			}
+		}
+	}
+	text := fmt.Sprintf("%q is no action of AWS KMS; they are written as kms:Decrypt", action)
+	if strings.EqualFold(action, "kms:ReEncrypt") {
+		text = "ReEncrypt has two actions: kms:ReEncryptFrom on the one key, kms:ReEncryptTo on the other"
+	}
+	return 0, 0, "", &Error{text}
+}
+
+// sessionName is that of the session that stands for a role's sessions.
+const sessionName = "explained"
+
+// session is a session of a role, which itself signs no requests.
+func session(role *identity.Caller) *identity.Caller {
+	c := *role
+	named := arn.ParsePrincipal(c.PrincipalARN)
+	c.Session = &identity.Session{Name: sessionName, RoleARN: c.PrincipalARN}
+	c.Type, c.PrincipalID = identity.TypeSession, c.PrincipalID+":"+sessionName
+	c.PrincipalARN = arn.Principal{
+		Kind: arn.RoleSession, Partition: named.Partition, Account: named.Account, Name: named.Name, Session: sessionName,
+	}.String()
+	return &c
+}
+
+// parameters make a request of the operation with an encryption context.
+func parameters(op api.Op, context map[string]string) (api.Request, error) {
+	if len(context) == 0 {
+		return api.NewRequest(op), nil
+	}
+	var pairs []awsjson.Pair
+	for name, value := range context {
+		pairs = append(pairs, awsjson.Pair{Key: name, Value: value})
+	}
+	text := string(awsjson.AppendStringMap(nil, pairs))
+	k, _ := condkey.Find("kms:encryptioncontextkeys")
+	switch {
+	case op == api.OpReEncrypt:
+		text = `{"SourceEncryptionContext":` + text + `,"DestinationEncryptionContext":` + text + `}`
+	case op == api.OpCreateGrant:
+		text = `{"Constraints":{"EncryptionContextEquals":` + text + `}}`
+	case k.Ops.Has(op) && op != api.OpRetireGrant:
+		text = `{"EncryptionContext":` + text + `}`
+	default:
+		return nil, &Error{op.String() + " has no encryption context"}
+	}
+	in, err := api.Decode(op, []byte(text))
+	if err != nil {
+		return nil, &Error{"the encryption context cannot be one: " + err.Error()}
+	}
+	return in, nil
+}
+
+// conditions are the values of condition keys that a request is told to have.
+type conditions map[string]policy.Values
+
+// Values implements policy.Context.
+func (c conditions) Values(name string) policy.Values { return c[name] }
+
+func given(values map[string][]string) (policy.Context, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	c := conditions{}
+	for name, list := range values {
+		lower := strings.ToLower(name)
+		k, _ := condkey.Find(lower)
+		vendor, _, _ := strings.Cut(lower, ":")
+		switch {
+		case k == nil && (vendor == "kms" || vendor == "aws" || vendor == lower):
+			return nil, &Error{fmt.Sprintf("there is no condition key %q", name)}
+		case k != nil && k.Multi:
+			c[lower] = policy.Values{Present: true, Multi: true, Set: list}
+		case len(list) != 1:
+			return nil, &Error{fmt.Sprintf("the condition key %s has one value", name)}
+		default:
+			c[lower] = policy.Values{Present: true, One: list[0]}
+		}
+	}
+	return c, nil
+}

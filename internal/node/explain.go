@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"trent/internal/admin"
+	"trent/internal/arn"
+	"trent/internal/authz"
+	"trent/internal/explain"
+	"trent/internal/identity"
+	"trent/internal/key"
+)
+
+// Explain decides as the pipeline would, and says why.
+func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, error) {
+	if err := n.errStarting(); err != nil {
+		return explain.Answer{}, err
+	}
+	ask := explain.Ask{Action: q.Action, Context: q.Context, Conditions: q.Conditions}
+	account := q.Account
+	if q.Key != "" {
+		k, err := n.findKey(ctx, admin.KeyName{ID: q.Key, Region: q.Region, Account: q.Account})
+		if err != nil {
+			return explain.Answer{}, err
+		}
+		ask.Key, q.Region, account = k, k.Region, k.Account
+	}
+	ask.Environment = n.environment(q.Region)
+	caller, err := n.principalNamed(ctx, q.Principal, account)
+	if err != nil {
+		return explain.Answer{}, err
+	}
+	ask.Caller = &caller
+	r, err := ask.Request()
+	if err != nil {
+		return explain.Answer{}, question(err)
+	}
+	d, err := n.authorizer().Decide(ctx, r)
+	if err != nil {
+		return explain.Answer{}, err
+	}
+	return explain.Of(r, d), nil
+}
+
+// question tells an operator what cannot be asked.
+func question(err error) error {
+	if e, ok := errors.AsType[*explain.Error](err); ok {
+		return admin.Errorf(admin.InvalidRequest, "%s", e.Text)
+	}
+	return err
+}
+
+// authorizer decides as the pipeline's does.
+func (n *Node) authorizer() *authz.Authorizer { return &authz.Authorizer{} }
+
+// environment is that of a request that is only asked about.
+func (n *Node) environment(region string) authz.Environment {
+	return authz.Environment{Time: n.Now(), TLS: true, Region: region, Partition: n.Partition}
+}
+
+// principalNamed finds a principal; user/NAME and role/NAME are of the account.
+func (n *Node) principalNamed(ctx context.Context, name, account string) (identity.Caller, error) {
+	full := name
+	if short := strings.HasPrefix(name, "user/") || strings.HasPrefix(name, "role/"); short && account != "" {
+		full = "arn:" + n.Partition + ":iam::" + account + ":" + name
+	}
+	if arn.ParsePrincipal(full).Kind == arn.NoPrincipal {
+		return identity.Caller{}, admin.Errorf(admin.InvalidRequest, "principal %q: want the ARN of a user, a role, a role's session or a root user, or an account id", name)
+	}
+	c, err := n.Identity.Principal(ctx, full)
+	if errors.Is(err, identity.ErrNoPrincipal) {
+		return c, admin.Errorf(admin.NotFound, "there is no such principal: %s", full)
+	}
+	return c, err
+}
+
+// Who lists those who can use or administer a key, a page at a time: the
+// principals of its account and of the others that its policy names, and at last
+// whom the policy names besides.
+func (n *Node) Who(ctx context.Context, q admin.WhoQuery) (explain.Page, error) {
+	k, err := n.findKey(ctx, q.KeyName)
+	if err != nil {
+		return explain.Page{}, err
+	}
+	survey, err := explain.NewSurvey(k, n.environment(k.Region), q.Action)
+	if err != nil {
+		return explain.Page{}, question(err)
+	}
+	w := surveyor{node: n, survey: survey, limit: pageLimit(q.Limit), page: explain.Page{Key: k.ARN, Holders: []explain.Holder{}}}
+	here, elsewhere, err := n.accountsOf(ctx, k)
+	if err != nil {
+		return w.page, err
+	}
+	if q.After != "" {
+		if w.after = arn.ParsePrincipal(q.After); !slices.Contains(here, w.after.Account) {
+			return w.page, admin.Errorf(admin.InvalidRequest, "after %q: want the end of the page before", q.After)
+		}
+		here = here[slices.Index(here, w.after.Account):]
+	}
+	for _, account := range here {
+		if more, err := w.account(ctx, account); err != nil || more {
+			return w.page, err
+		}
+	}
+	w.page.Next = ""
+	w.page.Holders = append(w.page.Holders, survey.Named(func(account string) bool { return slices.Contains(elsewhere, account) })...)
+	return w.page, nil
+}
+
+// accountsOf divides the accounts that have to do with a key into those that are
+// here and those that are not.
+func (n *Node) accountsOf(ctx context.Context, k *key.Key) (here, elsewhere []string, err error) {
+	for _, account := range explain.Accounts(k) {
+		switch _, err := n.Identity.FindAccount(ctx, account); {
+		case err == nil:
+			here = append(here, account)
+		case errors.Is(err, identity.ErrNoAccount):
+			elsewhere = append(elsewhere, account)
+		default:
+			return nil, nil, err
+		}
+	}
+	return here, elsewhere, nil
+}
+
+// surveyor makes one page of a survey.
+type surveyor struct {
+	node   *Node
+	survey *explain.Survey
+	limit  int
+	after  arn.Principal // last principal of the page before
+	page   explain.Page
+}
+
+// account asks for the principals of an account; more says that the page has
+// ended before they have.
+func (w *surveyor) account(ctx context.Context, account string) (more bool, err error) {
+	for c, err := range w.node.Identity.Principals(ctx, account) {
+		if err != nil {
+			return false, err
+		}
+		self := arn.ParsePrincipal(c.PrincipalARN)
+		if account == w.after.Account && !behind(self, w.after) {
+			continue
+		}
+		if w.page.Looked == w.limit {
+			return true, nil
+		}
+		w.page.Looked++
+		w.page.Next = c.PrincipalARN
+		if h := w.survey.Of(&c); len(h.Access) > 0 {
+			w.page.Holders = append(w.page.Holders, h)
+		}
+	}
+	return false, nil
+}
+
+// behind reports whether a principal comes after another in an account: its root
+// user, users, roles, in order of name.
+func behind(a, b arn.Principal) bool {
+	if a.Kind != b.Kind {
+		return a.Kind > b.Kind
+	}
+	return strings.ToLower(a.Name) > strings.ToLower(b.Name)
+}

@@ -1,0 +1,71 @@
+package policy_test
+
+import (
+	"testing"
+
+	"trent/internal/policy"
+)
+
+type supposedContext map[string]string
+
+func (c supposedContext) Values(key string) policy.Values {
+	v, ok := c[key]
+	return policy.Values{Present: ok, One: v}
+}
+
+const supposed = `{"Version":"2012-10-17","Statement":[
+	{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"kms:*","Resource":"*"},
+	{"Effect":"Deny","Principal":"*","Action":"kms:Encrypt","Resource":"*"},
+	{"Effect":"Allow","Principal":"*","Action":"kms:Decrypt","Resource":"arn:aws:kms:*:*:key/other"},
+	{"Effect":"Allow","Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{"Null":{"aws:a":"false"},"StringEquals":{"aws:b":"1"}}},
+	{"Effect":"Allow","Principal":{"AWS":"111122223333"},"NotAction":"kms:Encrypt","Resource":"*"},
+	{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"aws:b":"2"}}}]}`
+
+// TestSuppose: unknown conditions turn out in favour of whoever asks, or against
+// him; the known ones are asked.
+func TestSuppose(t *testing.T) {
+	t.Parallel()
+	p := policy.Compile(parse(t, supposed), nil)
+	unknown := func(*policy.Condition) bool { return false }
+	but := func(key string) func(*policy.Condition) bool {
+		return func(c *policy.Condition) bool { return c.Key != key }
+	}
+	for name, test := range map[string]struct {
+		known  func(*policy.Condition) bool
+		favour bool
+		c      supposedContext
+		allow  int // number of the statement that allows or denies
+		deny   int
+	}{
+		"in favour":               {unknown, true, nil, 4, 0},
+		"against":                 {unknown, false, nil, 0, 6},
+		"known not to hold":       {but("aws:x"), true, nil, 5, 0},
+		"known to hold":           {but("aws:x"), false, supposedContext{"aws:a": "x", "aws:b": "1"}, 4, 0},
+		"half known, favour":      {but("aws:b"), true, supposedContext{"aws:a": "x"}, 4, 0},
+		"half known, and missing": {but("aws:b"), true, nil, 5, 0},
+		"half known, against":     {but("aws:b"), false, supposedContext{"aws:a": "x", "aws:b": "1"}, 0, 6},
+	} {
+		r := policy.Request{Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111122223333:key/this", Context: test.c,
+			Principal: policy.Principal{Account: account, ARN: "arn:aws:iam::111122223333:user/alice"}}
+		number := func(s *policy.Statement) int {
+			for i := range p.Document().Statements {
+				if s == &p.Document().Statements[i] {
+					return i + 1
+				}
+			}
+			return 0
+		}
+		o := p.Suppose(test.known, test.favour).EvaluateResource(&r)
+		if number(o.Allow) != test.allow || number(o.Deny) != test.deny {
+			t.Errorf("%s: %d allows, %d denies", name, number(o.Allow), number(o.Deny))
+		}
+	}
+	plain := policy.Compile(parse(t, policy.Default(partition, account)), nil)
+	if plain.Suppose(unknown, true) != plain {
+		t.Error("a policy without conditions is made anew")
+	}
+	s := plain.Document().Statements[0]
+	if !s.Covers("kms:Decrypt") || !s.Covers("KMS:DECRYPT") || s.Covers("iam:GetUser") {
+		t.Error("Covers does not know what a statement is about")
+	}
+}
