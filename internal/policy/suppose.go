@@ -47,4 +47,15 @@ func suppose(list []statement, known func(*Condition) bool, hold bool) []stateme
 }
 
 // Covers reports whether a statement is about an action.
-func (s *Statement) Covers(action string) bool { return s.covers(strings.ToLower(action)) }
+func (s *Statement) Covers(action string) bool {
+	list, covered := s.Action, true
+	if s.NotAction != nil {
+		list, covered = s.NotAction, false
+	}
+	for _, pattern := range list {
+		if Matches(strings.ToLower(pattern), strings.ToLower(action)) {
+			return covered
+		}
+	}
+	return !covered
+}

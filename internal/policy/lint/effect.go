@@ -20,7 +20,7 @@ func (l *linter) lockout() {
 	account := false
 	for i := range l.doc.Statements {
 		s := &l.doc.Statements[i]
-		if s.Effect != policy.Allow || !covers(s, action) || s.Principal == nil {
+		if s.Effect != policy.Allow || !s.Covers(action) || s.Principal == nil {
 			continue
 		}
 		for _, name := range allNames(s.Principal) {
@@ -54,21 +54,12 @@ func allNames(p *policy.Principals) []string {
 	return p.AWS
 }
 
-// covers reports whether a statement is about an action.
-func covers(s *policy.Statement, action string) bool {
-	list, want := s.Action, true
-	if s.NotAction != nil {
-		list, want = s.NotAction, false
-	}
-	return slices.ContainsFunc(list, func(p string) bool { return policy.Matches(strings.ToLower(p), strings.ToLower(action)) }) == want
-}
-
 // denied returns the statement that denies an action to a principal whatever
 // the request is; nil if none does.
 func (l *linter) denied(name, action string) *policy.Statement {
 	for i := range l.doc.Statements {
 		s := &l.doc.Statements[i]
-		if s.Effect == policy.Deny && covers(s, action) && meets(s, name) && l.unconditional(s, action) {
+		if s.Effect == policy.Deny && s.Covers(action) && meets(s, name) && l.unconditional(s, action) {
 			return s
 		}
 	}
