@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 //     condition, so either comes first, whole: from here on the key is not found,
 //     and there is nothing left to cancel.
 //  2. Its materials with their index rows go, a page at a time.
-//  3. Its aliases go, a page at a time.
+//  3. Its aliases go, a page at a time, and then its grants.
 //  4. Its tags, its policy and the key record itself go, and the DeleteKey event
 //     is committed.
 //
@@ -160,6 +161,9 @@ func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmp
 	if cmps, ops, err = k.aliases(ctx); err != nil || len(ops) > 0 {
 		return cmps, ops, PointAliasesGone, err
 	}
+	if ops, err = k.grants(ctx); err != nil || len(ops) > 0 {
+		return nil, ops, PointGrantsGone, err
+	}
 	ops, err = k.end()
 	return nil, ops, PointKeyGone, err
 }
@@ -208,6 +212,29 @@ func (k *deleting) aliases(ctx context.Context) (cmps []store.Cmp, ops []store.O
 		}
 	}
 	return cmps, ops, nil
+}
+
+// grants deletes a page of the grants on the key, and the rows that list them
+// under who may retire them. Nobody makes one any more: CreateGrant has the
+// present key record as its condition, and the others end them.
+func (k *deleting) grants(ctx context.Context) (ops []store.Op, err error) {
+	prefix := record.GrantPrefix(k.due.Region, k.due.Account, k.due.KeyID)
+	rows, _, _, err := k.Store.Range(ctx, prefix, record.PrefixEnd(prefix), half)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		var g record.Grant
+		if _, err := k.records.Open(row.Key, row.Value, record.TypeGrant, &g); err != nil {
+			return nil, fmt.Errorf("grant record: %w", err)
+		}
+		ops = append(ops, store.Op{Key: row.Key, Delete: true})
+		if retiring := cmp.Or(g.Retiring, g.RetiringService); retiring != "" {
+			id := string(row.Key[len(prefix):])
+			ops = append(ops, store.Op{Key: record.RetirablePath(k.due.Region, retiring, k.due.Account, k.due.KeyID, id), Delete: true})
+		}
+	}
+	return ops, nil
 }
 
 // materials deletes a page of the key's material records and of the index

@@ -26,6 +26,7 @@ const (
 	kept     = "2222bbbb-0000-4000-8000-000000000002"
 	aliases  = half + 3 // of each key: two pages
 	material = half*2 + 1
+	granted  = half + 2
 )
 
 var deletionDate = time.UnixMilli(1_800_000_000_000)
@@ -102,6 +103,19 @@ func addKey(t *testing.T, st store.Store, id string, state key.State, deletion t
 		add(record.AliasPath(region, account, name), record.TypeAlias, &record.Alias{KeyID: id})
 		ops = append(ops, store.Op{Key: record.AliasOfKeyPath(region, account, id, name)})
 	}
+	for i := range granted {
+		g := fmt.Sprintf("%064d", i)
+		r := record.Grant{Grantee: "arn:aws:iam::111122223333:role/r", Operations: []string{"Decrypt"}, IssuingAccount: account}
+		switch i % 3 {
+		case 0:
+			r.Retiring = r.Grantee
+			ops = append(ops, store.Op{Key: record.RetirablePath(region, r.Retiring, account, id, g)})
+		case 1:
+			r.RetiringService = "ec2.amazonaws.com"
+			ops = append(ops, store.Op{Key: record.RetirablePath(region, r.RetiringService, account, id, g)})
+		}
+		add(record.GrantPath(region, account, id, g), record.TypeGrant, &r)
+	}
 	add(record.PolicyPath(region, account, id), record.TypePolicy, &record.Policy{Document: "{}"})
 	add(record.TagsPath(region, account, id), record.TypeTags, &record.Tags{Tags: map[string]string{"a": "b"}})
 	add(record.KeyPath(region, account, id), record.TypeKey, &r)
@@ -129,9 +143,9 @@ func rows(t *testing.T, st store.Store, id string) (found []string) {
 	return found
 }
 
-// whole is how many rows a key has: two for each material and alias, and the
-// key's record, policy and tags.
-const whole = 2*material + 2*aliases + 3
+// whole is how many rows a key has: two for each material and alias, one for each
+// grant and one more for two in three, and the key's record, policy and tags.
+const whole = 2*material + 2*aliases + granted + (granted+2)/3 + (granted+1)/3 + 3
 
 // inFiles reports whether any file of a folder has a key's token.
 func inFiles(t *testing.T, dir, id string) (found bool) {

@@ -5,7 +5,7 @@ package jobs
 type Point uint8
 
 // The points, in the order in which the deletion of a key with one page of
-// materials and one of aliases passes them. With several keys those up to
+// materials, one of aliases and one of grants passes them. With several keys those up to
 // PointKeyGone come for each.
 const (
 	// PointDue: the due rows are read, nothing is done yet.
@@ -16,6 +16,8 @@ const (
 	PointMaterialsGone
 	// PointAliasesGone: a page of its aliases is gone.
 	PointAliasesGone
+	// PointGrantsGone: a page of its grants is gone.
+	PointGrantsGone
 	// PointKeyGone: the key is gone, its event is committed.
 	PointKeyGone
 	// PointErasing: all the keys are gone; the files may still have their tokens.
@@ -31,7 +33,7 @@ const (
 // String is the point's name.
 func (p Point) String() string {
 	return [NumPoints]string{
-		PointDue: "due rows read", PointMarked: "marked", PointMaterialsGone: "materials gone", PointAliasesGone: "aliases gone",
+		PointDue: "due rows read", PointMarked: "marked", PointMaterialsGone: "materials gone", PointAliasesGone: "aliases gone", PointGrantsGone: "grants gone",
 		PointKeyGone: "key gone", PointErasing: "erasing", PointErased: "erased", PointRowsGone: "due rows gone",
 	}[p]
 }

@@ -57,6 +57,7 @@ func newDeletionWorld(t *testing.T) *deletionWorld {
 		d.blob = c.encrypt(t, d.id)
 		c.must(t, "CreateAlias", object{"AliasName": d.alias, "TargetKeyId": d.id})
 		c.must(t, "TagResource", object{"KeyId": d.id, "Tags": []object{{"TagKey": "a", "TagValue": "b"}}})
+		c.must(t, "CreateGrant", object{"KeyId": d.id, "GranteePrincipal": someRole, "RetiringPrincipal": someRole, "Operations": []string{"Decrypt"}})
 		if i < dueKeys {
 			c.must(t, "ScheduleKeyDeletion", object{"KeyId": d.id, "PendingWindowInDays": 7})
 		}
