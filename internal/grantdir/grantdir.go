@@ -146,13 +146,15 @@ func decode(records *record.Sealer, kv store.KV) (*record.Grant, error) {
 	return g, nil
 }
 
-// Usage is what the directory holds, and how often it had what it was asked for.
+// Usage is what the directory holds, the indexes of keys, and how often it had
+// what it was asked for.
 type Usage struct {
-	Keys, Bytes  int
-	Hits, Misses uint64
+	Cache          string // "grants"
+	Entries, Bytes int
+	Hits, Misses   uint64
 }
 
 // Usage returns the directory's usage.
 func (d *Dir) Usage() Usage {
-	return Usage{Keys: int(d.keys.Load()), Bytes: int(d.bytes.Load()), Hits: d.hits.Load(), Misses: d.misses.Load()}
+	return Usage{Cache: "grants", Entries: int(d.keys.Load()), Bytes: int(d.bytes.Load()), Hits: d.hits.Load(), Misses: d.misses.Load()}
 }

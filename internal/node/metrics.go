@@ -10,6 +10,7 @@ import (
 	"trent/internal/domains"
 	"trent/internal/hsm/client"
 	"trent/internal/jobs"
+	"trent/internal/keydir"
 	"trent/internal/obs"
 	"trent/internal/store/sqlite"
 )
@@ -174,31 +175,30 @@ func (n *Node) measureCaches() {
 	m := n.Metrics
 	cache := []string{"cache"}
 	m.Gauges("cache_entries", "Entries of a cache.", cache, func(emit obs.Emit) {
-		for _, u := range n.keys.Usage() {
-			emit(float64(u.Entries), u.Cache)
-		}
-		for _, u := range n.Identity.Usage() {
+		for _, u := range n.caches() {
 			emit(float64(u.Entries), u.Cache)
 		}
 	})
 	m.Gauges("cache_bytes", "Bytes of a cache, about.", cache, func(emit obs.Emit) {
-		for _, u := range n.keys.Usage() {
-			emit(float64(u.Bytes), u.Cache)
-		}
-		for _, u := range n.Identity.Usage() {
+		for _, u := range n.caches() {
 			emit(float64(u.Bytes), u.Cache)
 		}
 	})
 	m.Counters("cache_lookups_total", "Lookups of a cache, by whether it had what was looked for.", []string{"cache", "result"}, func(emit obs.Emit) {
-		for _, u := range n.keys.Usage() {
-			emit(float64(u.Hits), u.Cache, "hit")
-			emit(float64(u.Misses), u.Cache, "miss")
-		}
-		for _, u := range n.Identity.Usage() {
+		for _, u := range n.caches() {
 			emit(float64(u.Hits), u.Cache, "hit")
 			emit(float64(u.Misses), u.Cache, "miss")
 		}
 	})
+}
+
+// caches is the usage of every cache.
+func (n *Node) caches() []keydir.Usage {
+	all := append(n.keys.Usage(), keydir.Usage(n.grants.Usage()))
+	for _, u := range n.Identity.Usage() {
+		all = append(all, keydir.Usage(u))
+	}
+	return all
 }
 
 func (n *Node) measureJobs() {
