@@ -42,9 +42,16 @@ func Compile(d *Document, bound Bound) *Policy {
 type actions struct {
 	not  bool
 	list []pattern // in lower case; none: the statement is about no action
-	// sieve has the bit of each action of the list, and every bit if there are
-	// wildcards: most statements are about other actions than the one asked for.
-	sieve uint64
+	// names has the bits of the actions without wildcards, vendors those of the
+	// others' vendors: most statements are about other actions than the one asked for.
+	names, vendors uint64
+}
+
+// action is the action that is asked for.
+type action struct {
+	name   []byte // in lower case
+	bit    uint64 // one of 64, by the name
+	vendor uint64 // so by what stands before the colon; none without one
 }
 
 func compileActions(s *Statement) (a actions) {
@@ -53,36 +60,45 @@ func compileActions(s *Statement) (a actions) {
 		a.not, list = true, s.NotAction
 	}
 	for _, text := range list {
-		name, bit := lowerAction(nil, text)
-		p := compilePattern(string(name), asText, false)
-		if a.sieve |= bit; p.form != exact {
-			a.sieve = ^uint64(0)
+		name := lowerAction(nil, text)
+		p := compilePattern(string(name.name), asText, false)
+		switch colon, wildcard := strings.IndexByte(text, ':'), strings.IndexAny(text, "*?"); {
+		case p.form == exact:
+			a.names |= name.bit
+		case 0 <= colon && colon < wildcard:
+			a.vendors |= name.vendor
+		default:
+			a.vendors, a.names = ^uint64(0), ^uint64(0)
 		}
 		a.list = append(a.list, p)
 	}
 	return a
 }
 
-// lowerAction is an action with its ASCII letters in lower case, in room if it is
-// enough, and its bit in a sieve. Folding other letters would make two one.
-func lowerAction(room []byte, action string) (name []byte, bit uint64) {
+// lowerAction puts the ASCII letters of an action in lower case, in room if that
+// is enough. Folding other letters would make two one.
+func lowerAction(room []byte, text string) action {
+	a := action{name: room[:0]}
 	var sum uint32
-	name = room[:0]
-	for i := range len(action) {
-		c := action[i]
+	for i := range len(text) {
+		c := text[i]
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}
-		name = append(name, c)
+		if c == ':' && a.vendor == 0 {
+			a.vendor = 1 << (sum >> 4 & 63)
+		}
+		a.name = append(a.name, c)
 		sum = sum*31 + uint32(c)
 	}
-	return name, 1 << (sum >> 4 & 63)
+	a.bit = 1 << (sum >> 4 & 63)
+	return a
 }
 
 // coversAction reports whether a statement is about an action.
-func (s *statement) coversAction(r *Request, action []byte, bit uint64) bool {
+func (s *statement) coversAction(r *Request, a *action) bool {
 	list := s.actions.list
-	if s.actions.sieve&bit == 0 {
+	if s.actions.names&a.bit|s.actions.vendors&a.vendor == 0 {
 		return s.actions.not && len(list) > 0
 	}
 	if !r.spend(len(list)) {
@@ -90,7 +106,7 @@ func (s *statement) coversAction(r *Request, action []byte, bit uint64) bool {
 	}
 	for i := range list {
 		// Most have no wildcards; a call for each would cost more than comparing.
-		if p := &list[i]; p.form == exact && string(action) == p.text || p.form != exact && p.matchesAction(r, action) {
+		if p := &list[i]; p.form == exact && string(a.name) == p.text || p.form != exact && p.matchesAction(r, a.name) {
 			return !s.actions.not
 		}
 	}

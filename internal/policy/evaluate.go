@@ -99,9 +99,9 @@ func (p *Policy) EvaluateResource(r *Request) Outcome { return p.evaluate(r, tru
 // evaluate asks every statement that can still change the outcome.
 func (p *Policy) evaluate(r *Request, resourceBased bool) (o Outcome) {
 	var room [64]byte
-	action, bit := lowerAction(room[:], r.Action)
+	asked := lowerAction(room[:], r.Action)
 	for i := range p.denies {
-		if s := &p.denies[i]; s.applies(r, action, bit, resourceBased, ViaNothing) != ViaNothing {
+		if s := &p.denies[i]; s.applies(r, &asked, resourceBased, ViaNothing) != ViaNothing {
 			o.Deny = s.source
 			break
 		}
@@ -111,7 +111,7 @@ func (p *Policy) evaluate(r *Request, resourceBased bool) (o Outcome) {
 			break
 		}
 		s := &p.allows[i]
-		if via := s.applies(r, action, bit, resourceBased, o.Via); via > o.Via {
+		if via := s.applies(r, &asked, resourceBased, o.Via); via > o.Via {
 			o.Allow, o.Via = s.source, via
 		}
 	}
@@ -123,8 +123,8 @@ func (p *Policy) evaluate(r *Request, resourceBased bool) (o Outcome) {
 
 // applies says how a statement covers the request; ViaNothing: not at all, or
 // not by more than a way that is known already.
-func (s *statement) applies(r *Request, action []byte, bit uint64, resourceBased bool, known Via) Via {
-	if !r.spend(1) || !s.coversAction(r, action, bit) {
+func (s *statement) applies(r *Request, asked *action, resourceBased bool, known Via) Via {
+	if !r.spend(1) || !s.coversAction(r, asked) {
 		return ViaNothing
 	}
 	via := s.coversPrincipal(r, resourceBased)

@@ -55,8 +55,8 @@ func (p *Policy) Trace(r *Request, resourceBased bool) []Finding {
 // trace is applies, with reasons.
 func (s *statement) trace(r *Request, resourceBased bool) Finding {
 	f := Finding{Statement: s.source}
-	action, bit := lowerAction(nil, r.Action)
-	if !s.coversAction(r, action, bit) {
+	asked := lowerAction(nil, r.Action)
+	if !s.coversAction(r, &asked) {
 		f.Missed = either(s.actions.not, ElementAction, ElementNotAction)
 		return f
 	}
