@@ -20,13 +20,14 @@ type entrances struct {
 	listeners    []node.Listener
 	certificates []*certificate.Files
 	urls         []string // name=URL of each
+	endpoints    map[string]*node.Endpoint
 }
 
 // openEntrances opens all listeners, or none.
 func openEntrances(conf *config.Config, log *slog.Logger) (e *entrances, err error) {
-	e = &entrances{}
+	e = &entrances{endpoints: map[string]*node.Endpoint{}}
 	for i := range conf.Listeners {
-		if err := e.open(&conf.Listeners[i], log); err != nil {
+		if err := e.open(&conf.Listeners[i], conf.Partition, log); err != nil {
 			e.close()
 			return nil, fmt.Errorf("listener %s: %w", conf.Listeners[i].Name, err)
 		}
@@ -40,7 +41,14 @@ func (e *entrances) close() {
 	}
 }
 
-func (e *entrances) open(l *config.Listener, log *slog.Logger) error {
+func (e *entrances) open(l *config.Listener, partition string, log *slog.Logger) error {
+	if l.Endpoint != nil {
+		policy, err := l.Endpoint.Read(partition)
+		if err != nil {
+			return fmt.Errorf("endpoint policy: %w", err)
+		}
+		e.endpoints[l.Name] = &node.Endpoint{Policy: policy, ID: l.Endpoint.VPCE, VPC: l.Endpoint.VPC}
+	}
 	c := edge.Config{Listener: l.Name, HTTP2: l.HTTP2, Connections: new(atomic.Int64)}
 	scheme := "http"
 	if l.TLS != nil {

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -38,11 +39,18 @@ type Common struct {
 // Base returns what the call has in common with others.
 func (c *Common) Base() *Common { return c }
 
+// noAddress is the SourceIP of who comes by a Unix socket.
+var noAddress = netip.Addr{}.String()
+
 // Environment is what conditions of policies can ask of the call besides its
 // caller and content.
 func (c *Common) Environment() authz.Environment {
+	ip := c.SourceIP
+	if ip == noAddress {
+		ip = ""
+	}
 	return authz.Environment{
-		Time: c.Time, SourceIP: c.SourceIP, UserAgent: c.UserAgent, TLS: c.TLS != nil,
+		Time: c.Time, SourceIP: ip, UserAgent: c.UserAgent, TLS: c.TLS != nil,
 		Region: c.Region, Partition: c.Partition, Endpoint: c.Endpoint,
 	}
 }

@@ -23,7 +23,7 @@ func (c *Config) Check(now time.Time) (warnings Errors, err error) {
 	c.checkData(wrong)
 	c.checkPlaces(wrong)
 	for i := range c.Listeners {
-		c.Listeners[i].check(fmt.Sprintf("listeners[%d]", i), now, wrong, doubtful)
+		c.Listeners[i].check(fmt.Sprintf("listeners[%d]", i), c.Partition, now, wrong, doubtful)
 	}
 	if filepath.Dir(c.Admin.Socket) != c.Data { // which may be made later, and is checked already
 		checkSocketFolder(wrong, "admin.socket", c.Admin.Socket)
@@ -65,7 +65,10 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
-func (l *Listener) check(path string, now time.Time, wrong, doubtful *problems) {
+func (l *Listener) check(path, partition string, now time.Time, wrong, doubtful *problems) {
+	if l.Endpoint != nil {
+		l.Endpoint.check(wrong, path+".endpoint", partition)
+	}
 	if l.Plaintext && l.Remote() {
 		doubtful.add(path+".plaintext", "", "what is encrypted and decrypted over %s can be read on the network", l.Address)
 	}

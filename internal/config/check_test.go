@@ -86,12 +86,28 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	nothing := func(*testing.T, string) {}
+	endpoint := strings.Replace(checked, "socket: kms.sock", "socket: kms.sock, endpoint: {policy: endpoint.json, vpce: vpce-1}", 1)
+	endpointPolicy := func(text string, mode os.FileMode) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			write("endpoint.json", mode)(t, dir)
+			if err := os.WriteFile(filepath.Join(dir, "endpoint.json"), []byte(text), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const full = `{"Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}`
 	// A path, a colon and the beginning of what is wrong; none if nothing is.
 	for name, c := range map[string]struct {
 		text          string
 		change        func(*testing.T, string)
 		wrong, warned string
 	}{
+		"an endpoint":                   {endpoint, endpointPolicy(full, 0o644), "", "unseal.same_user: "},
+		"no endpoint policy":            {endpoint, nothing, "listeners[1].endpoint.policy: open ", "unseal.same_user: "},
+		"an endpoint policy of nobody":  {endpoint, endpointPolicy(strings.Replace(full, `"Principal":"*",`, "", 1), 0o644), "listeners[1].endpoint.policy: ", "unseal.same_user: "},
+		"an endpoint policy of all":     {endpoint, endpointPolicy(full, 0o666), "listeners[1].endpoint.policy: ", "unseal.same_user: "},
+		"an endpoint policy too long":   {endpoint, endpointPolicy(full+strings.Repeat(" ", 20_481-len(full)), 0o644), "listeners[1].endpoint.policy: ", "unseal.same_user: "},
+		"the longest endpoint policy":   {endpoint, endpointPolicy(full+strings.Repeat(" ", 20_480-len(full)), 0o644), "", "unseal.same_user: "},
 		"all is well":                   {checked, nothing, "", "unseal.same_user: whoever takes over"},
 		"a data folder":                 {checked, folder("data", 0o700), "", "unseal.same_user: "},
 		"a data folder that others see": {checked, folder("data", 0o755), "data: ", "unseal.same_user: "},

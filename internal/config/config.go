@@ -63,6 +63,18 @@ type Listener struct {
 	HTTP2 bool `yaml:"http2"`
 	// Plaintext permits HTTP without TLS at an address beyond loopback: what is encrypted and decrypted then crosses the network readable, and each start warns. For a proxy on another machine that ends TLS, if you trust the network between. Default: false.
 	Plaintext bool `yaml:"plaintext"`
+	// Endpoint makes the listener stand for a VPC endpoint: what comes in by it has aws:SourceVpce and aws:SourceVpc, and aws:VpcSourceIp in place of aws:SourceIp.
+	Endpoint *Endpoint `yaml:"endpoint"`
+}
+
+// Endpoint is what a listener has in common with a VPC endpoint.
+type Endpoint struct {
+	// Policy is the path of a JSON file with a VPC endpoint policy, of at most 20480 bytes, which bounds what anybody may do by this listener, IAM and STS included. It is read when the service starts. Default: everything.
+	Policy string `yaml:"policy"`
+	// VPCE is the endpoint's id, which other policies name as aws:SourceVpce: vpce- and a-z, 0-9 and -.
+	VPCE string `yaml:"vpce"`
+	// VPC is the id of the VPC behind it, aws:SourceVpc: vpc- and a-z, 0-9 and -.
+	VPC string `yaml:"vpc"`
 }
 
 // TLS names a listener's certificate. Both files are read again on SIGHUP and

@@ -88,6 +88,11 @@ func TestRefused(t *testing.T) {
 		old, new string // a change of least
 		want     problem
 	}{
+		"an endpoint of nothing":   {"127.0.0.1:8080", "127.0.0.1:8080\n    endpoint: {}", problem{6, "listeners[0].endpoint", "wants a policy, or a vpce"}},
+		"a VPC without its end":    {"127.0.0.1:8080", "127.0.0.1:8080\n    endpoint: {policy: p, vpc: vpc-1}", problem{6, "listeners[0].endpoint.vpce", "is missing"}},
+		"no VPC endpoint":          {"127.0.0.1:8080", "127.0.0.1:8080\n    endpoint: {vpce: vpc-1}", problem{6, "listeners[0].endpoint.vpce", `"vpc-1": want vpce-`}},
+		"no VPC":                   {"127.0.0.1:8080", "127.0.0.1:8080\n    endpoint: {vpce: vpce-1, vpc: vpc-A}", problem{6, "listeners[0].endpoint.vpc", `"vpc-A": want vpc-`}},
+		"an endpoint in the data":  {"127.0.0.1:8080", "127.0.0.1:8080\n    endpoint: {policy: data/p}", problem{6, "listeners[0].endpoint.policy", "/etc/trent/data/p is in the data folder"}},
 		"unknown key":              {"data: data", "data: data\ndate: data", problem{2, "date", "unknown key"}},
 		"unknown key below":        {"    address: 127.0.0.1:8080", "    adress: 127.0.0.1:8080", problem{5, "listeners[0].adress", "unknown key"}},
 		"key of another case":      {"data: data", "Data: data", problem{1, "Data", "unknown key"}},

@@ -31,6 +31,12 @@ listeners:
   - name: local
     socket: /run/trent/kms.sock
     mode: 0660
+    # As a VPC endpoint: its policy bounds what anybody may do by this listener,
+    # and other policies can name where a call comes from.
+    endpoint:
+      policy: /etc/trent/endpoint.json
+      vpce: vpce-local
+      vpc: vpc-local
 
 audit:
   # strict: an answer leaves when its record is on disk. relaxed: when it is

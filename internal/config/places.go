@@ -22,6 +22,9 @@ func (c *Config) outside() []place {
 	for i := range c.Listeners {
 		l, key := &c.Listeners[i], fmt.Sprintf("listeners[%d]", i)
 		places = append(places, place{key + ".socket", l.Socket})
+		if l.Endpoint != nil {
+			places = append(places, place{key + ".endpoint.policy", l.Endpoint.Policy})
+		}
 		if l.TLS != nil {
 			places = append(places, place{key + ".tls.certificate", l.TLS.Certificate}, place{key + ".tls.key", l.TLS.Key})
 		}

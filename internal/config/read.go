@@ -164,6 +164,9 @@ func (c *Config) complete() {
 			l.Mode = defaultMode
 		}
 		paths = append(paths, &l.Socket)
+		if l.Endpoint != nil {
+			paths = append(paths, &l.Endpoint.Policy)
+		}
 		if l.TLS != nil {
 			paths = append(paths, &l.TLS.Certificate, &l.TLS.Key)
 		}

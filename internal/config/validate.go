@@ -138,6 +138,9 @@ func (l *Listener) validate(p *problems, path string) {
 				"is missing: %s can be reached from other machines", l.Address)
 		}
 	}
+	if l.Endpoint != nil {
+		l.Endpoint.validate(p, path+".endpoint")
+	}
 	if l.TLS == nil {
 		return
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// Regions are those that a data folder of production holds. trent dev makes
 	// Regions as they are asked for.
 	Regions []string
+	// Endpoints are the listeners that stand for VPC endpoints, by their ids.
+	Endpoints map[string]*Endpoint
 	// Init makes a data folder of production: the store and the domains.
 	Init bool
 	// AddRegions makes the domains of Regions that a data folder of production

@@ -232,7 +232,7 @@ func (n *Node) assemble() {
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, Principals: n.Identity, Unknown: n.Dev}
 	n.Pipeline = front.New(front.Config{
 		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys, Grants: n.grants,
-		Authorizer: &authz.Authorizer{Grants: n.grants},
+		Authorizer: &authz.Authorizer{Grants: n.grants}, Endpoints: n.Endpoints,
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"trent/internal/authz"
 	"trent/internal/edge"
 )
 
@@ -22,6 +23,9 @@ type Listener struct {
 	Socket net.Listener
 	Config edge.Config
 }
+
+// Endpoint is what a listener has that stands for a VPC endpoint.
+type Endpoint = authz.Endpoint
 
 // Serve answers requests on all listeners until the context ends; see Serve.
 func (n *Node) Serve(ctx context.Context, listeners ...Listener) error {
