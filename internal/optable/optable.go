@@ -46,7 +46,7 @@ type Row struct {
 	Target       Target
 	Actions      [2]string // IAM actions, on the first and the second key
 	Aliases      bool      // KeyId may be an alias name or alias ARN
-	CrossAccount bool      // the key may be another account's; read once policies are enforced
+	CrossAccount bool      // the key may be another account's
 	GrantOp      bool      // a grant can allow it; read once there are grants
 	Mutates      bool      // CloudTrail: readOnly false
 	RecordsKey   bool      // CloudTrail: responseElements has the key's ARN, although the answer does not

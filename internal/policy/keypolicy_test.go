@@ -166,58 +166,6 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
-// TestEquivalentToDefault: what does not matter, and what changes the effect.
-func TestEquivalentToDefault(t *testing.T) {
-	t.Parallel()
-	const to = `"Principal":{"AWS":"` + account + `"},`
-	and := func(more string) string {
-		return `{"Statement":[{"Effect":"Allow",` + to + everything + `},` + more + `]}`
-	}
-	for document, want := range map[string]bool{
-		policy.Default(partition, account):                                                                    true,
-		statement(to + everything):                                                                            true,
-		statement(`"Principal":{"AWS":"` + root + `"},` + everything):                                         true,
-		statement(`"Principal":{"AWS":["` + root + `","` + account + `"]},` + everything):                     true,
-		statement(`"Sid":"mine","Resource":["*"],"Action":["kms:*"],` + to[:len(to)-1]):                       true,
-		`{"Statement":{"Effect":"Allow",` + to + everything + `}}`:                                            true,
-		`{"Version":"2008-10-17","Id":"x","Statement":{"Effect":"Allow",` + to + everything + `}}`:            true,
-		statement(to + `"Action":"*","Resource":"*"`):                                                         true,
-		statement(to + `"Action":["kms:Encrypt","KMS:*"],"Resource":["*","*"]`):                               true,
-		statement(to + everything + `,"Condition":{}`):                                                        true,
-		and(`{"Effect":"Allow",` + to + everything + `}`):                                                     true,
-		and(`{"Effect":"Allow",` + to + `"Action":"kms:Encrypt","Resource":"*"}`):                             true,
-		and(`{"Effect":"Allow",` + to + everything + `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}}`): true,
-		and(`{"Effect":"Allow",` + to + `"NotAction":"kms:Encrypt","Resource":"*"}`):                          true,
-
-		policy.Default(partition, "444455556666"):                                                           false,
-		policy.Default("aws-cn", account):                                                                   false,
-		statement(`"Principal":"*",` + everything):                                                          false,
-		statement(`"Principal":{"AWS":"*"},` + everything):                                                  false,
-		statement(`"Principal":{"AWS":["` + account + `","444455556666"]},` + everything):                   false,
-		statement(`"Principal":{"AWS":"` + account + `","Service":"kms.amazonaws.com"},` + everything):      false,
-		statement(`"Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},` + everything):               false,
-		statement(to + `"Action":"kms:Describe*","Resource":"*"`):                                           false,
-		statement(to + `"Action":["kms:Put*","kms:Get*"],"Resource":"*"`):                                   false,
-		statement(to + `"NotAction":"kms:Decrypt","Resource":"*"`):                                          false,
-		statement(to + `"Action":"kms:?*","Resource":"*"`):                                                  false, // it is; nobody writes it so
-		statement(to + everything + `,"Condition":{"Bool":{"aws:SecureTransport":"true"}}`):                 false,
-		strings.Replace(statement(to+everything), "Allow", "Deny", 1):                                       false,
-		and(`{"Effect":"Deny",` + to + `"Action":"kms:Decrypt","Resource":"*"}`):                            false,
-		and(`{"Effect":"Deny","NotPrincipal":{"AWS":"` + account + `"},` + everything + `}`):                false,
-		and(`{"Effect":"Allow","Principal":{"AWS":"444455556666"},` + everything + `}`):                     false,
-		and(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/r"},` + everything + `}`): false,
-		and(`{"Effect":"Allow","Principal":{"Service":"kms.amazonaws.com"},` + everything + `}`):            false,
-	} {
-		d := parse(t, document)
-		if err := policy.CheckKeyPolicy(d, partition); err != nil && !strings.Contains(document, "aws-cn") {
-			t.Errorf("%s: %v", document, err)
-		}
-		if got := policy.EquivalentToDefault(d, partition, account); got != want {
-			t.Errorf("%s: got %v", document, got)
-		}
-	}
-}
-
 // TestPutKeyPolicyAgain: whom a key policy lets change it, as the lockout check
 // asks. What has a condition counts only if that holds.
 func TestPutKeyPolicyAgain(t *testing.T) {
