@@ -18,6 +18,7 @@ type condition struct {
 	operator operator
 
 	patterns  patterns // of texts and ARNs
+	variables bool     // the patterns have some
 	numbers   []float64
 	dates     []time.Time
 	binaries  []string
@@ -60,15 +61,20 @@ func compileCondition(source *Condition, variables bool) condition {
 				c.addresses = append(c.addresses, p)
 			}
 		case textGlobs:
-			c.patterns = append(c.patterns, compilePattern(v, asText, variables))
+			c.add(compilePattern(v, asText, variables))
 		case arns:
-			c.patterns = append(c.patterns, compilePattern(v, asARN, variables))
+			c.add(compilePattern(v, asARN, variables))
 		default:
-			c.patterns = append(c.patterns, compilePattern(v, asValue, variables))
+			c.add(compilePattern(v, asValue, variables))
 		}
 		c.lost = c.lost || !ok
 	}
 	return c
+}
+
+func (c *condition) add(p pattern) {
+	c.patterns = append(c.patterns, p)
+	c.variables = c.variables || len(p.variables) > 0
 }
 
 // absent reports whether a key has no value.
@@ -111,7 +117,7 @@ func (c *condition) holds(r *Request, deny bool) bool {
 		if c.test(r, v.Set[i], deny) != all {
 			return !all
 		}
-		if c.patterns.variables() { // a set is good until the next is asked for
+		if c.variables { // a set is good until the next is asked for
 			v = r.values(c.key)
 		}
 	}

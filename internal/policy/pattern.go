@@ -176,16 +176,6 @@ func Matches(pattern, text string) bool {
 	return p.match(&Request{}, text)
 }
 
-// variables reports whether one of them has any.
-func (p patterns) variables() bool {
-	for i := range p {
-		if len(p[i].variables) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // match reports whether text matches one of the list. A pattern whose variable
 // has no value matches nothing.
 func (p patterns) match(r *Request, text string) bool {
@@ -342,10 +332,13 @@ func (r *Request) seek(tokens []token, text string) int {
 	if tokens[0].kind != literal {
 		return 0
 	}
-	ahead := strings.Index(text, tokens[0].text)
-	if passed := ahead; passed < 0 {
-		r.spend(cost(len(text)))
-	} else if !r.spend(cost(passed + len(tokens[0].text))) {
+	want := tokens[0].text
+	ahead := strings.Index(text, want)
+	passed := ahead
+	if ahead < 0 {
+		passed = len(text)
+	}
+	if !r.spend(cost(passed + len(want))) {
 		return -1
 	}
 	return ahead

@@ -55,7 +55,11 @@ func TestSuppose(t *testing.T) {
 			}
 			return 0
 		}
-		o := p.Suppose(test.known, test.favour).EvaluateResource(&r)
+		q := p.Suppose(test.known, test.favour)
+		o := q.EvaluateResource(&r)
+		if found := q.Trace(&r, true); traced(found) != o {
+			t.Errorf("%s: %+v, but %+v", name, o, found)
+		}
 		if number(o.Allow) != test.allow || number(o.Deny) != test.deny {
 			t.Errorf("%s: %d allows, %d denies", name, number(o.Allow), number(o.Deny))
 		}

@@ -33,18 +33,18 @@ const (
 )
 
 // Trace says of every statement, in the document's order, what Evaluate makes
-// of it, or with resourceBased what EvaluateResource does. It is nil if the
-// request has no steps left for that.
+// of it, or with resourceBased what EvaluateResource does; of what Suppose left
+// out, nothing. It is nil if the request has no steps left for that.
 func (p *Policy) Trace(r *Request, resourceBased bool) []Finding {
-	var found []Finding
+	found := []Finding{}
 	denies, allows := p.denies, p.allows
 	for i := range p.document.Statements {
-		of := &allows
-		if len(denies) > 0 && denies[0].source == &p.document.Statements[i] {
-			of = &denies
+		for _, rest := range [...]*[]statement{&denies, &allows} {
+			if all := *rest; len(all) > 0 && all[0].source == &p.document.Statements[i] {
+				found = append(found, all[0].trace(r, resourceBased))
+				*rest = all[1:]
+			}
 		}
-		found = append(found, (*of)[0].trace(r, resourceBased))
-		*of = (*of)[1:]
 	}
 	if r.exhausted() {
 		return nil
