@@ -22,6 +22,9 @@ import (
 type Config struct {
 	Identity *identity.Directory
 	Regions  domains.Finder // seals markers
+	// UnknownPrincipals takes trust policies that name users and roles that are
+	// not there, as emulators do: whoever has such an ARN one day is meant.
+	UnknownPrincipals bool
 }
 
 // New returns the service.
@@ -39,34 +42,37 @@ func New(c Config) *call.QueryAPI {
 // operations is the table: those that read, those that change something, and
 // those that do so and have no result.
 func (c *Config) operations() []*call.QueryOperation {
-	read := func(name string, request func() call.QueryRequest) *call.QueryOperation {
-		return &call.QueryOperation{Name: name, New: request}
-	}
-	change := func(name string, request func() call.QueryRequest) *call.QueryOperation {
-		return &call.QueryOperation{Name: name, Mutates: true, New: request}
-	}
-	quiet := func(name string, request func() call.QueryRequest) *call.QueryOperation {
-		return &call.QueryOperation{Name: name, Mutates: true, NoResult: true, New: request}
-	}
-	return []*call.QueryOperation{
-		change("CreateUser", func() call.QueryRequest { return &createUser{Config: c} }),
-		read("GetUser", func() call.QueryRequest { return &getUser{Config: c} }),
-		read("ListUsers", func() call.QueryRequest { return &listUsers{Config: c} }),
+	return append([]*call.QueryOperation{
+		changes("CreateUser", func() call.QueryRequest { return &createUser{Config: c} }),
+		reads("GetUser", func() call.QueryRequest { return &getUser{Config: c} }),
+		reads("ListUsers", func() call.QueryRequest { return &listUsers{Config: c} }),
 		quiet("DeleteUser", func() call.QueryRequest { return &deleteUser{Config: c} }),
 		quiet("TagUser", func() call.QueryRequest { return &tagUser{Config: c} }),
 		quiet("UntagUser", func() call.QueryRequest { return &untagUser{Config: c} }),
-		read("ListUserTags", func() call.QueryRequest { return &listUserTags{Config: c} }),
-		change("CreateGroup", func() call.QueryRequest { return &createGroup{Config: c} }),
-		read("GetGroup", func() call.QueryRequest { return &getGroup{Config: c} }),
-		read("ListGroups", func() call.QueryRequest { return &listGroups{Config: c} }),
+		reads("ListUserTags", func() call.QueryRequest { return &listUserTags{Config: c} }),
+		changes("CreateGroup", func() call.QueryRequest { return &createGroup{Config: c} }),
+		reads("GetGroup", func() call.QueryRequest { return &getGroup{Config: c} }),
+		reads("ListGroups", func() call.QueryRequest { return &listGroups{Config: c} }),
 		quiet("DeleteGroup", func() call.QueryRequest { return &deleteGroup{Config: c} }),
 		quiet("AddUserToGroup", func() call.QueryRequest { return &addUserToGroup{membership{Config: c}} }),
 		quiet("RemoveUserFromGroup", func() call.QueryRequest { return &removeUserFromGroup{membership{Config: c}} }),
-		read("ListGroupsForUser", func() call.QueryRequest { return &listGroupsForUser{Config: c} }),
-		change("CreateAccessKey", func() call.QueryRequest { return &createAccessKey{ofUser{Config: c}} }),
-		read("ListAccessKeys", func() call.QueryRequest { return &listAccessKeys{ofUser: ofUser{Config: c}} }),
+		reads("ListGroupsForUser", func() call.QueryRequest { return &listGroupsForUser{Config: c} }),
+		changes("CreateAccessKey", func() call.QueryRequest { return &createAccessKey{ofUser{Config: c}} }),
+		reads("ListAccessKeys", func() call.QueryRequest { return &listAccessKeys{ofUser: ofUser{Config: c}} }),
 		quiet("UpdateAccessKey", func() call.QueryRequest { return &updateAccessKey{ofUser: ofUser{Config: c}} }),
 		quiet("DeleteAccessKey", func() call.QueryRequest { return &deleteAccessKey{ofUser: ofUser{Config: c}} }),
-		read("GetAccessKeyLastUsed", func() call.QueryRequest { return &getAccessKeyLastUsed{Config: c} }),
-	}
+		reads("GetAccessKeyLastUsed", func() call.QueryRequest { return &getAccessKeyLastUsed{Config: c} }),
+	}, c.policyOperations()...)
+}
+
+func reads(name string, request func() call.QueryRequest) *call.QueryOperation {
+	return &call.QueryOperation{Name: name, New: request}
+}
+
+func changes(name string, request func() call.QueryRequest) *call.QueryOperation {
+	return &call.QueryOperation{Name: name, Mutates: true, New: request}
+}
+
+func quiet(name string, request func() call.QueryRequest) *call.QueryOperation {
+	return &call.QueryOperation{Name: name, Mutates: true, NoResult: true, New: request}
 }

@@ -13,6 +13,8 @@ const (
 	maxGroups        = 300
 	maxGroupsPerUser = 10
 	maxAccessKeys    = 2
+	maxRoles         = 5_000
+	maxPolicies      = 5_000
 )
 
 // quota refuses one more row than max with a prefix. An account's changes wait

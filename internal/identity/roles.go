@@ -5,6 +5,7 @@ import (
 
 	"trent/internal/arn"
 	"trent/internal/record"
+	"trent/internal/store"
 )
 
 // Role reads a role, or returns ErrNoEntity.
@@ -39,4 +40,18 @@ func (d *Directory) ManagedNamed(ctx context.Context, account, name string) (*En
 // NewManaged is a managed policy that is to be stored.
 func NewManaged(account string, r record.Managed) *Entity[record.Managed] {
 	return fresh(record.TypeManaged, record.ManagedPath(account, Fold(r.Name)), r)
+}
+
+// OpenRole checks and decodes a role's row of a list.
+func OpenRole(records *record.Sealer, kv store.KV) (*record.Role, error) {
+	var r record.Role
+	_, err := records.Open(kv.Key, kv.Value, record.TypeRole, &r)
+	return &r, err
+}
+
+// OpenManaged checks and decodes a managed policy's row of a list.
+func OpenManaged(records *record.Sealer, kv store.KV) (*record.Managed, error) {
+	var m record.Managed
+	_, err := records.Open(kv.Key, kv.Value, record.TypeManaged, &m)
+	return &m, err
 }

@@ -244,7 +244,7 @@ func (n *Node) assemble() {
 			&grants.Ops{Store: n.store, Grants: n.grants, Regions: n.Domains, Principals: n.Identity, Unbound: n.Dev, Limits: n.Limits, Rand: rand.Reader},
 		),
 		Queries: []*call.QueryAPI{
-			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains}),
+			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains, UnknownPrincipals: n.Dev}),
 			sts.New(sts.Config{Identity: n.Identity}),
 		},
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),

@@ -8,7 +8,6 @@ import (
 	"errors"
 
 	"trent/internal/apierr"
-	"trent/internal/arn"
 	"trent/internal/authz"
 	"trent/internal/call"
 	"trent/internal/key"
@@ -45,12 +44,15 @@ func (r *Rules) Check(ctx context.Context, c *call.Call, k *key.Key, document st
 	if err == nil {
 		err = policy.CheckKeyPolicy(d, r.Partition)
 	}
-	var bound policy.Bound
-	if err == nil {
-		bound, err = r.bind(ctx, d)
-	}
 	if err != nil {
 		return nil, malformed(err)
+	}
+	bound, missing, err := policy.Bind(ctx, d, r.Principals.Resolve)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 && !r.Unknown {
+		return nil, malformed(policy.ErrNoSuchPrincipal)
 	}
 	with := *k
 	with.Rules = policy.Compile(d, bound)
@@ -59,37 +61,6 @@ func (r *Rules) Check(ctx context.Context, c *call.Call, k *key.Key, document st
 		return nil, apierr.New(apierr.MalformedPolicyDocument, policy.LockoutText)
 	}
 	return &record.Policy{Document: document, Bound: bound}, nil
-}
-
-// bind finds the users and roles that a document names, and their unique ids: a
-// principal that is made again under the same name is another one.
-func (r *Rules) bind(ctx context.Context, d *policy.Document) (policy.Bound, error) {
-	var bound policy.Bound
-	for i := range d.Statements {
-		for _, p := range [...]*policy.Principals{d.Statements[i].Principal, d.Statements[i].NotPrincipal} {
-			if p == nil {
-				continue
-			}
-			for _, name := range p.AWS {
-				if name == "*" || bound[name] != "" {
-					continue
-				}
-				id, exists, err := r.Principals.Resolve(ctx, name)
-				switch {
-				case err != nil:
-					return nil, err
-				case !exists && !r.Unknown:
-					return nil, policy.ErrNoSuchPrincipal
-				case exists && arn.ParsePrincipal(name).Kind != arn.AccountPrincipal:
-					if bound == nil {
-						bound = policy.Bound{}
-					}
-					bound[name] = id
-				}
-			}
-		}
-	}
-	return bound, nil
 }
 
 func malformed(err error) error {

@@ -1,0 +1,33 @@
+package iam
+
+import (
+	"context"
+
+	"trent/internal/call"
+	"trent/internal/query"
+)
+
+// deletePermissionsBoundary is DeleteUserPermissionsBoundary and
+// DeleteRolePermissionsBoundary. Where there is none it changes nothing.
+type deletePermissionsBoundary struct{ ofHolder }
+
+func (in *deletePermissionsBoundary) Subject(ctx context.Context, c *call.Query) (s call.Subject, err error) {
+	s, err = in.ofHolder.Subject(ctx, c)
+	if in.found != nil {
+		s.Boundary = *in.found.boundary
+	}
+	return s, err
+}
+
+func (in *deletePermissionsBoundary) Run(ctx context.Context, c *call.Query, _ *query.XML) error {
+	if err := in.there(); err != nil {
+		return err
+	}
+	if *in.found.boundary == "" {
+		return nil
+	}
+	var t change
+	t.unbound(c, *in.found.boundary, in.kind, in.found.name)
+	*in.found.boundary = ""
+	return in.commit(ctx, c, t.ops...)
+}
