@@ -283,7 +283,9 @@ func (x *index) allow(p *policy.Principal, a *grant.Ask) (policy.Via, string) {
 	if len(x.grants) == 0 {
 		return policy.ViaNothing, ""
 	}
-	q := query{Ask: a, operation: bits.TrailingZeros32(uint32(a.Operation))}
+	var pairs [8]hash
+	q := newQuery(a)
+	q.pairs = pairs[:0]
 	if p.Service != "" {
 		return q.under(policy.ViaSelf, x.grantees[grantee{name: p.Service, source: a.SourceARN}])
 	}

@@ -2,6 +2,7 @@ package grantdir
 
 import (
 	"maps"
+	"math/bits"
 	"slices"
 
 	"trent/internal/awsjson"
@@ -11,16 +12,28 @@ import (
 )
 
 // query is one question to an index. The hashes of the request's context are
-// made when a grant is found that needs them.
+// made when there are grants that need them.
 type query struct {
 	*grant.Ask
 	operation int // number of Ask.Operation
 
-	hashed  bool
-	exact   bool // it is all that there may be: an Equals can hold
-	context hash
-	pairs   []hash
-	stack   [4]hash
+	context []awsjson.Pair // that constraints are held against
+	exact   bool           // it is all that there may be: an Equals can hold
+	pairs   []hash         // of the context
+}
+
+// newQuery returns a question. What constraints are held against is the
+// request's context, or the constraint of the grant that CreateGrant is to make,
+// which must be as strict as its parent's.
+func newQuery(a *grant.Ask) query {
+	q := query{Ask: a, operation: bits.TrailingZeros32(uint32(a.Operation)), context: a.Context, exact: true}
+	if a.Operation == grant.CreateGrant {
+		q.context, q.exact = nil, false
+		if c := a.Child; c != nil && c.Constraint != "" {
+			q.context, q.exact = pairsOf(c.Context), c.Constraint == grant.Equals
+		}
+	}
+	return q
 }
 
 // under looks through the grants of one grantee.
@@ -31,13 +44,20 @@ func (q *query) under(via policy.Via, w *granted) (policy.Via, string) {
 	if e := q.first(w.free[q.operation]); e != nil {
 		return via, e.id
 	}
-	if q.Operation&contextual == 0 || len(w.equal)+len(w.subset) == 0 {
+	if q.Operation&contextual == 0 {
 		return policy.ViaNothing, ""
 	}
-	q.hash()
-	if q.exact {
-		if e := q.first(w.equal[q.context]); e != nil {
+	if q.exact && len(w.equal) > 0 {
+		if e := q.first(w.equal[blobheader.ContextHash(q.context)]); e != nil {
 			return via, e.id
+		}
+	}
+	if len(w.subset) == 0 {
+		return policy.ViaNothing, ""
+	}
+	if len(q.pairs) == 0 {
+		for i := range q.context {
+			q.pairs = append(q.pairs, blobheader.ContextHash(q.context[i:i+1]))
 		}
 	}
 	for _, p := range q.pairs {
@@ -46,28 +66,6 @@ func (q *query) under(via policy.Via, w *granted) (policy.Via, string) {
 		}
 	}
 	return policy.ViaNothing, ""
-}
-
-// hash makes the hashes: of the request's context, or of the constraint of the
-// grant that CreateGrant is to make, which must be as strict as its parent's.
-func (q *query) hash() {
-	if q.hashed {
-		return
-	}
-	q.hashed = true
-	context := q.Context
-	q.exact = true
-	if q.Operation == grant.CreateGrant {
-		context = nil
-		if q.exact = q.Child != nil && q.Child.Constraint == grant.Equals; q.Child != nil && q.Child.Constraint != "" {
-			context = pairsOf(q.Child.Context)
-		}
-	}
-	q.context = blobheader.ContextHash(context)
-	q.pairs = q.stack[:0]
-	for _, p := range context {
-		q.pairs = append(q.pairs, pairHash(p))
-	}
 }
 
 func pairsOf(context map[string]string) (pairs []awsjson.Pair) {
