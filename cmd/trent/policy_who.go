@@ -76,7 +76,7 @@ func allHolders(ctx context.Context, a *admin.Client, q admin.WhoQuery, progress
 			return all, err
 		}
 		all.Key, all.Looked, all.Holders = page.Key, all.Looked+page.Looked, append(all.Holders, page.Holders...)
-		all.Next, q.After = page.Next, page.Next
+		all.Next, q.After, all.Unlisted = page.Next, page.Next, page.Unlisted
 		if page.Next == "" || limit > 0 && all.Looked >= limit {
 			return all, nil
 		}
@@ -88,12 +88,18 @@ func whoTable(t *table, p explain.Page) {
 	t.row("PRINCIPAL", "TYPE", "MAY", "THROUGH", "IF")
 	for _, h := range p.Holders {
 		for i, a := range h.Access {
-			conditions := strings.Join(a.If, "; ")
-			t.row(once(i, h.Principal), once(i, h.Type), may(a), strings.Join(a.Through, " + "), conditions)
+			through := strings.Join(a.Through, " + ")
+			if a.Grants > 1 {
+				through = fmt.Sprintf("%s and %d more", a.Through[0], a.Grants-1)
+			}
+			t.row(once(i, h.Principal), once(i, h.Type), may(a), through, strings.Join(a.If, "; "))
 		}
 	}
 	t.row()
 	t.row(fmt.Sprintf("%d principals looked at", p.Looked))
+	if p.Unlisted > 0 {
+		t.row(fmt.Sprintf("%d more grants give access in yet other ways", p.Unlisted))
+	}
 	more(t, p.Next)
 }
 

@@ -55,16 +55,22 @@ func (a *Ask) Request() (*authz.Request, error) {
 	if r.Extra, err = given(a.Conditions); err != nil {
 		return nil, err
 	}
-	row := optable.Of(op)
-	switch onKey := row.Target != optable.None && row.Target != optable.KeyStore; {
-	case a.Key != nil && !onKey:
+	switch target := optable.Of(op).Target; {
+	case target == optable.Token && a.Key != nil:
+		return nil, &Error{"who may retire a grant depends on the grant: its retiring principal, its grantee if it allows RetireGrant, and the accounts; ask without a key what his own policies say"}
+	case a.Key != nil && onNone(target):
 		return nil, &Error{name + " is asked without a key"}
 	case a.Key != nil:
 		r.On(a.Key)
-	case onKey && row.Target != optable.FilterKey && row.Target != optable.Token:
+	case !onNone(target):
 		return nil, &Error{name + " is asked about a key: say which"}
 	}
 	return r, nil
+}
+
+// onNone reports whether a target is no key.
+func onNone(t optable.Target) bool {
+	return t == optable.None || t == optable.KeyStore || t == optable.FilterKey || t == optable.Token
 }
 
 // operation is what an action is for. Its name may be in any case.

@@ -29,6 +29,7 @@ type Access struct {
 	Manage  bool     `json:"manage"`  // among them are changes of the key, its policy or its grants
 	Through []string `json:"through"` // the statements or the grant that allow it
 	If      []string `json:"if"`      // conditions that a request must meet; empty: none
+	Grants  int      `json:"grants"`  // how many grants give it; Through names some of them
 }
 
 // Page is one page of holders.
@@ -37,6 +38,11 @@ type Page struct {
 	Looked  int      `json:"looked"`
 	Holders []Holder `json:"holders"`
 	Next    string   `json:"next,omitempty"` // After of the next page
+	// Unlisted is how many grants were left out: of a thousand ways to have access
+	// by grants no more are listed.
+	Unlisted int `json:"unlisted"`
+
+	ways int
 }
 
 // Types of holders.

@@ -42,7 +42,11 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 	if err != nil {
 		return explain.Answer{}, err
 	}
-	return explain.Of(r, d), nil
+	a := explain.Of(r, d)
+	if r.Key != nil {
+		err = n.addGrants(ctx, &a, r, d)
+	}
+	return a, err
 }
 
 // question tells an operator what cannot be asked.
@@ -54,7 +58,7 @@ func question(err error) error {
 }
 
 // authorizer decides as the pipeline's does.
-func (n *Node) authorizer() *authz.Authorizer { return &authz.Authorizer{} }
+func (n *Node) authorizer() *authz.Authorizer { return &authz.Authorizer{Grants: n.grants} }
 
 // environment is that of a request that is only asked about.
 func (n *Node) environment(region string) authz.Environment {
@@ -79,7 +83,7 @@ func (n *Node) principalNamed(ctx context.Context, name, account string) (identi
 
 // Who lists those who can use or administer a key, a page at a time: the
 // principals of its account and of the others that its policy names, and at last
-// whom the policy names besides.
+// whom the policy names besides, and whom grants name.
 func (n *Node) Who(ctx context.Context, q admin.WhoQuery) (explain.Page, error) {
 	k, err := n.findKey(ctx, q.KeyName)
 	if err != nil {
@@ -107,7 +111,7 @@ func (n *Node) Who(ctx context.Context, q admin.WhoQuery) (explain.Page, error) 
 	}
 	w.page.Next = ""
 	w.page.Holders = append(w.page.Holders, survey.Named(func(account string) bool { return slices.Contains(elsewhere, account) })...)
-	return w.page, nil
+	return w.page, w.grantees(ctx, k)
 }
 
 // accountsOf divides the accounts that have to do with a key into those that are
