@@ -12,9 +12,9 @@ const auditLong = `The audit trail is a folder of files. Its records are chained
 five minutes the crypto module signs what the end of the chain is: a digest.`
 
 func auditCommand() *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "Verify the audit trail", Long: auditLong, Args: noArguments,
+	c := &cobra.Command{Use: "audit", Short: "Search and verify the audit trail", Long: auditLong, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(auditVerifyCommand(), auditKeysCommand())
+	c.AddCommand(auditVerifyCommand(), auditQueryCommand(), auditKeysCommand())
 	return c
 }
 

@@ -51,6 +51,7 @@ type Node interface {
 	Explain(ctx context.Context, q Question) (explain.Answer, error)
 	// Who lists those who can use or administer a key.
 	Who(ctx context.Context, q WhoQuery) (explain.Page, error)
+	AuditRecords(ctx context.Context, q AuditQuery) (AuditPage, error)
 
 	Module(ctx context.Context) (Module, error)
 	// RestartModule ends the crypto module, starts it again and waits until its

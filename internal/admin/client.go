@@ -140,6 +140,11 @@ func (c *Client) Who(ctx context.Context, q WhoQuery) (explain.Page, error) {
 		"action", q.Action, "after", q.After, "limit", number(q.Limit)))
 }
 
+// AuditRecords asks for a page of audit records.
+func (c *Client) AuditRecords(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	return post[AuditPage](ctx, c, "audit/query", q)
+}
+
 // Module asks about the crypto module.
 func (c *Client) Module(ctx context.Context) (Module, error) { return get[Module](ctx, c, "hsm", nil) }
 

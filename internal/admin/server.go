@@ -103,6 +103,7 @@ func (s *Server) routes() http.Handler {
 	s.accountRoutes(mux)
 	s.keyRoutes(mux)
 	s.policyRoutes(mux)
+	mux.Handle("POST /v1/audit/query", answerTo(s, func(r *request, in AuditQuery) (AuditPage, error) { return s.node.AuditRecords(r.ctx, in) }))
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	mux.HandleFunc("POST /v1/backup", s.backup)

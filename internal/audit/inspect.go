@@ -129,6 +129,7 @@ func (in *inspector) step(b []byte, at int) int {
 		}
 		in.head = Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
 		in.next = r.place + uint32(n)
+		r.Offset = int64(at)
 		in.record(r)
 		return at + n
 	}

@@ -19,6 +19,7 @@ type Record struct {
 	Epoch        uint64
 	Segment      uint64
 	Sequence     uint64
+	Offset       int64 // of the record in its segment, bytes
 	PreviousHash [32]byte
 	Hash         [32]byte // of this record
 	JSON         []byte   // valid until the next record is read
@@ -152,6 +153,7 @@ func (s *scanner) scan(yield func(Record) bool) error {
 		if err != nil {
 			return err
 		}
+		r.Offset = s.end.size
 		s.head = &Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
 		s.end.head = *s.head
 		s.end.size += int64(prefixBytes + len(body))

@@ -25,20 +25,12 @@ func (n *Node) openDigests(ctx context.Context) (err error) {
 	}
 	n.digests, err = digest.Open(digest.Config{
 		Dir: n.trailFolder(), Node: n.Domains.Node(), Trail: n.trail, Signer: signer,
-		Settle: n.settle, Every: n.DigestEvery, Wake: n.segments, Now: n.Now, Log: n.Log,
+		Settle: n.settle, Every: n.DigestEvery, Wake: n.undigested, Now: n.Now, Log: n.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit trail's digests: %w", err)
 	}
 	return nil
-}
-
-// askForDigest is called when a segment of the trail has ended.
-func (n *Node) askForDigest() {
-	select {
-	case n.segments <- struct{}{}:
-	default:
-	}
 }
 
 // settle brings the events of every change up to a revision into the trail.

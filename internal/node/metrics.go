@@ -60,7 +60,7 @@ func (n *Node) auditHooks() audit.Hooks {
 	return audit.Hooks{
 		Wrote:  n.Metrics.Sizes("audit_write_records", "Records that shared one write of the audit trail."),
 		Synced: n.Metrics.Seconds("audit_sync_duration_seconds", "Time of a sync of the audit trail to the disk."),
-		Closed: func() { n.askForDigest() },
+		Closed: n.segmentEnded,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/auditindex"
 	"trent/internal/backup"
 	"trent/internal/call"
 	"trent/internal/digest"
@@ -109,20 +110,22 @@ type Node struct {
 	Metrics *obs.Metrics
 	Health  obs.Health
 
-	store    *sqlite.Store
-	trail    *audit.Trail
-	outbox   *audit.Outbox
-	digests  *digest.Maker
-	segments chan struct{} // capacity 1: a segment of the trail has ended
-	module   *client.Client
-	keys     *keydir.Dir
-	grants   *grantdir.Dir
-	quota    *quota.Keys
-	clock    clock
-	due      *jobs.Scheduler
-	rotation *jobs.Rotation
-	ended    chan error // why the module does not run any more, for good
-	stop     []func()   // ends what Open started, last first
+	store   *sqlite.Store
+	trail   *audit.Trail
+	outbox  *audit.Outbox
+	digests *digest.Maker
+	index   *auditindex.Index
+	// A segment of the trail has ended, and has no digest, no index yet; capacity 1.
+	undigested, unindexed chan struct{}
+	module                *client.Client
+	keys                  *keydir.Dir
+	grants                *grantdir.Dir
+	quota                 *quota.Keys
+	clock                 clock
+	due                   *jobs.Scheduler
+	rotation              *jobs.Rotation
+	ended                 chan error // why the module does not run any more, for good
+	stop                  []func()   // ends what Open started, last first
 
 	source     client.Source // of connections to the module
 	closeAdmin func() error  // nil if there is no admin socket
@@ -172,13 +175,14 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
 	n.start(n.digests.Run)
+	n.openIndex()
 	n.opened.Store(true)
 	return n, nil
 }
 
 // newNode is a node of which nothing runs.
 func newNode(c Config) *Node {
-	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), segments: make(chan struct{}, 1)}
+	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), undigested: make(chan struct{}, 1), unindexed: make(chan struct{}, 1)}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now

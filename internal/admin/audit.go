@@ -1,0 +1,34 @@
+package admin
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// AuditQuery asks for audit records. Members that are empty ask for nothing.
+type AuditQuery struct {
+	Key       string    `json:"key,omitempty"`       // ARN of a key or an alias, key id or alias name
+	Principal string    `json:"principal,omitempty"` // ARN, unique id, user name or access key id
+	Operation string    `json:"operation,omitempty"`
+	Source    string    `json:"source,omitempty"` // as kms.amazonaws.com
+	Result    string    `json:"result,omitempty"` // error code, or Success
+	Request   string    `json:"request,omitempty"`
+	Event     string    `json:"event,omitempty"`
+	Account   string    `json:"account,omitempty"`
+	Region    string    `json:"region,omitempty"`
+	Context   []string  `json:"context,omitempty"` // pairs of the encryption context, key=value
+	Since     time.Time `json:"since,omitzero"`
+	Until     time.Time `json:"until,omitzero"`
+	Newest    bool      `json:"newest,omitempty"` // first
+	After     string    `json:"after,omitempty"`  // AuditPage.Next
+	Limit     int       `json:"limit,omitempty"`  // 1 to MaxPage; 0 is MaxPage
+}
+
+// AuditPage is a page of audit records, in CloudTrail's shape.
+type AuditPage struct {
+	Records []RawRecord `json:"records"`
+	Next    string      `json:"next,omitempty"`
+}
+
+// RawRecord is an audit record's JSON as it stands in the trail.
+type RawRecord = json.RawMessage

@@ -1,0 +1,75 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"trent/internal/admin"
+	"trent/internal/auditindex"
+)
+
+// indexFolder is that of the audit trail's index in a data folder.
+const indexFolder = "audit-index"
+
+// openIndex makes the trail's index, which is filled in the background.
+func (n *Node) openIndex() {
+	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Node: n.Domains.Node(), Log: n.Log}
+	n.start(func(ctx context.Context) { n.index.Run(ctx, n.unindexed) })
+}
+
+// segmentEnded is called when a segment of the trail has ended.
+func (n *Node) segmentEnded() {
+	for _, wake := range [...]chan struct{}{n.undigested, n.unindexed} {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// AuditRecords finds audit records.
+func (n *Node) AuditRecords(ctx context.Context, in admin.AuditQuery) (admin.AuditPage, error) {
+	if err := n.errStarting(); err != nil {
+		return admin.AuditPage{}, err
+	}
+	if in.Limit < 0 || in.Limit > admin.MaxPage {
+		return admin.AuditPage{}, admin.Errorf(admin.InvalidRequest, "limit %d: want 1 to %d", in.Limit, admin.MaxPage)
+	}
+	q := auditindex.Query{Terms: terms(&in), Since: in.Since, Until: in.Until, NewestFirst: in.Newest, Limit: pageLimit(in.Limit)}
+	if in.After != "" {
+		if _, err := fmt.Sscanf(in.After, "%d.%d.%d", &q.After.Epoch, &q.After.Segment, &q.After.Offset); err != nil {
+			return admin.AuditPage{}, admin.Errorf(admin.InvalidRequest, "after %q: want what a page named as the next", in.After)
+		}
+	}
+	found, more, err := n.index.Find(ctx, q)
+	if err != nil {
+		return admin.AuditPage{}, err
+	}
+	page := admin.AuditPage{Records: make([]admin.RawRecord, 0, len(found))}
+	for _, f := range found {
+		page.Records = append(page.Records, f.JSON)
+	}
+	if more {
+		last := found[len(found)-1].Position
+		page.Next = fmt.Sprintf("%d.%d.%d", last.Epoch, last.Segment, last.Offset)
+	}
+	return page, nil
+}
+
+// terms are what a record must have.
+func terms(in *admin.AuditQuery) (all []auditindex.Term) {
+	for _, t := range [...]auditindex.Term{
+		{Kind: auditindex.Resource, Value: in.Key}, {Kind: auditindex.Principal, Value: in.Principal}, {Kind: auditindex.Operation, Value: in.Operation},
+		{Kind: auditindex.Source, Value: in.Source}, {Kind: auditindex.Result, Value: in.Result}, {Kind: auditindex.Request, Value: in.Request},
+		{Kind: auditindex.Event, Value: in.Event}, {Kind: auditindex.Account, Value: in.Account}, {Kind: auditindex.Region, Value: in.Region},
+	} {
+		if t.Value != "" {
+			all = append(all, t)
+		}
+	}
+	for _, pair := range in.Context {
+		all = append(all, auditindex.Term{Kind: auditindex.Context, Value: pair})
+	}
+	return all
+}
