@@ -112,10 +112,15 @@ const busyThreads = 3
 // so much that a third of the processor time went into collecting it.
 const gcPercent = 400
 
-// serve opens what the module needs, closes everything else, and serves.
-func serve(o options, log *slog.Logger) int {
+// tune sets Go's runtime to what the module does.
+func tune() {
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + busyThreads)
 	debug.SetGCPercent(gcPercent)
+}
+
+// serve opens what the module needs, closes everything else, and serves.
+func serve(o options, log *slog.Logger) int {
+	tune()
 	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone ends no module
 	if err := harden.Process(); err != nil {
 		log.Error("cannot protect memory", "error", err)
