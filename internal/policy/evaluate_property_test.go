@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -10,6 +11,14 @@ import (
 
 	"trent/internal/policy"
 )
+
+// rounds is n, or with TRENT_SOAK many more.
+func rounds(n int) int {
+	if os.Getenv("TRENT_SOAK") == "1" {
+		return 40 * n
+	}
+	return n
+}
 
 // random is a text of n of the given parts at most.
 func random(r *rand.Rand, n int, parts ...string) string {
@@ -48,7 +57,7 @@ func TestPatternsAsRegexp(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	both := [2]int{}
-	for range 15_000 {
+	for range rounds(2500) {
 		pattern := random(r, 12, "a", "b", ":", "*", "*", "?", "é", "a*")
 		value := random(r, 10, "a", "b", ":", "é", "a", "\n", "日", "\xff", "*")
 		if r.IntN(2) == 0 { // one that is near
@@ -85,7 +94,7 @@ func TestPatternsAsRegexp(t *testing.T) {
 			}
 		}
 	}
-	if min(both[0], both[1]) < 5_000 {
+	if min(both[0], both[1]) < 1000 {
 		t.Errorf("%d do not match, %d match: too few of a kind", both[0], both[1])
 	}
 }
@@ -181,7 +190,7 @@ func TestTraceAgrees(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
 	seen := map[string]int{}
-	for range 20_000 {
+	for range rounds(2500) {
 		all := randomStatement(r)
 		for range r.IntN(5) {
 			all += "," + randomStatement(r)
@@ -200,7 +209,7 @@ func TestTraceAgrees(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"allow", "deny", "", "exhausted"} {
-		if seen[kind] < 1000 {
+		if seen[kind] < 200 {
 			t.Errorf("%d of the outcomes are %q: too few", seen[kind], kind)
 		}
 	}
