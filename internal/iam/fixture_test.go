@@ -229,3 +229,15 @@ func (f *fixture) events() (events []string) {
 	}
 	return events
 }
+
+// put writes a record.
+func (f *fixture) put(path []byte, kind record.Type, v any) {
+	f.t.Helper()
+	value, err := f.records.Seal(path, kind, 1, v)
+	if err == nil {
+		_, _, err = f.store.Txn(f.t.Context(), nil, []store.Op{{Key: path, Value: value}})
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
