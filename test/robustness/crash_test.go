@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,7 +83,18 @@ func whileLoaded(t *testing.T, s *harness.Server, enough func() bool, work func(
 			t.Errorf("before the crash a call failed: %v", err)
 		}
 	}
+	verified(t, s)
 	s.Restart()
+}
+
+// verified fails the test unless the audit trail, as a crash or a stop has left
+// it, is sound.
+func verified(t *testing.T, s *harness.Server) {
+	t.Helper()
+	out, err := exec.Command(harness.Program("trent"), "audit", "verify", filepath.Join(s.Data, "audit"), "--output", "json").Output()
+	if err != nil {
+		t.Errorf("the audit trail does not verify: %v\n%s", err, out)
+	}
 }
 
 func create(c *kms.Client, p *promises) error {
@@ -134,8 +147,8 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--audit", "relaxed")
 	var p promises
-	for round := range harness.Rounds(3, 20) {
-		target := int64(round+1) * int64(harness.Rounds(200, 2000))
+	for round := range harness.Rounds(3, 100) {
+		target := int64(round+1) * int64(harness.Rounds(200, 1000))
 		whileLoaded(t, s, func() bool { return p.made.Load() >= target }, func(c *kms.Client) error { return create(c, &p) })
 	}
 	kept(t, s, &p)
@@ -144,6 +157,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	if s.Stop() != 0 {
 		t.Errorf("the server does not stop in order")
 	}
+	verified(t, s)
 	records, err := harness.ReadAudit(s.Data)
 	if err != nil {
 		t.Fatal(err)
