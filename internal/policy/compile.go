@@ -132,11 +132,10 @@ func compileResources(s *Statement, variables bool) (a resources) {
 }
 
 // completeARN adds the parts that an ARN lacks at its end: they may be anything.
-// A * at its end means so already.
 func completeARN(resource string) string {
 	const colons = 5
 	missing := colons - strings.Count(resource, ":")
-	if strings.HasPrefix(resource, "arn:") && missing > 0 && !strings.HasSuffix(resource, "*") {
+	if strings.HasPrefix(resource, "arn:") && missing > 0 {
 		return resource + strings.Repeat(":*", missing)
 	}
 	return resource

@@ -118,11 +118,12 @@ func TestResources(t *testing.T) {
 		{`"arn:*:kms:us-east-1:111122223333:key/*"`, keyARN, true},
 		{`"arn:aws:kms:us-east-1:111122223333:key/1234abcd-????-*-1234567890ab"`, keyARN, true},
 		// A * that ends a part matches beyond the colon, another does not, a ? never.
-		{`"arn:aws:kms:*:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-*:key/*"`, "arn:aws:kms:us-east-1:111122223333:key/a:b", true},
+		{`"arn:aws:kms:us-*t:111122223333:key/*"`, "arn:aws:kms:us-east-1:t:111122223333:key/a", false},
 		{`"arn:aws:kms:*"`, keyARN, true},
 		{`"arn:aws:*"`, keyARN, true},
 		{`"arn:aws:k*-1:111122223333:key/*"`, keyARN, false},
-		{`"arn:aws:k*:key/*"`, keyARN, true},
+		{`"arn:aws:kms:us-*:111122223333:key/*"`, "arn:aws:kms:us-east-1:x:111122223333:key/a", true},
 		{`"arn:aws:kms?us-east-1:111122223333:key/*"`, keyARN, false},
 		{`"arn:aws:kms:*1:111122223333:key/*"`, keyARN, true},
 		{`"arn:aws:kms:*3:key/*"`, keyARN, false},
@@ -134,6 +135,7 @@ func TestResources(t *testing.T) {
 		{`"arn:aws:kms"`, keyARN, true},
 		{`"arn:aws:s3"`, keyARN, false},
 		{`"kms"`, keyARN, false},
+		{`"arn:aws:kms:*:key/*"`, keyARN, false}, // the sixth part is missing: with it, there is a colon more
 		{`["arn:aws:s3:::b","` + keyARN + `"]`, keyARN, true},
 		{`["arn:aws:s3:::b","arn:aws:s3:::c"]`, keyARN, false},
 	} {

@@ -95,7 +95,7 @@ func polarity(operator string) (positive string, negated bool) {
 // compare reports whether a value of the request matches one of the policy.
 func compare(operator, pattern, value string, variables bool, context policy.Context) bool {
 	text := literal(pattern)
-	if variables && regexp.MustCompile(`^(String|Arn)`).MatchString(operator) {
+	if variables && (strings.HasPrefix(operator, "String") || strings.HasPrefix(operator, "Arn")) {
 		var ok bool
 		if text, ok = expand(pattern, context); !ok {
 			return false
@@ -150,9 +150,15 @@ func ordered(name string, order int) bool {
 
 func isBool(v string) bool { return strings.EqualFold(v, "true") || strings.EqualFold(v, "false") }
 
+// A number is an integer or a decimal one, seconds are whole.
+var (
+	decimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
+	whole   = regexp.MustCompile(`^-?[0-9]+$`)
+)
+
 // number reads an integer or a decimal number.
 func number(v string) (*big.Rat, bool) {
-	if !regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`).MatchString(v) {
+	if !decimal.MatchString(v) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(v)
@@ -160,7 +166,7 @@ func number(v string) (*big.Rat, bool) {
 
 // date reads a date in one of W3C's forms of ISO 8601, or seconds since 1970.
 func date(v string) (time.Time, bool) {
-	if regexp.MustCompile(`^-?[0-9]+$`).MatchString(v) && len(v) != len("2006") {
+	if whole.MatchString(v) && len(v) != len("2006") {
 		seconds, ok := new(big.Int).SetString(v, 10)
 		return time.Unix(seconds.Int64(), 0), ok && seconds.IsInt64()
 	}
@@ -178,15 +184,16 @@ func matchAddress(pattern, value string) bool {
 	if err != nil {
 		return false
 	}
+	address = address.Unmap().WithZone("")
 	if prefix, err := netip.ParsePrefix(pattern); err == nil {
-		return prefix.Contains(address.Unmap())
+		return prefix.Contains(address)
 	}
 	one, err := netip.ParseAddr(pattern)
-	return err == nil && one.Unmap() == address.Unmap()
+	return err == nil && one.Unmap() == address
 }
 
 // matchARN compares the six fields of ARNs each by itself. What has fewer
-// fields is no ARN.
+// fields is like nothing that has others.
 func matchARN(pattern []char, value string) bool {
 	fields := strings.SplitN(value, ":", 6)
 	var patterns [][]char
@@ -198,7 +205,7 @@ func matchARN(pattern []char, value string) bool {
 		}
 	}
 	patterns = append(patterns, pattern[begin:])
-	if len(fields) != 6 || len(patterns) != 6 {
+	if len(fields) != len(patterns) {
 		return false
 	}
 	for i := range fields {

@@ -7,17 +7,18 @@ import (
 	"trent/internal/policy"
 )
 
-// char is one character of a pattern, and whether it can be a wildcard.
+// char is one character of a pattern.
 type char struct {
-	text string
-	wild bool
+	text   string
+	wild   bool // "*" or "?" that is a wildcard
+	inside bool // a wildcard that stops at colons
 }
 
 // literal is a pattern without variables.
 func literal(text string) []char {
 	var all []char
 	for _, c := range text {
-		all = append(all, char{string(c), c == '*' || c == '?'})
+		all = append(all, char{text: string(c), wild: c == '*' || c == '?'})
 	}
 	return all
 }
@@ -33,19 +34,28 @@ func plainText(pattern []char) string {
 
 // glob reports whether a text matches a pattern in which "*" stands for any
 // characters and "?" for one.
-func glob(pattern []char, text string) bool {
-	expression := `(?s)^`
-	for _, c := range pattern {
-		switch {
-		case c.wild && c.text == "*":
-			expression += `.*`
-		case c.wild:
-			expression += `.`
-		default:
-			expression += regexp.QuoteMeta(c.text)
+func glob(pattern []char, text string) bool { return match(pattern, []rune(text)) }
+
+func match(pattern []char, text []rune) bool {
+	if len(pattern) == 0 {
+		return len(text) == 0
+	}
+	c, rest := pattern[0], pattern[1:]
+	stops := func(n int) bool { return n == len(text) || c.inside && text[n] == ':' }
+	if c.wild && c.text == "*" {
+		for n := 0; ; n++ {
+			if match(rest, text[n:]) {
+				return true
+			}
+			if stops(n) {
+				return false
+			}
 		}
 	}
-	return regexp.MustCompile(expression + `$`).MatchString(text)
+	if c.wild {
+		return !stops(0) && match(rest, text[1:])
+	}
+	return len(text) > 0 && string(text[0]) == c.text && match(rest, text[1:])
 }
 
 // variable is ${key}, ${key, 'default'}, or ${*}, ${?}, ${$} for the characters
@@ -71,7 +81,7 @@ func expand(pattern string, context policy.Context) (expanded []char, ok bool) {
 			return nil, false
 		}
 		for _, c := range value {
-			expanded = append(expanded, char{string(c), false})
+			expanded = append(expanded, char{text: string(c)})
 		}
 	}
 }

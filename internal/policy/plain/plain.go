@@ -60,8 +60,12 @@ func Why(d *policy.Document, bound policy.Bound, r *policy.Request, resourceBase
 	for i := range d.Statements {
 		s := &d.Statements[i]
 		missed := misses(d, s, r)
-		if missed != "action" && resourceBased && covers(s, bound, &r.Principal) == policy.ViaNothing {
+		switch {
+		case missed == "action":
+		case resourceBased && covers(s, bound, &r.Principal) == policy.ViaNothing:
 			missed = "principal"
+		case !resourceBased && s.Resource == nil && s.NotResource == nil:
+			missed = "resource"
 		}
 		all = append(all, missed)
 	}
@@ -96,9 +100,9 @@ func misses(d *policy.Document, s *policy.Statement, r *policy.Request) string {
 	return ""
 }
 
-// matchResource compares with a pattern of Resource: "*", or an ARN that is
-// completed with wildcards if it has fewer than six fields, and whose last
-// field may have variables.
+// matchResource compares with a pattern of Resource: "*", or an ARN. Missing
+// fields are wildcards. In the first five, a wildcard stops at colons, but for an
+// asterisk that ends its field. The sixth may have variables.
 func matchResource(pattern string, variables bool, r *policy.Request) bool {
 	if pattern == "*" {
 		return true
@@ -107,18 +111,22 @@ func matchResource(pattern string, variables bool, r *policy.Request) bool {
 		return false
 	}
 	fields := strings.SplitN(pattern, ":", 6)
-	if len(fields) < 6 {
-		for len(fields) < 6 {
-			fields = append(fields, "*")
+	for len(fields) < 6 {
+		fields = append(fields, "*")
+	}
+	var all []char
+	for _, field := range fields[:5] {
+		chars := literal(field)
+		for i := range chars {
+			chars[i].inside = strings.Trim(string([]rune(field)[i:]), "*") != ""
 		}
-		return glob(literal(strings.Join(fields, ":")), r.Resource)
+		all = append(append(all, chars...), char{text: ":"})
 	}
 	last, ok := literal(fields[5]), true
 	if variables {
 		last, ok = expand(fields[5], r.Context)
 	}
-	begin := literal(strings.Join(fields[:5], ":") + ":")
-	return ok && glob(append(begin, last...), r.Resource)
+	return ok && glob(append(all, last...), r.Resource)
 }
 
 // covers says how a statement of a resource-based policy covers a principal.
