@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # from git.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w"
 
-.PHONY: help build image run test test-deps bench soak lint generate fuzz clean
+.PHONY: help build image run test test-deps bench soak lint generate fuzz mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +47,9 @@ generate: ## rewrite the generated files
 
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	scripts/fuzz.sh
+
+mutants: ## change the evaluation of policies in every small way; a change that no test notices needs a reason
+	scripts/mutants.sh
 
 clean: ## remove bin/
 	rm -rf bin

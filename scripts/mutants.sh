@@ -1,0 +1,10 @@
+#!/bin/bash
+# Changes what evaluates policies in many small ways, one at a time, and runs the
+# package's tests on each. A change that none of them notices must stand with its
+# reason in the package's testdata/survivors.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go -C tools build -o ../bin/mutate ./mutate
+
+bin/mutate -first '^TestCases$' -list internal/policy/testdata/survivors.txt internal/policy \
+	compile.go evaluate.go holds.go operator.go pattern.go principals.go
