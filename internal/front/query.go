@@ -86,6 +86,9 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 		return apierr.New(apierr.UnknownOperation, "Could not find operation %s for version %s", query.Shown(action), query.Shown(version))
 	}
 	c.Operation = op
+	if s := c.Caller.Session; !op.Open && s != nil && s.RoleARN == "" { // GetSessionToken's, for which IAM wants MFA
+		return apierr.New(apierr.UnrecognizedClient, "The security token included in the request is invalid.")
+	}
 	in := op.New()
 	d := query.NewDecoder(params)
 	in.Decode(d)

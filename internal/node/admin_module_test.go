@@ -116,6 +116,9 @@ func TestOperatorRestartsTheModule(t *testing.T) {
 			if got := c.call("Encrypt", map[string]any{"KeyId": key, "Plaintext": []byte("x")}); got.status != 503 {
 				t.Errorf("mute: %+v", got)
 			}
+			if got := c.query("sts", whoAmI); got.status != 503 || got.code != "ServiceUnavailable" || got.kind != "Receiver" {
+				t.Errorf("mute: %+v", got)
+			}
 			if m, err := a.Module(ctx); err != nil || m.State != "mute" {
 				t.Errorf("%+v, %v", m, err)
 			}

@@ -172,22 +172,26 @@ func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 		},
 	}
 	r.Aim()
-	c.sign(&r, at)
+	c.sign(&r, "kms", at)
 	return r
 }
 
 // sign is Signature Version 4, written down once more from its specification.
-func (c caller) sign(r *wire.Request, at time.Time) {
+func (c caller) sign(r *wire.Request, service string, at time.Time) {
 	date := at.UTC().Format("20060102")
-	scope := strings.Join([]string{date, c.region, "kms", "aws4_request"}, "/")
-	const signed = "content-type;host;x-amz-date;x-amz-target"
+	scope := strings.Join([]string{date, c.region, service, "aws4_request"}, "/")
+	headers, signed := fmt.Sprintf("content-type:%s\nhost:%s\nx-amz-date:%s\n", r.First("Content-Type"), r.Host, r.First("X-Amz-Date")), "content-type;host;x-amz-date"
+	for _, name := range []string{"X-Amz-Security-Token", "X-Amz-Target"} {
+		if v := r.First(name); v != "" {
+			headers, signed = headers+strings.ToLower(name)+":"+v+"\n", signed+";"+strings.ToLower(name)
+		}
+	}
 	body := sha256.Sum256(r.Body)
-	canonical := fmt.Sprintf("POST\n/\n\ncontent-type:%s\nhost:%s\nx-amz-date:%s\nx-amz-target:%s\n\n%s\n%x",
-		r.First("Content-Type"), r.Host, r.First("X-Amz-Date"), r.First("X-Amz-Target"), signed, body)
+	canonical := fmt.Sprintf("POST\n/\n\n%s\n%s\n%x", headers, signed, body)
 	hash := sha256.Sum256([]byte(canonical))
 	toSign := fmt.Sprintf("AWS4-HMAC-SHA256\n%s\n%s\n%x", r.First("X-Amz-Date"), scope, hash)
 	key := []byte("AWS4" + c.secret)
-	for _, part := range []string{date, c.region, "kms", "aws4_request", toSign} {
+	for _, part := range []string{date, c.region, service, "aws4_request", toSign} {
 		m := hmac.New(sha256.New, key)
 		m.Write([]byte(part))
 		key = m.Sum(nil)
