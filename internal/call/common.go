@@ -31,6 +31,8 @@ type Common struct {
 
 	ResponseElements []byte // what the operation leaves for the audit record: JSON; nil is null
 
+	Counted bool // refused, and recorded with others in one record
+
 	session    audit.SessionContext
 	parameters []byte // the audit record's requestParameters, JSON
 	recorded   bool

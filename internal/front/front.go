@@ -78,6 +78,7 @@ type Pipeline struct {
 	// accountTurns are those of changes of an account's users, groups, roles….
 	accountTurns locks
 	strangers    *sampler
+	refusals     *refusals
 	kmsScopes    sigv4.Options
 	queryScopes  sigv4.Options
 	epoch        time.Time // durations are differences of times since then
@@ -90,6 +91,7 @@ func New(c Config) *Pipeline {
 		kmsScopes:   sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
 		queryScopes: sigv4.Options{Region: func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }},
 	}
+	p.refusals = newRefusals(p.writeRefusals)
 	for _, api := range c.Queries {
 		p.queryScopes.Services = append(p.queryScopes.Services, api.Service)
 	}

@@ -33,18 +33,24 @@ type Outcome struct {
 	PrincipalType string // Root, IAMUser, …
 	KeyARN        string // of the key that was authorized (the first, if two) or created; "" if there is none
 	RequestID     string
-	EventID       string // of the audit record
+	EventID       string // of the audit record; "" if Counted
 	Listener      string
 	SourceIP      string
 	// Unrecorded says that the audit trail has no record: a stranger's call over
 	// the cap, or the trail failed.
 	Unrecorded bool
+	// Counted says that the call is refused and stands in a record with others.
+	Counted bool
 }
 
 func outcome(c *call.Common, r *wire.Request, a *Answer, code apierr.Code, recorded bool, took time.Duration) Outcome {
-	return Outcome{
+	o := Outcome{
 		Code: code, Status: a.Status, Took: took, RequestBytes: len(r.Body), AnswerBytes: len(a.Body),
 		Region: c.Region, Account: c.Caller.Account, PrincipalType: c.Caller.Type,
-		RequestID: c.RequestID, EventID: c.EventID, Listener: c.Listener, SourceIP: c.SourceIP, Unrecorded: !recorded,
+		RequestID: c.RequestID, EventID: c.EventID, Listener: c.Listener, SourceIP: c.SourceIP, Unrecorded: !recorded, Counted: c.Counted,
 	}
+	if o.Counted {
+		o.EventID = ""
+	}
+	return o
 }

@@ -25,7 +25,8 @@ type recordable interface {
 
 // record writes the call's audit record, unless a commit has written it
 // already. Without it the call fails: Decrypt's plaintext included. recorded is
-// false, without an error, for a stranger's call that is over the cap.
+// false, without an error, for a stranger's call that is over the cap; a
+// principal's refusal that is one of many is recorded with them, later.
 func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (recorded bool, err error) {
 	if c.Base().Recorded() {
 		return true, nil
@@ -42,6 +43,10 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 		}
 	}
 	event := c.Event(e)
+	if e != nil && e.Code == apierr.AccessDenied && c.Base().Caller.Account != "" && !p.refusals.admit(c.Base(), &event) {
+		c.Base().Counted = true
+		return true, nil
+	}
 	if errors.Is(outcome, call.ErrUnknown) {
 		// The mutation may have been committed, and its own record with it,
 		// which has the call's event id.

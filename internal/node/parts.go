@@ -250,6 +250,7 @@ func (n *Node) assemble() {
 		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
 	})
+	n.start(n.Pipeline.Run)
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{record.JobDelete: deletion.Run, record.JobExpire: expiry.Run}, n.Now, n.Log)

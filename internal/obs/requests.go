@@ -31,6 +31,7 @@ type Requests struct {
 	answerBytes  prometheus.Counter
 	strangers    prometheus.Counter
 	unrecorded   prometheus.Counter
+	counted      prometheus.Counter
 }
 
 // operation has an operation's series, so that no request looks them up.
@@ -55,8 +56,9 @@ func NewRequests(m *Metrics, log *RequestLog) *Requests {
 		answerBytes:  newCounter("answer_bytes_total", "Bytes of answers' bodies."),
 		strangers:    newCounter("requests_unauthenticated_total", "Requests without a valid signature."),
 		unrecorded:   newCounter("requests_unrecorded_total", "Requests that the audit trail has no record of: strangers' over its cap for them, and those that failed because it could not be written."),
+		counted:      newCounter("refusals_counted_total", "Requests of principals that were refused too often for audit records of their own: they are counted in one."),
 	}
-	m.registry.MustRegister(r.total, r.seconds, r.requestBytes, r.answerBytes, r.strangers, r.unrecorded)
+	m.registry.MustRegister(r.total, r.seconds, r.requestBytes, r.answerBytes, r.strangers, r.unrecorded, r.counted)
 	m.Gauge("requests_in_flight", "Requests that are being worked on.", func() float64 { return float64(r.inFlight.Load()) })
 	return r
 }
@@ -85,6 +87,9 @@ func (r *Requests) Ended(o front.Outcome) {
 	}
 	if o.Unrecorded {
 		r.unrecorded.Inc()
+	}
+	if o.Counted {
+		r.counted.Inc()
 	}
 	if r.log != nil {
 		r.log.write(o)

@@ -1,0 +1,213 @@
+package front
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"trent/internal/audit"
+	"trent/internal/awsjson"
+	"trent/internal/call"
+)
+
+const (
+	// refusalsPerSecond of a principal have records of their own. Those beyond are
+	// counted, and stand in one record together: who may do nothing cannot fill the
+	// disk by asking.
+	refusalsPerSecond = 100
+	// refusedPrincipals are how many principals are counted at a time. Refusals of
+	// more have records of their own, each.
+	refusedPrincipals = 4096
+	refusalWindow     = time.Second
+)
+
+// refusals counts refused calls by principal, in windows that begin with a
+// refusal. The principal of a role's sessions is the role: its sessions' names
+// are its callers' to choose.
+type refusals struct {
+	// write appends a record to the audit trail.
+	write func(*audit.Event) error
+	begun chan struct{} // capacity 1: a window has begun
+
+	mu         sync.Mutex
+	closed     bool
+	principals map[string]*refused // of the window, by unique id
+}
+
+// refused is what is known of a principal's refusals.
+type refused struct {
+	recorded int            // with records of their own
+	calls    map[string]int // of the others: so many of each operation
+	event    audit.Event    // theirs; Time is the last one's
+	first    time.Time      // of them
+}
+
+func newRefusals(write func(*audit.Event) error) *refusals {
+	return &refusals{write: write, begun: make(chan struct{}, 1), principals: make(map[string]*refused)}
+}
+
+// admit reports whether a refused call, whose record would be event, has it. If
+// not it is counted.
+func (r *refusals) admit(c *call.Common, event *audit.Event) bool {
+	principal, _, _ := strings.Cut(c.Caller.PrincipalID, ":")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.principals[principal]
+	switch {
+	case r.closed, p == nil && len(r.principals) >= refusedPrincipals:
+		return true
+	case p == nil:
+		p = new(refused)
+		r.principals[principal] = p
+		r.begin()
+	}
+	if p.recorded < refusalsPerSecond {
+		p.recorded++
+		return true
+	}
+	if p.calls == nil {
+		p.calls = make(map[string]int)
+		p.first, p.event = event.Time, together(event)
+	}
+	p.calls[event.Source+":"+event.Name]++
+	p.event.ReadOnly = p.event.ReadOnly && event.ReadOnly
+	if event.Time.After(p.event.Time) {
+		p.event.Time = event.Time
+	}
+	return false
+}
+
+// begin wakes run for a window. The mutex is held.
+func (r *refusals) begin() {
+	select {
+	case r.begun <- struct{}{}:
+	default:
+	}
+}
+
+// together is the record of many refusals, as far as it is known at the first:
+// whose they are. What it keeps is its own, a call is used again.
+func together(e *audit.Event) audit.Event {
+	const internal = "AWS Internal"
+	all := audit.Event{
+		UserIdentity: e.UserIdentity, Source: strings.Clone(e.Source), Name: "RefusedCalls", Region: strings.Clone(e.Region), SourceIP: internal, UserAgent: internal,
+		Time: e.Time, ErrorCode: e.ErrorCode, ReadOnly: true, Type: audit.TypeServiceEvent, RecipientAccountID: e.RecipientAccountID,
+	}
+	if s := e.UserIdentity.Session; s != nil {
+		session := *s
+		all.UserIdentity.Session = &session
+	}
+	return all
+}
+
+// run writes, at each window's end, the records of those who were refused too
+// often. When ctx ends so does the last one. What still has no record then, since
+// it could not be written, is lost.
+func (r *refusals) run(ctx context.Context) (lost int) {
+	for {
+		select {
+		case <-r.begun:
+		case <-ctx.Done():
+			return r.close()
+		}
+		select {
+		case <-time.After(refusalWindow):
+		case <-ctx.Done():
+		}
+		r.end()
+	}
+}
+
+// close ends the last window: what is refused later has records of its own.
+func (r *refusals) close() (lost int) {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.end()
+	for _, p := range r.principals {
+		lost += p.sum()
+	}
+	return lost
+}
+
+// end ends the window. What cannot be written counts in the next one.
+func (r *refusals) end() {
+	r.mu.Lock()
+	ended := r.principals
+	r.principals = make(map[string]*refused)
+	r.mu.Unlock()
+	for principal, p := range ended {
+		if p.calls == nil {
+			continue
+		}
+		p.event.ServiceEventDetails = p.details()
+		if r.write(&p.event) != nil {
+			r.keep(principal, p)
+		}
+	}
+}
+
+// keep has a window's count go on in the next one.
+func (r *refusals) keep(principal string, old *refused) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.begin()
+	p := r.principals[principal]
+	if p == nil {
+		old.recorded = 0
+		r.principals[principal] = old
+		return
+	}
+	if p.calls == nil {
+		p.calls, p.event = old.calls, old.event
+	} else {
+		for name, n := range old.calls {
+			p.calls[name] += n
+		}
+	}
+	p.first = old.first
+}
+
+func (p *refused) sum() (calls int) {
+	for _, n := range p.calls {
+		calls += n
+	}
+	return calls
+}
+
+// details are what the record tells of the calls: how many there were, of which
+// operations, and when.
+func (p *refused) details() []byte {
+	b := strconv.AppendInt([]byte(`{"calls":`), int64(p.sum()), 10)
+	b = append(b, `,"operations":{`...)
+	for i, name := range slices.Sorted(maps.Keys(p.calls)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(awsjson.AppendString(b, name), ':')
+		b = strconv.AppendInt(b, int64(p.calls[name]), 10)
+	}
+	b = append(b, `},"first":"`...)
+	b = p.first.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `","last":"`...)
+	b = p.event.Time.UTC().AppendFormat(b, time.RFC3339)
+	return append(b, `"}`...)
+}
+
+// Run writes the audit records of refusals that have none of their own, until
+// ctx ends, when it writes what is left. The trail must be open still.
+func (p *Pipeline) Run(ctx context.Context) {
+	if lost := p.refusals.run(ctx); lost > 0 {
+		p.Log.Error("refused calls have no audit record", "calls", lost)
+	}
+}
+
+// writeRefusals is how they are written.
+func (p *Pipeline) writeRefusals(e *audit.Event) error {
+	e.EventID = p.ids.New()
+	return p.Trail.Append(context.Background(), e.AppendJSON(nil))
+}
