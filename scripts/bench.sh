@@ -1,14 +1,16 @@
 #!/bin/bash
 # Measures Trent beside a null server (test/load), then pages of long lists
-# beside the store's own reads and starts with many keys, then every algorithm
-# beside its primitive and what one account does to another, then the
-# micro-benchmarks of every package that has some. All write to standard output,
-# the first three also to bin/bench.json, bench-lists.json and
+# beside the store's own reads and starts with many keys, then a Decrypt with many
+# grants on its key beside one with none, then every algorithm beside its
+# primitive and what one account does to another, then the micro-benchmarks of
+# every package that has some. All write to standard output, the first four also
+# to bin/bench.json, bench-lists.json, bench-grants.json and
 # bench-algorithms.json there.
 #
 #   BENCH_SECONDS=5 make bench          longer phases; default 2
 #   BENCH_FLAGS="-conns 16 -ops Decrypt" make bench
 #   BENCH_KEYS=0 make bench             without lists; default 100000 keys
+#   BENCH_GRANTS=0 make bench           without grants; default 50000 on a key
 #   BENCH_ALGORITHMS="-only RSA" make bench
 #                                       flags of load algorithms; 0 is without it
 #   BENCH_MICRO=0 make bench            without the micro-benchmarks
@@ -24,6 +26,8 @@ go -C test build -trimpath -o ../bin/load ./load
 bin/load run -bin bin -seconds "${BENCH_SECONDS:-2}" -json bin/bench.json ${BENCH_FLAGS:-}
 
 [[ ${BENCH_KEYS:-100000} == 0 ]] || bin/load lists -bin bin -keys "${BENCH_KEYS:-100000}" -json bin/bench-lists.json
+
+[[ ${BENCH_GRANTS:-50000} == 0 ]] || bin/load grants -bin bin -grants "${BENCH_GRANTS:-50000}" -seconds "${BENCH_SECONDS:-2}" -json bin/bench-grants.json
 
 # BENCH_ALGORITHMS is such a list too.
 # shellcheck disable=SC2086

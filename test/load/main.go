@@ -2,10 +2,11 @@
 //
 //	load run  [-seconds 2] [-rounds 5] [-conns 1,16,64] [-ops …] [-modes relaxed,strict] [-json FILE]
 //	load lists [-keys 100000] [-rounds 5] [-json FILE]
+//	load grants [-grants 50000] [-seconds 2] [-rounds 5] [-json FILE]
 //	load algorithms [-seconds 0.5] [-rounds 3] [-only EXPRESSION] [-fills 3] [-fairness=false] [-json FILE]
 //	load null -listen 127.0.0.1:0 < answers.json
 //
-// `make bench` is `load run`, `load lists` and `load algorithms` with the programs just built. The null server is
+// `make bench` is `load run`, `load lists`, `load grants` and `load algorithms` with the programs just built. The null server is
 // net/http with a body read, a SigV4 check with a cached key, and an answer of
 // the same bytes: what any server of this protocol in Go has to pay. On a
 // shared machine only the ratio of the two, measured in turn, means something.
@@ -25,9 +26,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "lists": lists, "algorithms": algorithms, "null": serveNull, "primitives": servePrimitives}
+	commands := map[string]func([]string) error{"run": run, "lists": lists, "grants": grants, "algorithms": algorithms, "null": serveNull, "primitives": servePrimitives}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load run|lists|algorithms|null [flags]   (-h for the flags)")
+		fmt.Fprintln(os.Stderr, "usage: load run|lists|grants|algorithms|null [flags]   (-h for the flags)")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
