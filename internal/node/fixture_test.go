@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ type fixture struct {
 	child  *supervisor.Child
 	rotate time.Duration
 	audit  audit.Mode
+	tokens sync.Map           // session tokens, by access key id
 	change func(*node.Config) // of its Config, at each opening; may be nil
 	ahead  atomic.Int64       // of the clock, in nanoseconds
 }
@@ -178,6 +180,9 @@ func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 
 // sign is Signature Version 4, written down once more from its specification.
 func (c caller) sign(r *wire.Request, service string, at time.Time) {
+	if token, ok := c.f.tokens.Load(c.accessKey); ok {
+		r.Header["X-Amz-Security-Token"] = []string{token.(string)}
+	}
 	date := at.UTC().Format("20060102")
 	scope := strings.Join([]string{date, c.region, service, "aws4_request"}, "/")
 	headers, signed := fmt.Sprintf("content-type:%s\nhost:%s\nx-amz-date:%s\n", r.First("Content-Type"), r.Host, r.First("X-Amz-Date")), "content-type;host;x-amz-date"
