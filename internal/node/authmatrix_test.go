@@ -49,7 +49,7 @@ var matrix = map[api.Op]struct {
 	api.OpCreateCustomKeyStore:                {"RTib", "", `{"CustomKeyStoreName":"x"}`},
 	api.OpCreateGrant:                         {"RTAGb", "", `{"KeyId":"{key}","GranteePrincipal":"arn:aws:iam::111122223333:user/S","Operations":["Decrypt"],"DryRun":true}`},
 	api.OpCreateKey:                           {"RTib", "", `{}`},
-	api.OpDecapsulate:                         {"RTUGb", "ENCAPSULATE_DECAPSULATE", `{"KeyId":"{key}","EncapsulationAlgorithm":"ML_KEM_768","SharedSecretCiphertextBlob":"{ciphertext}"}`},
+	api.OpDecapsulate:                         {"RTUGb", "ENCAPSULATE_DECAPSULATE", `{"KeyId":"{key}","EncapsulationAlgorithm":"ML_KEM","SharedSecretCiphertextBlob":"{ciphertext}"}`},
 	api.OpDecrypt:                             {"RTUGb", "", `{"CiphertextBlob":"{blob}"}`},
 	api.OpDeleteAlias:                         {"RTA", "", `{"AliasName":"{alias}"}`},
 	api.OpDeleteCustomKeyStore:                {"RTib", "", `{"CustomKeyStoreId":"cks-1234567890abcdef0"}`},
@@ -62,7 +62,7 @@ var matrix = map[api.Op]struct {
 	api.OpDisconnectCustomKeyStore:            {"RTib", "", `{"CustomKeyStoreId":"cks-1234567890abcdef0"}`},
 	api.OpEnableKey:                           {"RTA", "", `{"KeyId":"{key}"}`},
 	api.OpEnableKeyRotation:                   {"RTA", "", `{"KeyId":"{key}"}`},
-	api.OpEncapsulate:                         {"RTUGb", "ENCAPSULATE_DECAPSULATE", `{"KeyId":"{key}","EncapsulationAlgorithm":"ML_KEM_768"}`},
+	api.OpEncapsulate:                         {"RTUGb", "ENCAPSULATE_DECAPSULATE", `{"KeyId":"{key}","EncapsulationAlgorithm":"ML_KEM"}`},
 	api.OpEncrypt:                             {"RTUGb", "", `{"KeyId":"{key}","Plaintext":"eA=="}`},
 	api.OpGenerateDataKey:                     {"RTUGb", "", `{"KeyId":"{key}","KeySpec":"AES_256"}`},
 	api.OpGenerateDataKeyPair:                 {"RTUGb", "", `{"KeyId":"{key}","KeyPairSpec":"ECC_NIST_P256"}`},
@@ -127,7 +127,7 @@ func newCast(t *testing.T) *cast {
 	root.role(t, owners, "T", mayAll)
 	starter := root.user(t, "starter", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}`)
 	assume := func(seconds string) caller {
-		return root.session(starter.ask(t, "sts:AssumeRole", "RoleArn", "arn:aws:iam::"+owners+":role/T", "RoleSessionName", "s", "DurationSeconds", seconds))
+		return root.session(starter.ask(t, "sts:AssumeRole", "RoleArn", "arn:aws:iam::"+owners+":role/T", "RoleSessionName", "session", "DurationSeconds", seconds))
 	}
 	c.callers['T'], c.expired = assume("3600"), assume("900")
 	c.inactive = root.user(t, "I", mayAll)
@@ -179,7 +179,7 @@ func (c *cast) stage(t *testing.T, usage string) map[string]string {
 	case "KEY_AGREEMENT":
 		names["public"] = root.must(t, "GetPublicKey", object{"KeyId": id}).str("PublicKey")
 	default:
-		names["ciphertext"] = root.must(t, "Encapsulate", object{"KeyId": id, "EncapsulationAlgorithm": "ML_KEM_768"}).str("CiphertextBlob")
+		names["ciphertext"] = root.must(t, "Encapsulate", object{"KeyId": id, "EncapsulationAlgorithm": "ML_KEM"}).str("SharedSecretCiphertextBlob")
 	}
 	return names
 }
@@ -294,7 +294,7 @@ func (c *cast) principal(t *testing.T, letter byte) identity.Caller {
 	case letter == 'R':
 		name = "arn:aws:iam::" + owners + ":root"
 	case letter == 'T':
-		name = "arn:aws:sts::" + owners + ":assumed-role/T/s"
+		name = "arn:aws:sts::" + owners + ":assumed-role/T/session"
 	case strings.IndexByte("nkib", letter) >= 0:
 		name = "arn:aws:iam::" + partners + ":user/" + string(letter)
 	}

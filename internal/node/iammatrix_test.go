@@ -1,0 +1,75 @@
+package node_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// everyParameter has a good value for each parameter that operations of IAM
+// have; an operation that does not know one says so.
+var everyParameter = map[string]string{
+	"UserName": "somebody", "GroupName": "some", "RoleName": "some", "PolicyName": "some", "PolicyArn": "arn:aws:iam::111122223333:policy/some",
+	"PolicyDocument": mayElse, "AssumeRolePolicyDocument": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}}`,
+	"PermissionsBoundary": "arn:aws:iam::111122223333:policy/some", "VersionId": "v1", "AccessKeyId": "AKIA1234567890ABCDEF", "Status": "Inactive",
+	"Tags.member.1.Key": "a", "Tags.member.1.Value": "b", "TagKeys.member.1": "a",
+}
+
+// askAny calls an operation with all parameters that it knows.
+func (c caller) askAny(t *testing.T, action string) (code, message string) {
+	t.Helper()
+	parameters := maps.Clone(everyParameter)
+	for {
+		var list []string
+		for _, name := range slices.Sorted(maps.Keys(parameters)) {
+			list = append(list, name, parameters[name])
+		}
+		got, _ := c.query(t, action, list...)
+		rest, unknown := strings.CutPrefix(got["Message"], "The parameter ")
+		name, _, unknownToo := strings.Cut(rest, " is unknown")
+		if !unknown || !unknownToo || parameters[name] == "" {
+			return got["Code"], got["Message"]
+		}
+		delete(parameters, name)
+	}
+}
+
+// TestIdentityMatrix: every operation of IAM and STS, by somebody without a
+// policy, by one who may read only, and by one who may do everything but is
+// denied it.
+func TestIdentityMatrix(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	root := f.caller(owners)
+	stranger := root.user(t, "stranger", mayElse)
+	auditor := root.user(t, "auditor", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:Get*","iam:List*"],"Resource":"*"}}`)
+	denied := root.user(t, "denied", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":["iam:*"],"Resource":"*"}]}`)
+	open := map[string]bool{"sts:GetCallerIdentity": true, "sts:AssumeRole": true, "sts:GetSessionToken": true} // which decide by themselves
+	n := 0
+	for _, service := range f.Pipeline.Queries {
+		for name, op := range service.Operations {
+			action := service.Service + ":" + name
+			if op.Open != open[action] {
+				t.Errorf("%s is open: %v", action, op.Open)
+			}
+			if op.Open {
+				continue
+			}
+			n++
+			if code, message := stranger.askAny(t, action); code != "AccessDenied" || !strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") {
+				t.Errorf("%s by a stranger: %q %s", action, code, message)
+			}
+			if code, message := denied.askAny(t, action); code != "AccessDenied" || !strings.HasSuffix(message, "with an explicit deny in an identity-based policy") {
+				t.Errorf("%s by one who is denied: %q %s", action, code, message)
+			}
+			reads := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List")
+			if code, message := auditor.askAny(t, action); strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") == reads || reads == op.Mutates {
+				t.Errorf("%s by one who may read: %q %s", action, code, message)
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d operations", n)
+	}
+}
