@@ -17,19 +17,18 @@ var everyParameter = map[string]string{
 }
 
 // askAny calls an operation with all parameters that it knows.
-func (c caller) askAny(t *testing.T, action string) (code, message string) {
-	t.Helper()
+func (c caller) askAny(action string) (code, message string) {
 	parameters := maps.Clone(everyParameter)
 	for {
 		var list []string
 		for _, name := range slices.Sorted(maps.Keys(parameters)) {
 			list = append(list, name, parameters[name])
 		}
-		got, _ := c.query(t, action, list...)
-		rest, unknown := strings.CutPrefix(got["Message"], "The parameter ")
+		got := c.form(action, list...)
+		rest, unknown := strings.CutPrefix(got.message, "The parameter ")
 		name, _, unknownToo := strings.Cut(rest, " is unknown")
 		if !unknown || !unknownToo || parameters[name] == "" {
-			return got["Code"], got["Message"]
+			return got.code, got.message
 		}
 		delete(parameters, name)
 	}
@@ -57,14 +56,14 @@ func TestIdentityMatrix(t *testing.T) {
 				continue
 			}
 			n++
-			if code, message := stranger.askAny(t, action); code != "AccessDenied" || !strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") {
+			if code, message := stranger.askAny(action); code != "AccessDenied" || !strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") {
 				t.Errorf("%s by a stranger: %q %s", action, code, message)
 			}
-			if code, message := denied.askAny(t, action); code != "AccessDenied" || !strings.HasSuffix(message, "with an explicit deny in an identity-based policy") {
+			if code, message := denied.askAny(action); code != "AccessDenied" || !strings.HasSuffix(message, "with an explicit deny in an identity-based policy") {
 				t.Errorf("%s by one who is denied: %q %s", action, code, message)
 			}
 			reads := strings.HasPrefix(name, "Get") || strings.HasPrefix(name, "List")
-			if code, message := auditor.askAny(t, action); strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") == reads || reads == op.Mutates {
+			if code, message := auditor.askAny(action); strings.HasSuffix(message, "because no identity-based policy allows the "+action+" action") == reads || reads == op.Mutates {
 				t.Errorf("%s by one who may read: %q %s", action, code, message)
 			}
 		}

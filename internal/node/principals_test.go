@@ -1,63 +1,30 @@
 package node_test
 
 import (
-	"context"
-	"encoding/xml"
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
-
-	"trent/internal/query"
-	"trent/internal/wire"
 )
 
-// ask calls IAM or STS (such as iam:CreateUser) and returns the answer's texts by
-// the names of their elements, the last of each name; parameters are names and
-// values in turn.
-func (c caller) ask(t testing.TB, action string, parameters ...string) map[string]string {
-	t.Helper()
-	got, status := c.query(t, action, parameters...)
-	if status != 200 {
-		t.Fatalf("%s: %d %v", action, status, got)
-	}
-	return got
-}
-
-func (c caller) query(t testing.TB, action string, parameters ...string) (texts map[string]string, status int) {
-	t.Helper()
+// form sends IAM or STS an action such as iam:CreateUser; parameters are names
+// and values in turn.
+func (c caller) form(action string, parameters ...string) queryAnswer {
 	service, name, _ := strings.Cut(action, ":")
 	form := url.Values{"Action": {name}, "Version": {map[string]string{"iam": "2010-05-08", "sts": "2011-06-15"}[service]}}
 	for i := 0; i < len(parameters); i += 2 {
 		form.Set(parameters[i], parameters[i+1])
 	}
-	at := time.Now()
-	r := wire.Request{
-		Method: "POST", Path: "/", Host: "localhost", Body: []byte(form.Encode()), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test",
-		Received: at.Add(time.Duration(c.f.ahead.Load())),
-		Header:   map[string][]string{"Content-Type": {query.MediaType}, "X-Amz-Date": {at.UTC().Format("20060102T150405Z")}},
+	return c.query(service, form.Encode())
+}
+
+// ask is form, and fails the test unless it succeeds.
+func (c caller) ask(t testing.TB, action string, parameters ...string) queryAnswer {
+	t.Helper()
+	got := c.form(action, parameters...)
+	if got.status != 200 {
+		t.Fatalf("%s: %s %s", action, got.code, got.message)
 	}
-	r.Aim()
-	c.sign(&r, service, at)
-	answer := c.f.Pipeline.Serve(context.Background(), &r, nil)
-	texts = map[string]string{}
-	d := xml.NewDecoder(strings.NewReader(string(answer.Body)))
-	var element string
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return texts, answer.Status
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			element = token.Name.Local
-		case xml.CharData:
-			if s := strings.TrimSpace(string(token)); s != "" {
-				texts[element] = s
-			}
-		}
-	}
+	return got
 }
 
 // user makes a user, with an inline policy unless it is empty, and returns who
@@ -69,7 +36,7 @@ func (c caller) user(t testing.TB, name, policy string) caller {
 		c.ask(t, "iam:PutUserPolicy", "UserName", name, "PolicyName", "own", "PolicyDocument", policy)
 	}
 	key := c.ask(t, "iam:CreateAccessKey", "UserName", name)
-	return caller{c.f, key["AccessKeyId"], key["SecretAccessKey"], c.region}
+	return caller{c.f, key.one("AccessKeyId"), key.one("SecretAccessKey"), c.region}
 }
 
 // role makes a role that the account may assume.
@@ -82,8 +49,9 @@ func (c caller) role(t testing.TB, account, name, policy string) {
 	}
 }
 
-// session is a session that the answer of AssumeRole or GetSessionToken begins.
-func (c caller) session(got map[string]string) caller {
-	c.f.tokens.Store(got["AccessKeyId"], got["SessionToken"])
-	return caller{c.f, got["AccessKeyId"], got["SecretAccessKey"], c.region}
+// session is a session that an answer of AssumeRole or GetSessionToken begins.
+func (c caller) session(begun queryAnswer) caller {
+	id := begun.one("AccessKeyId")
+	c.f.tokens.Store(id, begun.one("SessionToken"))
+	return caller{c.f, id, begun.one("SecretAccessKey"), c.region}
 }
