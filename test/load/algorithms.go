@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -66,8 +67,8 @@ type algorithmPlan struct {
 func algorithms(args []string) error {
 	fs := flag.NewFlagSet("algorithms", flag.ExitOnError)
 	bin := fs.String("bin", "bin", "folder with trent and trent-hsm")
-	seconds := fs.Float64("seconds", 0.5, "measured time of each phase; those of fairness last four times as long")
-	rounds := fs.Int("rounds", 3, "rounds; each measures the primitive, Trent, and the null server at Trent's rate")
+	seconds := fs.Float64("seconds", 0.3, "measured time of each phase; those of fairness last four times as long")
+	rounds := fs.Int("rounds", 3, "rounds; each measures Trent, then the primitive beside the null server at Trent's rate")
 	only := fs.String("only", "", "regular `expression`: which cases, as in \"Sign RSA_2048 RSASSA_PSS_SHA_256\"")
 	fills := fs.Int("fills", 3, "times that CreateKey of RSA_4096 takes all keys made ahead; 0 leaves it out")
 	fair := fs.Bool("fairness", true, "measure what one account does to another")
@@ -139,8 +140,9 @@ func (p *algorithmPlan) run(ctx context.Context) (r *algorithmReport, err error)
 	return r, err
 }
 
-// measureCase measures the primitive, Trent, and the null server at the rate
-// that Trent had, round by round.
+// measureCase measures Trent, and then, side by side, the null server at the rate
+// that Trent had and the primitive: as Trent's two programs they share the
+// machine, its caches and the client's processor.
 func (p *algorithmPlan) measureCase(ctx context.Context, trent *server, raw *primitives, ring *keyring, c algorithmCase) (row algorithmRow, err error) {
 	row.algorithmCase = c
 	request, err := ring.request(ctx, c)
@@ -160,18 +162,19 @@ func (p *algorithmPlan) measureCase(ctx context.Context, trent *server, raw *pri
 		if err := waitIdle(trent.pid); err != nil {
 			return row, err
 		}
-		cost, err := raw.cost(c, p.duration)
-		if err != nil {
-			return row, err
-		}
 		measured, err := p.measure(trent, request, algorithmConns)
 		if err != nil {
 			return row, err
 		}
+		var cost float64
+		var failed error
+		var beside sync.WaitGroup
+		beside.Go(func() { cost, failed = raw.cost(c, p.warmup+p.duration) })
 		paced := p.load
 		paced.rate = measured.PerSecond
 		base, err := paced.measure(null, request, algorithmConns)
-		if err != nil {
+		beside.Wait()
+		if err := errors.Join(err, failed); err != nil {
 			return row, err
 		}
 		row.Primitive, row.Trent, row.Null = append(row.Primitive, cost), append(row.Trent, measured), append(row.Null, base)

@@ -33,9 +33,8 @@ var usageOperations = map[keyspec.Usage][]string{
 	keyspec.EncapsulateDecapsulate: {"Encapsulate", "Decapsulate"},
 }
 
-// allCases are every spec with each of its usages, from the one table of key
-// specs. Of RSA's algorithms, which differ by the hash of a short message,
-// those with SHA-256.
+// allCases are every spec with each of its usages and algorithms, from the one
+// table of key specs.
 func allCases() []algorithmCase {
 	var all []algorithmCase
 	for _, row := range keyspec.All() {
@@ -44,9 +43,6 @@ func allCases() []algorithmCase {
 		}
 		for _, use := range row.Uses {
 			for _, a := range use.Algorithms {
-				if row.Family == keyspec.RSA && !strings.HasSuffix(string(a.Name), "SHA_256") {
-					continue
-				}
 				for _, operation := range usageOperations[use.Usage] {
 					all = append(all, algorithmCase{row.Spec, use.Usage, operation, a.Name})
 				}

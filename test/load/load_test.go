@@ -76,6 +76,40 @@ func TestRowIsTheMedianOfRatios(t *testing.T) {
 	}
 }
 
+// TestEveryAlgorithmIsMeasured: each algorithm of each spec has a case for every
+// operation that takes it, once, and nothing else has one.
+func TestEveryAlgorithmIsMeasured(t *testing.T) {
+	t.Parallel()
+	measured := map[algorithmCase]int{}
+	for _, c := range allCases() {
+		if c.Algorithm != "" {
+			measured[c]++
+		}
+	}
+	for _, row := range keyspec.All() {
+		if row.Type == keyspec.Symmetric {
+			continue // load run measures it
+		}
+		for _, use := range row.Uses {
+			for _, a := range use.Algorithms {
+				if len(usageOperations[use.Usage]) == 0 {
+					t.Errorf("%s of %s: nothing measures this usage", use.Usage, row.Spec)
+				}
+				for _, operation := range usageOperations[use.Usage] {
+					c := algorithmCase{row.Spec, use.Usage, operation, a.Name}
+					if measured[c] != 1 {
+						t.Errorf("%v: %d cases", c, measured[c])
+					}
+					delete(measured, c)
+				}
+			}
+		}
+	}
+	for c := range measured {
+		t.Errorf("%v is no algorithm of a key", c)
+	}
+}
+
 // TestEveryCaseHasItsPrimitive runs each once. RSA's share their code and take
 // seconds to make: one size stands for all.
 func TestEveryCaseHasItsPrimitive(t *testing.T) {
