@@ -134,7 +134,7 @@ func policyTable(t *table, p explain.Policy, all bool) {
 		t.row(mark(s.Decides), s.Number, s.SID, s.Effect, s.Why)
 	}
 	if hidden > 0 {
-		t.row("", fmt.Sprintf("%d about other actions or principals (--all)", hidden))
+		t.row(" ", fmt.Sprintf("%d about other actions or principals (--all)", hidden))
 	}
 }
 

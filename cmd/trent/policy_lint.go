@@ -117,7 +117,7 @@ func lintFile(c *cobra.Command, path, output string, o lint.Options) error {
 		return err
 	}
 	if r.Errors > 0 {
-		return fmt.Errorf("%s: errors found: %d", path, r.Errors)
+		return fmt.Errorf("%s: the policy has errors", path)
 	}
 	return nil
 }
@@ -135,5 +135,5 @@ func lintTable(t *table, r lintResult) {
 		t.text("    " + f.Why + ".")
 		t.text(fmt.Sprintf("    To mend it: %s. [%s]", strings.TrimSuffix(f.Mend, "."), f.Rule))
 	}
-	t.text(fmt.Sprintf("%d errors, %d warnings, %d notes", r.Errors, r.Warnings, r.Notes))
+	t.text(fmt.Sprintf("errors: %d, warnings: %d, notes: %d", r.Errors, r.Warnings, r.Notes))
 }

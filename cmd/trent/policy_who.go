@@ -106,7 +106,7 @@ func whoTable(t *table, p explain.Page) {
 // may is what access allows, for people: actions without their vendor, and not
 // too many.
 func may(a explain.Access) string {
-	const most = 5
+	const most = 3
 	if a.All {
 		return "everything"
 	}

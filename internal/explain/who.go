@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -235,10 +236,25 @@ func (s *Survey) ways(d *authz.Decision, c *identity.Caller, q question) (ways [
 	for l, statement := range decisive(d) {
 		f := &d.Findings[l]
 		if statement != nil {
-			ways = append(ways, called(authz.Layer(l), f.AllowedBy, statement))
+			ways = append(ways, way(authz.Layer(l), f.AllowedBy, statement))
 		}
 	}
 	return ways
+}
+
+// way names a statement in few words.
+func way(l authz.Layer, of *identity.Attached, s *policy.Statement) string {
+	text := kind(l)
+	switch {
+	case of != nil && l == authz.IdentityPolicy:
+		text = of.Name + " of " + short(of.Owner)
+	case of != nil:
+		text += " " + of.Name + " of " + short(of.Owner)
+	}
+	if s.SID != "" {
+		text += fmt.Sprintf(" %q", s.SID)
+	}
+	return text
 }
 
 // unless are the conditions without which it is not allowed, those of the
@@ -310,7 +326,7 @@ func (s *Survey) name(all []Holder, who, kind string, st *policy.Statement) []Ho
 	}
 	for _, q := range s.actions {
 		if st.Covers(q.name) && (kind == TypeService || kind == TypeEverybody || optable.Of(q.op).CrossAccount) {
-			all[i].add(q, []string{called(authz.ResourcePolicy, nil, st)}, conditions)
+			all[i].add(q, []string{way(authz.ResourcePolicy, nil, st)}, conditions)
 		}
 	}
 	s.complete(&all[i])

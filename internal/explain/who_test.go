@@ -31,7 +31,7 @@ func summary(h explain.Holder) string {
 // TestWho: what each principal may do, through what, and under which conditions.
 func TestWho(t *testing.T) {
 	t.Parallel()
-	const iam, app, own = `key policy, statement "IAM"`, `key policy, statement "App"`, `identity-based policy Own of `
+	const iam, app, own = `key policy "IAM"`, `key policy "App"`, `Own of `
 	noPut := `{"Sid":"Guard","Effect":"Deny","Principal":"*","Action":["kms:PutKeyPolicy"],"Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`
 	k := aKey(t, document(enable, useOfApp, noPut))
 	for name, test := range map[string]struct {
@@ -42,12 +42,12 @@ func TestWho(t *testing.T) {
 		"root decrypts":          {root(), "kms:Decrypt", "Decrypt by " + iam},
 		"root is guarded":        {root(), "kms:PutKeyPolicy", "PutKeyPolicy by " + iam + " if not aws:SourceIp NotIpAddress 192.0.2.0/24"},
 		"the role":               {somebody(t, "role", "App", ""), "", "Decrypt Encrypt by " + app + " if kms:EncryptionContext:dept StringEquals hr"},
-		"a user with a policy":   {somebody(t, "user", "alice", document(decrypt)), "", "Decrypt by " + iam + " + " + own + `user/alice, statement "Mine"`},
+		"a user with a policy":   {somebody(t, "user", "alice", document(decrypt)), "", "Decrypt by " + iam + " + " + own + `user/alice "Mine"`},
 		"a user without":         {somebody(t, "user", "bob", ""), "", ""},
-		"by a tag that he has":   {somebody(t, "user", "carol", strings.Replace(document(decrypt), `"*"}`, `"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"red"}}}`, 1)), "", "Decrypt by " + iam + " + " + own + `user/carol, statement "Mine"`},
+		"by a tag that he has":   {somebody(t, "user", "carol", strings.Replace(document(decrypt), `"*"}`, `"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"red"}}}`, 1)), "", "Decrypt by " + iam + " + " + own + `user/carol "Mine"`},
 		"by one that he has not": {somebody(t, "user", "carol", strings.Replace(document(decrypt), `"*"}`, `"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"}}}`, 1)), "", ""},
 		"a session's may differ": {somebody(t, "role", "R", strings.Replace(document(decrypt), `"*"}`, `"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"}}}`, 1)), "",
-			"Decrypt by " + iam + " + " + own + `role/R, statement "Mine" if aws:PrincipalTag/team StringEquals blue`},
+			"Decrypt by " + iam + " + " + own + `role/R "Mine" if aws:PrincipalTag/team StringEquals blue`},
 		"a key that no request has": {somebody(t, "user", "dave", strings.Replace(document(decrypt), `"*"}`, `"*","Condition":{"StringEquals":{"kms:MacAlgorithm":"HMAC_SHA_256"}}}`, 1)), "", ""},
 		"denied in any case":        {somebody(t, "user", "eve", document(decrypt, `{"Effect":"Deny","Action":"kms:*","Resource":"*"}`)), "", ""},
 	} {
@@ -87,9 +87,9 @@ func TestNamed(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s: %s", h.Type, h.Principal, summary(h)))
 	}
 	want := []string{
-		`Everybody *: Encrypt by key policy, statement "All" if kms:CallerAccount StringEquals ` + other,
-		`Account arn:aws:iam::` + other + `:root: Decrypt by key policy, statement "Far"`,
-		`Service logs.eu-west-1.amazonaws.com: Decrypt PutKeyPolicy by key policy, statement "Far"`,
+		`Everybody *: Encrypt by key policy "All" if kms:CallerAccount StringEquals ` + other,
+		`Account arn:aws:iam::` + other + `:root: Decrypt by key policy "Far"`,
+		`Service logs.eu-west-1.amazonaws.com: Decrypt PutKeyPolicy by key policy "Far"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s\nwant %s", strings.Join(got, "\n"), strings.Join(want, "\n"))

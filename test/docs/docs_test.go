@@ -83,6 +83,30 @@ func TestGettingStarted(t *testing.T) {
 	}
 }
 
+// TestPermissions follows examples/permissions.
+func TestPermissions(t *testing.T) {
+	all := blocks(t, filepath.Join(harness.Root(), "examples", "permissions", "README.md"))
+	if len(all) < 15 {
+		t.Fatalf("the page has only %d blocks", len(all))
+	}
+	out := follow(t, script(t, all))
+	for _, want := range []string{
+		"perhaps kms:EncryptionContext:dept is meant", `"Description": "payroll"`, "user/alice is not authorized to perform: kms:Encrypt", "assumed-role/payroll/monday",
+		"dept StringEquals payroll does not hold: the request has sales", "user/carl is not authorized", `Auditor of user/carl`,
+		"user/clerk is not authorized", "EncryptionContextSubset", "UnrecognizedClientException",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page never shows %q:\n%s", want, out)
+		}
+	}
+	if n := strings.Count(out, "Alice 4200"); n != 2 {
+		t.Errorf("the application and the clerk decrypt, and nobody else: %d times\n%s", n, out)
+	}
+	if n := strings.Count(out, "An error occurred"); n != strings.Count(script(t, all), "\nrefused ") {
+		t.Errorf("%d commands were refused:\n%s", n, out)
+	}
+}
+
 // TestBlocks: nothing of the page is left out.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
