@@ -109,6 +109,12 @@ func rest(o object) func(*namedWorld, *subject) object {
 
 var nothing = rest(object{})
 
+// granted names a grant on the key.
+func granted(w *namedWorld, s *subject) object {
+	made := w.c.must(w.t, "CreateGrant", object{"KeyId": s.id, "GranteePrincipal": owners, "Operations": []string{"Decrypt"}})
+	return object{"GrantId": made.str("GrantId")}
+}
+
 var naming = []namingRow{
 	{"CancelKeyDeletion", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
 		w.c.must(w.t, "ScheduleKeyDeletion", object{"KeyId": s.id})
@@ -116,6 +122,7 @@ var naming = []namingRow{
 	}},
 	{"CreateAlias", "AliasName", newAlias, func(_ *namedWorld, s *subject) object { return object{"TargetKeyId": s.id} }},
 	{"CreateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": s.alias + "/more"} }},
+	{"CreateGrant", "KeyId", keyOnly, rest(object{"GranteePrincipal": owners, "Operations": []string{"Decrypt"}})},
 	{"CreateKey", "KeyId", noParameter, nothing},
 	{"Decapsulate", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
 		in := object{"KeyId": s.id, "EncapsulationAlgorithm": "ML_KEM"}
@@ -140,9 +147,11 @@ var naming = []namingRow{
 	{"GetKeyPolicy", "KeyId", keyOnly, nothing},
 	{"GetPublicKey", "KeyId", anyIdentifier, nothing},
 	{"ListAliases", "KeyId", keyOnly, nothing},
+	{"ListGrants", "KeyId", keyOnly, nothing},
 	{"ListKeyPolicies", "KeyId", keyOnly, nothing},
 	{"ListKeys", "KeyId", noParameter, nothing},
 	{"ListResourceTags", "KeyId", keyOnly, nothing},
+	{"ListRetirableGrants", "KeyId", noParameter, rest(object{"RetiringPrincipal": owners})},
 	{"PutKeyPolicy", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
 		return object{"Policy": w.c.must(w.t, "GetKeyPolicy", object{"KeyId": s.id}).str("Policy")}
 	}},
@@ -152,6 +161,8 @@ var naming = []namingRow{
 	{"ReEncrypt", "DestinationKeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
 		return object{"CiphertextBlob": w.other.blob}
 	}},
+	{"RetireGrant", "KeyId", keyOnly, granted},
+	{"RevokeGrant", "KeyId", keyOnly, granted},
 	{"ScheduleKeyDeletion", "KeyId", keyOnly, nothing},
 	{"Sign", "KeyId", anyIdentifier, rest(object{"SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x")})},
 	{"TagResource", "KeyId", keyOnly, rest(object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}})},
