@@ -296,6 +296,17 @@ func plant(t *testing.T, s *harness.Server) (list []needle, errorBodies [][]byte
 	hidden := s.Must(t, "GenerateDataKeyWithoutPlaintext", object{"KeyId": key, "KeySpec": "AES_256"})
 	found("a data key without plaintext", s.Must(t, "Decrypt", object{"CiphertextBlob": hidden["CiphertextBlob"]}))
 
+	grant := s.Must(t, "CreateGrant", object{"KeyId": key, "GranteePrincipal": "arn:aws:iam::" + harness.Account + ":role/r", "Operations": []string{"Decrypt"}})["GrantToken"].(string)
+	sealedToken, err := base64.RawURLEncoding.DecodeString(grant)
+	if err != nil || len(sealedToken) < 2*canarySize {
+		t.Fatalf("a grant token of %d bytes, %v", len(sealedToken), err)
+	}
+	list = append(list, needles("a grant token that was given out", sealedToken[canarySize:2*canarySize])...)
+	s.Must(t, "DescribeKey", object{"KeyId": key, "GrantTokens": []string{grant}})
+	s.Must(t, "RetireGrant", object{"GrantToken": grant})
+	fails("RetireGrant", harness.Marshal(object{"GrantToken": grant}))
+	fails("RetireGrant", harness.Marshal(object{"GrantToken": grant[1:]}))
+
 	plantOfKinds(t, s, key, func(what string, secret []byte) { list = append(list, needles(what, secret)...) })
 
 	_, inDryRun := secretOf("the plaintext of a dry run")
