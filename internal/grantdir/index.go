@@ -1,7 +1,6 @@
 package grantdir
 
 import (
-	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +15,9 @@ import (
 
 // Sizes that are counted for the bound, in bytes: about what the runtime keeps.
 const (
-	keyBytes   = 512
-	grantBytes = 512
+	keyBytes     = 512
+	granteeBytes = 256
+	grantBytes   = 640
 )
 
 // index has the grants of one key, so that a request looks at few of them: by
@@ -51,13 +51,19 @@ type hash = [32]byte
 
 // granted are a grantee's grants.
 type granted struct {
-	// free has, by operation, those that allow it whatever the context is.
-	free [32][]*entry
+	// free has those that allow an operation whatever the context is.
+	free []free
 	// equal has those with the constraint EncryptionContextEquals, by the hash
 	// of the context; subset those with EncryptionContextSubset, each under one
 	// of its pairs.
 	equal, subset map[hash][]*entry
 	entries       int
+}
+
+// free are the grants that allow one operation whatever the context is.
+type free struct {
+	operation grant.Operations
+	entries   []*entry
 }
 
 // entry is a grant.
@@ -150,8 +156,9 @@ func (x *index) put(kv store.KV) error {
 	}
 	who := x.grantees[e.who]
 	if who == nil {
-		who = &granted{equal: map[hash][]*entry{}, subset: map[hash][]*entry{}}
+		who = &granted{}
 		x.grantees[e.who] = who
+		x.bytes += granteeBytes
 	}
 	who.add(e)
 	return nil
@@ -208,6 +215,7 @@ func (x *index) remove(id string) {
 	who.remove(e)
 	if who.entries == 0 {
 		delete(x.grantees, e.who)
+		x.bytes -= granteeBytes
 	}
 }
 
@@ -219,47 +227,66 @@ func (e *entry) unbound() grant.Operations {
 	return e.operations &^ grant.RetireGrant &^ contextual
 }
 
-// each calls f with the number of each operation of a set.
-func each(set grant.Operations, f func(n int)) {
-	for ; set != 0; set &= set - 1 {
-		f(bits.TrailingZeros32(uint32(set)))
+// freely are the grants that allow an operation whatever the context is.
+func (w *granted) freely(operation grant.Operations) []*entry {
+	for i := range w.free {
+		if w.free[i].operation == operation {
+			return w.free[i].entries
+		}
 	}
+	return nil
 }
 
 func (w *granted) add(e *entry) {
 	w.entries++
-	each(e.unbound(), func(n int) { w.free[n] = append(w.free[n], e) })
+	left := e.unbound()
+	for i := range w.free {
+		if f := &w.free[i]; left&f.operation != 0 {
+			f.entries = append(f.entries, e)
+			left &^= f.operation
+		}
+	}
+	for ; left != 0; left &= left - 1 {
+		w.free = append(w.free, free{left & -left, []*entry{e}})
+	}
 	if len(e.pairs) == 0 || e.operations&contextual == 0 {
 		return
 	}
 	lists := w.lists(e)
+	if *lists == nil {
+		*lists = map[hash][]*entry{}
+	}
 	e.under = e.pairs[0]
 	for _, p := range e.pairs[1:] {
-		if len(lists[p]) < len(lists[e.under]) {
+		if len((*lists)[p]) < len((*lists)[e.under]) {
 			e.under = p
 		}
 	}
-	lists[e.under] = append(lists[e.under], e)
+	(*lists)[e.under] = append((*lists)[e.under], e)
 }
 
 func (w *granted) remove(e *entry) {
 	w.entries--
-	each(e.unbound(), func(n int) { w.free[n] = without(w.free[n], e) })
+	for i := range w.free {
+		if f := &w.free[i]; e.unbound()&f.operation != 0 {
+			f.entries = without(f.entries, e)
+		}
+	}
 	if len(e.pairs) == 0 || e.operations&contextual == 0 {
 		return
 	}
-	lists := w.lists(e)
+	lists := *w.lists(e)
 	if lists[e.under] = without(lists[e.under], e); len(lists[e.under]) == 0 {
 		delete(lists, e.under)
 	}
 }
 
 // lists are those that an entry with a constraint stands in one of.
-func (w *granted) lists(e *entry) map[hash][]*entry {
+func (w *granted) lists(e *entry) *map[hash][]*entry {
 	if e.kind == grant.Equals {
-		return w.equal
+		return &w.equal
 	}
-	return w.subset
+	return &w.subset
 }
 
 // without takes an entry out of a list, whose order is nobody's business.

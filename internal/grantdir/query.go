@@ -2,7 +2,6 @@ package grantdir
 
 import (
 	"maps"
-	"math/bits"
 	"slices"
 
 	"trent/internal/awsjson"
@@ -15,8 +14,6 @@ import (
 // made when there are grants that need them.
 type query struct {
 	*grant.Ask
-	operation int // number of Ask.Operation
-
 	context []awsjson.Pair // that constraints are held against
 	exact   bool           // it is all that there may be: an Equals can hold
 	pairs   []hash         // of the context
@@ -26,7 +23,7 @@ type query struct {
 // request's context, or the constraint of the grant that CreateGrant is to make,
 // which must be as strict as its parent's.
 func newQuery(a *grant.Ask) query {
-	q := query{Ask: a, operation: bits.TrailingZeros32(uint32(a.Operation)), context: a.Context, exact: true}
+	q := query{Ask: a, context: a.Context, exact: true}
 	if a.Operation == grant.CreateGrant {
 		q.context, q.exact = nil, false
 		if c := a.Child; c != nil && c.Constraint != "" {
@@ -41,7 +38,7 @@ func (q *query) under(via policy.Via, w *granted) (policy.Via, string) {
 	if w == nil {
 		return policy.ViaNothing, ""
 	}
-	if e := q.first(w.free[q.operation]); e != nil {
+	if e := q.first(w.freely(q.Operation)); e != nil {
 		return via, e.id
 	}
 	if q.Operation&contextual == 0 {
