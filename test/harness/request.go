@@ -55,6 +55,7 @@ type Request struct {
 	Body      string // "{}" if empty
 	Who       Who
 	Time      time.Time // of the signature
+	Service   string    // of the signature; kms if empty
 	// Before changes the request before it is signed, After once it is.
 	Before, After func(*http.Request)
 }
@@ -145,6 +146,9 @@ func (s *Server) HTTPRequest(t testing.TB, r Request) *http.Request {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
+	if r.Service == "" {
+		r.Service = "kms"
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address()+"/", bytes.NewReader([]byte(r.Body)))
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +161,7 @@ func (s *Server) HTTPRequest(t testing.TB, r Request) *http.Request {
 	}
 	sum := sha256.Sum256([]byte(r.Body))
 	credentials := aws.Credentials{AccessKeyID: r.Who.AccessKey, SecretAccessKey: r.Who.SecretKey}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), "kms", r.Who.Region, r.Time); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), r.Service, r.Who.Region, r.Time); err != nil {
 		t.Fatal(err)
 	}
 	if r.After != nil {

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -31,6 +32,7 @@ func TestJSON(t *testing.T) {
 	for _, id := range []string{second, third} { // so that of any two keys one is pending deletion
 		s.Must(t, "ScheduleKeyDeletion", object{"KeyId": id})
 	}
+	grantee(t, s, key)
 	account := "111122223333"
 	ask(t, s, "account", "create", "--id", account)
 	ask(t, s, "account", "new-root-key", account)
@@ -40,6 +42,8 @@ func TestJSON(t *testing.T) {
 		"status", "hsm status", "hsm restart", "account create", "account list --limit 1", "account show " + account, "account disable " + account,
 		"account enable " + account, "account new-root-key " + account, "account deactivate-root-key " + account + " KEY",
 		"key list --limit 2", "key show " + second, "key show " + key,
+		"policy explain --principal user/clerk --action kms:Decrypt --key " + key + " --context file=a",
+		"policy who --key " + key,
 		"backup --out FILE",
 	} {
 		args := strings.Fields(strings.Replace(command, "FILE", filepath.Join(t.TempDir(), "file"), 1))
@@ -58,6 +62,9 @@ func TestJSON(t *testing.T) {
 		if command == "key show "+second {
 			title += ", pending deletion"
 		}
+		if strings.HasPrefix(title, "policy") {
+			title = strings.Join(strings.Fields(title)[:2], " ")
+		}
 		if title == "backup" {
 			title += ", trent backup verify, trent restore"
 		}
@@ -65,6 +72,10 @@ func TestJSON(t *testing.T) {
 		for _, line := range slices.Sorted(maps.Keys(lines)) {
 			fmt.Fprintln(&page, "    "+line)
 		}
+	}
+	fmt.Fprintf(&page, "\n## trent policy lint\n\n")
+	for _, line := range slices.Sorted(maps.Keys(lintShape(t))) {
+		fmt.Fprintln(&page, "    "+line)
 	}
 	path := filepath.Join(harness.Root(), "docs", "cli-json.md")
 	if *update {
@@ -75,6 +86,23 @@ func TestJSON(t *testing.T) {
 	if want, err := os.ReadFile(path); err != nil || string(want) != page.String() {
 		t.Errorf("%v; the answers are:\n%s", err, page.String())
 	}
+}
+
+// lintShape is the shape of what the linter prints, which asks no server.
+func lintShape(t *testing.T) map[string]bool {
+	file := filepath.Join(t.TempDir(), "policy")
+	const warned = `{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/a"},"Action":"kms:*","Resource":"*"}]}`
+	if err := os.WriteFile(file, []byte(warned), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := run(t, "policy", "lint", file, "--output", "json")
+	var answer object
+	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || code != exitOK {
+		t.Fatalf("%d, %v: %s", code, err, stderr)
+	}
+	lines := map[string]bool{}
+	shape(answer, "", lines)
+	return lines
 }
 
 // shape notes each member's path and type. The keys of a map that callers fill

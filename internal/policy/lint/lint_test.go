@@ -2,6 +2,10 @@ package lint_test
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -271,4 +275,39 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("%v, and there is no finding: %+v", err, found)
 		}
 	})
+}
+
+// TestRulesAreExplained: docs/authorization.md names every rule, and no other.
+func TestRulesAreExplained(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/authorization.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n| rule |")
+	section, _, _ = strings.Cut(section, "\n\n")
+	explained := map[string]bool{}
+	for line := range strings.Lines(section) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
+		for _, name := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(first, -1) {
+			explained[name[1]] = true
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range regexp.MustCompile(`l\.add\(\w+, "([a-z-]+)"`).FindAllSubmatch(text, -1) {
+			rules[string(call[1])] = true
+		}
+	}
+	if !maps.Equal(rules, explained) || len(rules) < 20 {
+		t.Errorf("the rules are %v, the page has %v", slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(explained)))
+	}
 }
