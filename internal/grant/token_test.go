@@ -59,3 +59,31 @@ func TestTokens(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOpenToken: no text is a token that nobody has sealed, and what is sealed
+// in a token is read as it was written, or is none.
+func FuzzOpenToken(f *testing.F) {
+	f.Add("", []byte{})
+	f.Add("AQAA", []byte("111122223333"))
+	f.Add("AcZ5ZtXm4k48ORXIpRSeWvoV7MI", []byte("111122223333"+strings.Repeat("\x0a", idBytes)+"1234abcd-12ab-34cd-56ef-1234567890ab"))
+	s, err := seal.New(secret.New(make([]byte, 32)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string, inside []byte) {
+		if token, err := OpenToken(s, "eu-west-1", text); err == nil {
+			t.Errorf("%q is a token: %+v", text, token)
+		}
+		token, err := OpenToken(s, "eu-west-1", s.Seal(purpose, "", "eu-west-1", operation, inside))
+		if err != nil {
+			if len(inside) > accountBytes+idBytes {
+				t.Errorf("%x: %v", inside, err)
+			}
+			return
+		}
+		again := append([]byte(token.Account), inside[accountBytes:accountBytes+idBytes]...)
+		if again = append(again, token.KeyID...); !bytes.Equal(again, inside) || !ValidID(token.GrantID) {
+			t.Errorf("%x is read as %+v", inside, token)
+		}
+	})
+}

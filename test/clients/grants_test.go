@@ -50,3 +50,36 @@ func grants(t *testing.T, c caller, key identifiers) {
 	refused(t, c, "CreateGrant", object{"KeyId": key.id, "GranteePrincipal": "arn:aws:iam::" + harness.Account + ":group/g", "Operations": []string{"Decrypt"}},
 		"InvalidArnException", "ARN does not refer to a valid principal: arn:aws:iam::"+harness.Account+":group/g")
 }
+
+// TestGrantees: another account uses a key through a grant, for the encryption
+// context that the grant names, from the moment when it is made until it is
+// revoked.
+func TestGrantees(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	t.Run("clients", func(t *testing.T) {
+		forEachClient(t, func(t *testing.T, cl client) {
+			account := map[string]string{"aws-cli": "111122223333", "boto3": "222233334444", "go-sdk": "333344445555"}[cl.name]
+			owner := cl.connect(t, s, harness.Default)
+			grantee := cl.connect(t, s, harness.Who{AccessKey: account, SecretKey: harness.SecretKey, Region: harness.Region})
+			must(t, grantee, "ListKeys", object{}) // trent dev makes the account when it is first used
+			key, arn := s.CreateKey(t, harness.Default)
+			use := object{"KeyId": arn, "Plaintext": blob("x"), "EncryptionContext": object{"ward": "7"}}
+			refused(t, grantee, "Encrypt", use, "AccessDeniedException", anyMessage)
+			made := must(t, owner, "CreateGrant", object{
+				"KeyId": key, "GranteePrincipal": "arn:aws:iam::" + account + ":root", "Operations": []string{"Encrypt", "Decrypt"},
+				"Constraints": object{"EncryptionContextEquals": object{"ward": "7"}},
+			})
+			use["GrantTokens"] = []any{made["GrantToken"]}
+			sealed := must(t, grantee, "Encrypt", use)["CiphertextBlob"]
+			opened := must(t, grantee, "Decrypt", object{"CiphertextBlob": sealed, "EncryptionContext": object{"ward": "7"}})
+			if opened["Plaintext"] != blob("x") || opened["KeyId"] != arn {
+				t.Errorf("Decrypt gives %v", opened)
+			}
+			refused(t, grantee, "Encrypt", object{"KeyId": arn, "Plaintext": blob("x")}, "AccessDeniedException", anyMessage)
+			refused(t, grantee, "ListGrants", object{"KeyId": arn}, "AccessDeniedException", anyMessage)
+			must(t, owner, "RevokeGrant", object{"KeyId": key, "GrantId": made["GrantId"]})
+			refused(t, grantee, "Encrypt", use, "AccessDeniedException", anyMessage)
+		})
+	})
+}
