@@ -36,7 +36,12 @@ func (r *run) everyKeyIsListed(workers []*worker) {
 				r.t.Errorf("key %s is acknowledged and not listed", id)
 			}
 		}
-		acknowledged += len(w.known)
+		if acknowledged += len(w.known); w.special != nil {
+			acknowledged++
+			if !listed[w.special.id] {
+				r.t.Errorf("key %s is acknowledged and not listed", w.special.id)
+			}
+		}
 		perhaps += w.made
 	}
 	if len(listed) > acknowledged+perhaps {
@@ -64,7 +69,7 @@ func (r *run) report(workers []*worker) {
 		return // a busy machine does not come to every operation in seconds
 	}
 	for _, op := range []string{"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
-		"DescribeKey", "GetKeyPolicy", "ListKeys", "ListAliases", "ListResourceTags"} {
+		"Sign", "Verify", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "GetPublicKey", "DescribeKey", "GetKeyPolicy", "ListKeys", "ListAliases", "ListResourceTags"} {
 		if calls[op] == 0 {
 			r.t.Errorf("no %s succeeded", op)
 		}
@@ -171,10 +176,11 @@ func residentMiB(pid int) float64 {
 //
 // And 256 connections with some 100 KiB each for what they read, write and wait
 // for, and caches of a thousand keys, are 40 MiB, which the collector lets grow to
-// five times as much; the module keeps nothing but its buffers.
+// five times as much; the module keeps nothing but its buffers, and the garbage
+// that its collector leaves to grow, 16 MiB at least.
 const growth = 1.5
 
-var mostMiB = map[string]float64{"trent": 256, "trent-hsm": 64}
+var mostMiB = map[string]float64{"trent": 256, "trent-hsm": 80}
 
 // check holds each life against the first one.
 func (m *memory) check(t *testing.T) {

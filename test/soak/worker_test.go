@@ -27,6 +27,7 @@ type worker struct {
 	perhaps  model // known with the mutation whose answer never came; nil if there is none
 	stable   string
 	blobs    []sealed // the last ciphertexts of its keys
+	special  *special // its key of another kind; nil before it has one
 	names    int      // that it has used for aliases and descriptions
 
 	made       int               // keys it asked for without an answer
@@ -140,8 +141,10 @@ func (w *worker) next() {
 	switch n := rand.N(100); {
 	case w.stable == "" || n < 2 && len(w.known) < w.run.keys:
 		w.create()
-	case n < 60:
+	case n < 50:
 		w.crypto()
+	case n < 60:
+		w.asymmetric()
 	case n < 72:
 		id := w.anyKey()
 		if k, lost := w.observe(w.id, id); !lost && !w.run.failed() && !k.equal(w.known[id]) {
