@@ -21,3 +21,6 @@ func (c Config) DeletionAt(at func(jobs.Point)) Config {
 func (c Config) FaultHook() func(context.Context, *call.Call) error {
 	return (&Node{Config: c}).fault()
 }
+
+// Commands is how many commands the crypto module was sent.
+func (n *Node) Commands() uint64 { return n.module.Counters().FramesWritten }
