@@ -93,9 +93,10 @@ func (x *index) size() int {
 	return x.bytes
 }
 
-// complete fills the index with what was read, and then with what was observed
-// meanwhile.
-func (x *index) complete(grants []store.KV) error {
+// fill takes what was read. Nobody looks yet, and what is observed waits: so it
+// needs no lock, and keeps no commit waiting.
+func (x *index) fill(records *record.Sealer, grants []store.KV) error {
+	x.records = records
 	x.grants, x.grantees, x.same = map[string]*entry{}, map[grantee]*granted{}, map[hash]string{}
 	x.bytes = keyBytes
 	for _, kv := range grants {
@@ -103,17 +104,24 @@ func (x *index) complete(grants []store.KV) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// complete takes what was observed meanwhile, and opens the index.
+func (x *index) complete() (size int, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for i := range x.waiting {
 		e := &x.waiting[i]
 		if e.Deleted {
 			x.remove(idOf(e.Key))
 		} else if err := x.put(e.KV); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	x.waiting = nil
 	x.loaded = true
-	return nil
+	return x.bytes, nil
 }
 
 // idOf is the grant id that ends a store key.

@@ -52,15 +52,14 @@ func (d *Dir) index(ctx context.Context, k *key.Key) (*index, error) {
 func (d *Dir) load(ctx context.Context, name keyName, x *index) {
 	defer close(x.ready)
 	records, grants, err := d.read(ctx, name)
-	x.mu.Lock()
-	x.records = records
 	if err == nil {
-		err = x.complete(grants)
+		err = x.fill(records, grants)
 	}
-	x.err = err
-	size := x.bytes
-	x.mu.Unlock()
-	if err != nil {
+	size := 0
+	if err == nil {
+		size, err = x.complete()
+	}
+	if x.err = err; err != nil {
 		d.drop(name, x, 0)
 		return
 	}
