@@ -57,6 +57,7 @@ func policyExplainCommand() *cobra.Command {
 	fs.StringVar(&q.Key, "key", "", "on which `key`: key id, key ARN, alias name or alias ARN")
 	fs.StringArrayVar(&context, "context", nil, "a `name=value` of the encryption context; may be repeated")
 	fs.StringArrayVar(&conditions, "condition", nil, "a condition key that the request has, as `key=value`; repeated, values of one key or several keys")
+	fs.StringVar(&q.Listener, "listener", "", "by which `listener` of the configuration the request comes in: its endpoint policy counts")
 	fs.BoolVar(&all, "all", false, "show the statements about other actions and principals too")
 	placeFlags(c, &f, &q.Region, &q.Account)
 	_ = c.RegisterFlagCompletionFunc("key", f.completeKeys)

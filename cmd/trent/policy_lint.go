@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func policyLintCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Kind = lint.Kind(kind)
+			o.Kind, o.Now = lint.Kind(kind), time.Now()
 			switch {
 			case !slices.Contains(lint.Kinds(), o.Kind):
 				return usageError(c, fmt.Errorf("--kind %q: want one of %s", kind, strings.Join(lintKinds(), ", ")))

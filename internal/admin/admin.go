@@ -318,6 +318,9 @@ type Question struct {
 	// condition keys that it has besides.
 	Context    map[string]string   `json:"context,omitempty"`
 	Conditions map[string][]string `json:"conditions,omitempty"`
+	// Listener that the request comes in by, by its name in the configuration;
+	// empty for one that stands for no VPC endpoint.
+	Listener string `json:"listener,omitempty"`
 }
 
 // WhoQuery is GET /v1/policy/who, which answers an explain.Page.

@@ -29,6 +29,9 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 		ask.Key, q.Region, account = k, k.Region, k.Account
 	}
 	ask.Environment = n.environment(q.Region)
+	if err := n.comesBy(&ask.Environment, q.Listener); err != nil {
+		return explain.Answer{}, err
+	}
 	caller, err := n.principalNamed(ctx, q.Principal, account)
 	if err != nil {
 		return explain.Answer{}, err
@@ -63,6 +66,18 @@ func (n *Node) authorizer() *authz.Authorizer { return &authz.Authorizer{Grants:
 // environment is that of a request that is only asked about.
 func (n *Node) environment(region string) authz.Environment {
 	return authz.Environment{Time: n.Now(), TLS: true, Region: region, Partition: n.Partition}
+}
+
+// comesBy lets a request come in by a listener.
+func (n *Node) comesBy(e *authz.Environment, listener string) error {
+	if listener == "" {
+		return nil
+	}
+	if !slices.ContainsFunc(n.Listeners, func(l Listener) bool { return l.Config.Listener == listener }) {
+		return admin.Errorf(admin.NotFound, "there is no listener %q", listener)
+	}
+	e.Endpoint = n.Endpoints[listener]
+	return nil
 }
 
 // principalNamed finds a principal; user/NAME and role/NAME are of the account.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,4 +159,80 @@ func TestPolicyFiles(t *testing.T) {
 			t.Errorf("%s: %d, want %d and %q\n%s%s", test.command, code, test.code, test.want, stdout, stderr)
 		}
 	}
+}
+
+// TestExplainIsTrue: what is explained is what happens, for users, sessions and
+// strangers, in and out of their encryption context.
+func TestExplainIsTrue(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	own, far := "arn:aws:iam::"+harness.Account+":", "arn:aws:iam::444455556666:"
+	policy := `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":{"AWS":"` + harness.Account + `"},"Action":"kms:*","Resource":"*"},
+		{"Effect":"Allow","Principal":{"AWS":["` + own + `role/App","` + far + `root"]},"Action":["kms:Encrypt","kms:GenerateDataKey"],"Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:file":"a"}}},
+		{"Effect":"Deny","Principal":"*","Action":"kms:GenerateDataKey","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"kms:EncryptionContextKeys":"never"}}}]}`
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + own + `user/alice"},"Action":"sts:AssumeRole"}]}`
+	who := map[string]harness.Who{"arn:aws:iam::" + harness.Account + ":root": harness.Default}
+	user := func(root harness.Who, arn string) harness.Who {
+		_, name, _ := strings.Cut(arn, "user/")
+		answer := s.MustQuery(t, root, "iam", "CreateAccessKey", map[string]string{"UserName": name})
+		return harness.Who{AccessKey: within(answer, "AccessKeyId"), SecretKey: within(answer, "SecretAccessKey"), Region: harness.Region}
+	}
+	stranger := harness.Who{AccessKey: "444455556666", SecretKey: harness.SecretKey, Region: harness.Region}
+	created := s.Must(t, "CreateKey", object{"Policy": policy, "BypassPolicyLockoutSafetyCheck": true})
+	key := text(created, "KeyMetadata", "KeyId")
+	grantee(t, s, key)
+	s.MustQuery(t, harness.Default, "iam", "CreateRole", map[string]string{"RoleName": "App", "AssumeRolePolicyDocument": trust})
+	s.MustQuery(t, stranger, "iam", "CreateUser", map[string]string{"UserName": "eve"})
+	s.MustQuery(t, stranger, "iam", "CreateUser", map[string]string{"UserName": "mallory"})
+	s.MustQuery(t, stranger, "iam", "PutUserPolicy", map[string]string{"UserName": "eve", "PolicyName": "Keys", "PolicyDocument": fmt.Sprintf(keysOf, "", "*")})
+	who[own+"user/alice"], who[own+"user/clerk"] = user(harness.Default, own+"user/alice"), user(harness.Default, own+"user/clerk")
+	who[far+"user/eve"], who[far+"user/mallory"] = user(stranger, far+"user/eve"), user(stranger, far+"user/mallory")
+	session := s.MustQuery(t, who[own+"user/alice"], "sts", "AssumeRole", map[string]string{"RoleArn": own + "role/App", "RoleSessionName": "test"})
+	who[own+"role/App"] = harness.Who{AccessKey: within(session, "AccessKeyId"), SecretKey: within(session, "SecretAccessKey"), Region: harness.Region}
+	allowed, denied := 0, 0
+	for arn, caller := range who {
+		sign := func(r *http.Request) {
+			if arn == own+"role/App" {
+				r.Header.Set("X-Amz-Security-Token", within(session, "SessionToken"))
+			}
+		}
+		for operation, more := range map[string]object{"Encrypt": {"Plaintext": "aGk="}, "GenerateDataKey": {"KeySpec": "AES_256"}, "DescribeKey": nil, "GetKeyPolicy": nil, "ListGrants": nil} {
+			for _, context := range []object{nil, {"file": "a"}, {"file": "b"}, {"file": "a", "never": "x"}} {
+				in := object{"KeyId": text(created, "KeyMetadata", "Arn")}
+				args := []string{"policy", "explain", "--principal", arn, "--action", "kms:" + operation, "--key", key}
+				if more == nil && context != nil {
+					continue
+				}
+				for name, value := range more {
+					in[name], in["EncryptionContext"] = value, context
+				}
+				for name, value := range context {
+					args = append(args, "--context", fmt.Sprint(name, "=", value))
+				}
+				if context == nil {
+					delete(in, "EncryptionContext")
+				}
+				says, _ := ask(t, s, args...)["allowed"].(bool)
+				res := s.Do(t, harness.Request{Operation: operation, Body: harness.Marshal(in), Who: caller, Before: sign})
+				if does := res.Type != "AccessDeniedException"; does != says {
+					t.Errorf("%s, %s, %v: explained as %v, and %d %s %s", arn, operation, context, says, res.Status, res.Type, res.Message)
+				} else if does {
+					allowed++
+				} else {
+					denied++
+				}
+			}
+		}
+	}
+	if allowed < 10 || denied < 10 {
+		t.Errorf("the test shows nothing: %d allowed, %d denied", allowed, denied)
+	}
+}
+
+// within is the text of an element of an XML answer.
+func within(answer, element string) string {
+	_, rest, _ := strings.Cut(answer, "<"+element+">")
+	value, _, _ := strings.Cut(rest, "</"+element+">")
+	return value
 }

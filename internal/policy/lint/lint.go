@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"trent/internal/policy"
 )
@@ -66,8 +67,9 @@ type Finding struct {
 // Options say what a document is.
 type Options struct {
 	Kind      Kind
-	Partition string // empty: aws
-	Account   string // of the key, user or role; empty: not known, and what depends on it is not said
+	Partition string    // empty: aws
+	Account   string    // of the key, user or role; empty: not known, and what depends on it is not said
+	Now       time.Time // zero: not known, and what is over is not said
 }
 
 // linter looks at one document.

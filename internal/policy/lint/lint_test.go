@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"trent/internal/policy"
 	"trent/internal/policy/lint"
@@ -58,7 +59,7 @@ type lintCase struct{ name, text, want string }
 
 func run(t *testing.T, o lint.Options, cases []lintCase) {
 	t.Helper()
-	o.Account = account
+	o.Account, o.Now = account, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	for _, c := range cases {
 		found := lint.Check(c.text, o)
 		if got := summary(found); got != c.want {
@@ -213,6 +214,14 @@ func TestConditions(t *testing.T) {
 		{"kms:Decrypt", `"IpAddress":{"aws:SourceIp":"192.0.2.0/24"},"NotIpAddress":{"aws:SourceIp":"192.0.0.0/16"}`, "error contradiction 2"},
 		{"kms:Decrypt", `"IpAddress":{"aws:SourceIp":"192.0.0.0/16"},"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}`, ""},
 		{"kms:Decrypt", `"DateGreaterThan":{"aws:CurrentTime":"2030-01-01"},"DateLessThan":{"aws:CurrentTime":"2029-01-01"}`, "error contradiction 2"},
+		{"kms:Decrypt", `"DateLessThan":{"aws:CurrentTime":"2026-11-22T00:00:00Z"}`, "warning over 2"},
+		{"kms:Decrypt", `"DateGreaterThan":{"aws:CurrentTime":"2025-01-01"},"DateLessThan":{"aws:CurrentTime":"2026-01-01"}`, "warning over 2"},
+		{"kms:Decrypt", `"NumericLessThan":{"aws:EpochTime":"1700000000"}`, "warning over 2"},
+		{"kms:Decrypt", `"DateLessThan":{"aws:CurrentTime":"2026-11-23T00:00:01Z"}`, ""},
+		{"kms:Decrypt", `"DateGreaterThan":{"aws:CurrentTime":"2027-01-01"},"DateLessThan":{"aws:CurrentTime":"2028-01-01"}`, ""},
+		{"kms:Decrypt", `"DateGreaterThan":{"aws:CurrentTime":"2020-01-01"}`, ""},
+		{"kms:Decrypt", `"NumericGreaterThan":{"aws:EpochTime":"1700000000"}`, ""},
+		{"kms:Decrypt", `"DateNotEquals":{"aws:CurrentTime":"2020-01-01"}`, ""},
 		{"kms:ScheduleKeyDeletion", `"NumericLessThan":{"kms:ScheduleKeyDeletionPendingWindowInDays":"10"},"NumericGreaterThan":{"kms:ScheduleKeyDeletionPendingWindowInDays":"9"}`, "error contradiction 2"},
 		{"kms:Decrypt", `"Bool":{"aws:SecureTransport":"true"},"BoolIfExists":{"aws:SecureTransport":"false"}`, "error contradiction 2"},
 	} {

@@ -22,6 +22,7 @@ func (l *linter) together(s *policy.Statement, k *condkey.Key, all []policy.Cond
 		return
 	}
 	candidates, complete := candidates(k, all)
+	l.over(s, k, all, candidates)
 	if !complete || slices.ContainsFunc(candidates, func(v string) bool { return l.met(k, all, policy.Values{Present: true, One: v}) }) || l.met(k, all, policy.Values{}) {
 		return
 	}
@@ -38,6 +39,24 @@ func (l *linter) together(s *policy.Statement, k *condkey.Key, all []policy.Cond
 	}
 	l.add(Error, "contradiction", "the conditions on "+all[0].Key+" exclude each other: "+strings.Join(parts, " and "), "All conditions of a statement must hold. "+never(s),
 		"for alternatives list several values under one operator, or write two statements")
+}
+
+// over finds conditions on the time that no request can meet any more.
+func (l *linter) over(s *policy.Statement, k *condkey.Key, all []policy.Condition, times []string) {
+	if l.Now.IsZero() || k.ID != condkey.CurrentTime && k.ID != condkey.EpochTime {
+		return
+	}
+	holds := func(all []policy.Condition) func(string) bool {
+		return func(v string) bool { return l.met(k, all, policy.Values{Present: true, One: v}) }
+	}
+	now, far := l.Now.UTC().Format(time.RFC3339), "9000-01-01T00:00:00Z"
+	if k.ID == condkey.EpochTime {
+		now, far = strconv.FormatInt(l.Now.Unix(), 10), "221845392000"
+	}
+	later := append(slices.Clone(all), policy.Condition{Operator: "DateGreaterThanEquals", Key: all[0].Key, Values: []string{now}})
+	if slices.ContainsFunc(times, holds(all)) && !slices.ContainsFunc(append(times, now, far), holds(later)) {
+		l.add(Warning, "over", "the time is over in which "+all[0].Key+" meets its conditions", never(s), "take the statement out, or set another date")
+	}
 }
 
 // met asks the evaluator whether conditions hold for a value of their key.
