@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 go -C tools build -o ../bin/mutate ./mutate
 
-bin/mutate -first '^TestCases$' -list internal/policy/testdata/survivors.txt internal/policy \
+bin/mutate -tests '^TestCases$ .' -list internal/policy/testdata/survivors.txt internal/policy \
 	compile.go evaluate.go holds.go operator.go pattern.go principals.go

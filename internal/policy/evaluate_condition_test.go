@@ -266,9 +266,13 @@ func (r *reused) Values(name string) policy.Values {
 // TestReusedSets: a variable that is looked up meanwhile does not change a set.
 func TestReusedSets(t *testing.T) {
 	t.Parallel()
-	const condition = `"ForAllValues:StringEquals":{"aws:key":["${aws:other}","aws:key","${aws:other, 'aws:key2'}"]}`
-	if allow, deny := holds(t, condition, &reused{}); !allow || !deny {
-		t.Errorf("%t in an Allow, %t in a Deny", allow, deny)
+	for _, condition := range []string{
+		`"ForAllValues:StringEquals":{"aws:key":["${aws:other}","aws:key","${aws:other, 'aws:key2'}"]}`,
+		`"ForAllValues:StringEquals":{"aws:key":["${aws:other, 'aws:key'}","${aws:other, 'aws:key2'}"]}`,
+	} {
+		if allow, deny := holds(t, condition, &reused{}); !allow || !deny {
+			t.Errorf("%s: %t in an Allow, %t in a Deny", condition, allow, deny)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	first := flag.String("first", ".", "tests that are run first, as the fast ones that notice most: a pattern of -test.run")
+	tests := flag.String("tests", ".", "patterns of -test.run with spaces between them, which are run one after another: fast tests that notice much first")
 	list := flag.String("list", "", "the file with the survivors that have a reason")
 	budget := flag.Duration("budget", time.Hour, "no test is begun after this time; what is left out is counted")
 	each := flag.Duration("each", 60*time.Second, "a test that takes longer has noticed the change")
@@ -37,13 +37,13 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Args()[1:], *first, *list, *budget, *each, *workers); err != nil {
+	if err := run(flag.Arg(0), flag.Args()[1:], *tests, *list, *budget, *each, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string, files []string, first, list string, budget, each time.Duration, workers int) error {
+func run(folder string, files []string, tests, list string, budget, each time.Duration, workers int) error {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func run(folder string, files []string, first, list string, budget, each time.Du
 	if err != nil {
 		return err
 	}
-	t := tester{folder: folder, binary: binary, first: first, each: each}
+	t := tester{folder: folder, binary: binary, stages: strings.Fields(tests), each: each}
 	if noticed, err := t.noticed(0); err != nil || noticed {
 		return errors.Join(errors.New("the tests fail without a change"), err)
 	}
@@ -87,7 +87,7 @@ func judge(survivors []*mutant, left int, files []string, list string) error {
 	unexplained := 0
 	for _, m := range survivors {
 		if _, ok := reasons[m.String()]; !ok {
-			fmt.Printf("survives: %s (line %d)\n", m, m.line)
+			fmt.Println("without a reason:", m)
 			unexplained++
 		}
 		delete(reasons, m.String())
@@ -140,8 +140,9 @@ func build(folder, work string, sources []*source) (binary string, err error) {
 
 // tester runs the tests with one mutant after another.
 type tester struct {
-	folder, binary, first string
-	each                  time.Duration
+	folder, binary string
+	stages         []string // patterns of tests, which are run one after another
+	each           time.Duration
 }
 
 // all runs mutants until the deadline. It returns those that no test noticed,
@@ -151,6 +152,7 @@ func (t *tester) all(mutants []*mutant, workers int, deadline time.Time) (surviv
 		lock sync.Mutex
 		wait sync.WaitGroup
 		next = make(chan *mutant)
+		done int
 	)
 	for range workers {
 		wait.Go(func() {
@@ -162,6 +164,10 @@ func (t *tester) all(mutants []*mutant, workers int, deadline time.Time) (surviv
 				lock.Lock()
 				if !noticed {
 					survivors = append(survivors, m)
+					fmt.Printf("survives: %s (line %d)\n", m, m.line)
+				}
+				if done++; done%100 == 0 {
+					fmt.Printf("%d of %d\n", done, len(mutants))
 				}
 				lock.Unlock()
 			}
@@ -182,7 +188,7 @@ func (t *tester) all(mutants []*mutant, workers int, deadline time.Time) (surviv
 
 // noticed reports whether a test fails, or does not end.
 func (t *tester) noticed(number int) (bool, error) {
-	for _, pattern := range []string{t.first, "."} {
+	for _, pattern := range t.stages {
 		ctx, cancel := context.WithTimeout(context.Background(), t.each)
 		c := exec.CommandContext(ctx, t.binary, "-test.failfast", "-test.run", pattern)
 		c.Dir = t.folder

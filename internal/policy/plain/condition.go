@@ -168,7 +168,7 @@ func number(v string) (*big.Rat, bool) {
 func date(v string) (time.Time, bool) {
 	if whole.MatchString(v) && len(v) != len("2006") {
 		seconds, ok := new(big.Int).SetString(v, 10)
-		return time.Unix(seconds.Int64(), 0), ok && seconds.IsInt64()
+		return time.Unix(seconds.Int64(), 0), ok && seconds.BitLen() <= 60
 	}
 	for _, layout := range []string{"2006", "2006-01", "2006-01-02", "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05Z07:00"} {
 		if t, err := time.Parse(layout, v); err == nil {
@@ -186,6 +186,9 @@ func matchAddress(pattern, value string) bool {
 	}
 	address = address.Unmap().WithZone("")
 	if prefix, err := netip.ParsePrefix(pattern); err == nil {
+		if four := prefix.Addr().Unmap(); prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(four, prefix.Bits()-96)
+		}
 		return prefix.Contains(address)
 	}
 	one, err := netip.ParseAddr(pattern)
