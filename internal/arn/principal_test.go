@@ -71,3 +71,27 @@ func TestManagedPolicyARN(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParsePrincipal: what is taken for a principal is put together again as it
+// was, and its parts can stand in a store key.
+func FuzzParsePrincipal(f *testing.F) {
+	for _, s := range []string{
+		"111122223333", "arn:aws:iam::111122223333:root", "arn:aws:iam::111122223333:user/a/b/Alice", "arn:aws-cn:iam::111122223333:role//x",
+		"arn:aws:sts::111122223333:assumed-role/payroll/i-1", "arn:aws:iam::111122223333:policy/a/b", "arn:aws:iam::111122223333:user/a\x00b",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p := arn.ParsePrincipal(s)
+		if p.Kind == arn.NoPrincipal {
+			if p != (arn.Principal{}) {
+				t.Errorf("%q: %+v", s, p)
+			}
+		} else if p.String() != s || strings.Contains(p.Name+p.Session+p.Account, "/") {
+			t.Errorf("%q: %+v, %q", s, p, p.String())
+		}
+		if partition, account, path, name, ok := arn.ParseManagedPolicy(s); ok && (arn.ManagedPolicy(partition, account, path, name) != s || strings.Contains(name+account, "/")) {
+			t.Errorf("%q: %q %q %q %q", s, partition, account, path, name)
+		}
+	})
+}
