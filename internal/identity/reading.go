@@ -58,7 +58,8 @@ type principal struct {
 const compiledSize = 8
 
 // permissions finds what a caller's principal has. A principal that is gone, or
-// another one of the same name, is store.ErrNotFound.
+// another one of the same name, or of a kind that is not known, is
+// store.ErrNotFound.
 func (r *reading) permissions(ctx context.Context, c *Caller) (*Permissions, error) {
 	switch {
 	case c.Type == TypeRoot:
@@ -78,7 +79,7 @@ func (r *reading) permissions(ctx context.Context, c *Caller) (*Permissions, err
 		}
 		return p.permissions, nil
 	}
-	return nil, nil
+	return nil, store.ErrNotFound // of a kind that is not known here
 }
 
 func orGone(err error) error {

@@ -27,10 +27,14 @@ func TestSessionTokens(t *testing.T) {
 	f.put(t, record.AccessKeyPath("ASIATWICE"), record.TypeAccessKey, &record.AccessKey{
 		Account: account, PrincipalID: account, Type: identity.TypeRoot, Status: "Inactive", ExpiresMs: half.ExpiresMs, Session: half.Session, Temporary: &record.Session{},
 	})
+	stranger := theSession()
+	stranger.Type = "FederatedUser"
+	f.put(t, record.AccessKeyPath("ASIASTRANGER"), record.TypeAccessKey, stranger)
 	for _, test := range []struct {
 		id, token string
 		want      apierr.Code
 	}{
+		{"ASIASTRANGER", token, apierr.UnrecognizedClient},
 		{userKey, "", ""},
 		{userKey, token, apierr.UnrecognizedClient},
 		{roleKey, token, ""},
