@@ -180,7 +180,12 @@ func (s *Survey) request(c *identity.Caller, q question, favour bool) *authz.Req
 		what := supposition{p, q.op, person, favour}
 		made, ok := s.supposed[what]
 		if !ok {
-			made = p.Suppose(func(c *policy.Condition) bool { return known(c, q.op, person) }, favour)
+			if made = p.Suppose(func(c *policy.Condition) bool { return known(c, q.op, person) }, favour); made == p {
+				return p // it has no conditions
+			}
+			if len(s.supposed) == maxSupposed {
+				clear(s.supposed)
+			}
 			s.supposed[what] = made
 		}
 		return made
@@ -206,6 +211,10 @@ func (s *Survey) request(c *identity.Caller, q question, favour bool) *authz.Req
 	r.Policy = suppose(s.key.Rules)
 	return r
 }
+
+// maxSupposed bounds the supposed policies that are kept: those of the key and
+// of managed policies are asked for again and again.
+const maxSupposed = 10_000
 
 // known reports whether a condition can be answered by the principal and the
 // key alone.

@@ -151,3 +151,26 @@ func TestWhoIsTrue(t *testing.T) {
 		t.Errorf("the test shows nothing: %d under conditions, %d without, %d denied", listed, unconditional, denied)
 	}
 }
+
+// BenchmarkSurvey asks for one principal with a policy of 20 statements, half of
+// them under conditions.
+func BenchmarkSurvey(b *testing.B) {
+	var statements []string
+	for i := range 20 {
+		condition := ""
+		if i%2 == 0 {
+			condition = fmt.Sprintf(`,"Condition":{"StringEquals":{"kms:EncryptionContext:n":"%d"}}`, i)
+		}
+		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Action":["kms:Decrypt","kms:Describe*"],"Resource":"arn:aws:kms:eu-west-1:*:key/%d*"%s}`, i%10, condition))
+	}
+	who := somebody(b, "user", "alice", document(statements...))
+	s, err := explain.NewSurvey(aKey(b, document(enable, useOfApp)), environment, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if h := s.Of(who); len(h.Access) == 0 {
+			b.Fatal("nothing")
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (l *linter) together(s *policy.Statement, k *condkey.Key, all []policy.Cond
 	}
 	candidates, complete := candidates(k, all)
 	l.over(s, k, all, candidates)
-	if !complete || slices.ContainsFunc(candidates, func(v string) bool { return l.met(k, all, policy.Values{Present: true, One: v}) }) || l.met(k, all, policy.Values{}) {
+	if met := meeting(all); !complete || slices.ContainsFunc(candidates, met.value) || met.by(policy.Values{}) {
 		return
 	}
 	if said := func(f Finding) bool { return f.Statement == l.at+1 && f.Rule == "impossible-value" }; len(all) == 1 && slices.ContainsFunc(l.found, said) {
@@ -46,26 +46,38 @@ func (l *linter) over(s *policy.Statement, k *condkey.Key, all []policy.Conditio
 	if l.Now.IsZero() || k.ID != condkey.CurrentTime && k.ID != condkey.EpochTime {
 		return
 	}
-	holds := func(all []policy.Condition) func(string) bool {
-		return func(v string) bool { return l.met(k, all, policy.Values{Present: true, One: v}) }
-	}
 	now, far := l.Now.UTC().Format(time.RFC3339), "9000-01-01T00:00:00Z"
 	if k.ID == condkey.EpochTime {
 		now, far = strconv.FormatInt(l.Now.Unix(), 10), "221845392000"
 	}
 	later := append(slices.Clone(all), policy.Condition{Operator: "DateGreaterThanEquals", Key: all[0].Key, Values: []string{now}})
-	if slices.ContainsFunc(times, holds(all)) && !slices.ContainsFunc(append(times, now, far), holds(later)) {
+	if slices.ContainsFunc(times, meeting(all).value) && !slices.ContainsFunc(append(times, now, far), meeting(later).value) {
 		l.add(Warning, "over", "the time is over in which "+all[0].Key+" meets its conditions", never(s), "take the statement out, or set another date")
 	}
 }
 
-// met asks the evaluator whether conditions hold for a value of their key.
-func (l *linter) met(k *condkey.Key, all []policy.Condition, v policy.Values) bool {
-	p := policy.Compile(&policy.Document{Version: policy.Version2012, Statements: []policy.Statement{
-		{Effect: policy.Allow, Action: []string{"*"}, Resource: []string{"*"}, Condition: all},
-	}}, nil)
-	return p.Evaluate(&policy.Request{Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111122223333:key/x", Context: one{strings.ToLower(all[0].Key), v}}).Allow != nil
+// tests asks the evaluator whether conditions of one key hold.
+type tests struct {
+	key    string
+	policy *policy.Policy
 }
+
+func meeting(all []policy.Condition) tests {
+	return tests{strings.ToLower(all[0].Key), policy.Compile(&policy.Document{Version: policy.Version2012, Statements: []policy.Statement{
+		{Effect: policy.Allow, Action: []string{"*"}, Resource: []string{"*"}, Condition: all},
+	}}, nil)}
+}
+
+// by reports whether they hold for the values of their key, or whether that
+// cannot be found out.
+func (m tests) by(v policy.Values) bool {
+	r := policy.Request{Action: "kms:Decrypt", Resource: "arn:aws:kms:eu-west-1:111122223333:key/x", Context: one{m.key, v}}
+	o := m.policy.Evaluate(&r)
+	return o.Allow != nil || o.Exhausted
+}
+
+// value reports whether they hold for one value.
+func (m tests) value(v string) bool { return m.by(policy.Values{Present: true, One: v}) }
 
 // one is a context with one condition key.
 type one struct {
