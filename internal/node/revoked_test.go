@@ -64,6 +64,14 @@ func TestRevocationsUnderLoad(t *testing.T) {
 				c.root.ok(t, "DeleteRole", "RoleName", role)
 			}
 		},
+		"sessions revoked": func(role string) (actor, func()) { // as the AWS console does
+			a := c.session(t, role, encrypt)
+			return a, func() {
+				c.root.ok(t, "PutRolePolicy", "RoleName", role, "PolicyName", "AWSRevokeOlderSessions", "PolicyDocument",
+					`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"`+
+						c.now().Add(time.Second).UTC().Format(time.RFC3339)+`"}}}]}`)
+			}
+		},
 		"session expired": func(role string) (actor, func()) {
 			return c.session(t, role, encrypt), func() { c.ahead.Add(int64(time.Hour)) }
 		},
