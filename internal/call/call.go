@@ -52,6 +52,7 @@ type Call struct {
 	Materials [2]*key.Material // used, source and destination
 	Created   *key.Key         // by CreateKey, for the record's resources
 	Alias     string           // ARN of the alias that the call is about, for the record's resources
+	GrantID   string           // of the grant that RetireGrant is about, for the record
 
 	resources [3]audit.Resource // two keys and an alias
 }
@@ -98,6 +99,9 @@ func (c *Call) Event(outcome *apierr.Error) audit.Event {
 	}
 	if c.NotApproved {
 		e.Additional = append(e.Additional, audit.Field{Name: "notFipsApproved", Value: "true"})
+	}
+	if c.GrantID != "" {
+		e.Additional = append(e.Additional, audit.Field{Name: "grantId", Value: c.GrantID})
 	}
 	if k := c.Key(); outcome == nil && c.Row.RecordsKey && k != nil {
 		e.ResponseElements = append(awsjson.AppendString([]byte(`{"keyId":`), k.ARN), '}')

@@ -76,6 +76,7 @@ func (p *Pipeline) retiring(ctx context.Context, c *call.Call, r *authz.Request,
 	case err != nil:
 		return err
 	}
+	c.GrantID = id
 	r.Constraint = authz.Constraint{Type: g.Constraint, Context: grant.Pairs(g)}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -208,5 +209,48 @@ func TestEndOfAGrant(t *testing.T) {
 	key := abroad.createKey(t)
 	if got := abroad.call("DescribeKey", object{"KeyId": key, "GrantTokens": []string{kept.str("GrantToken")}}); got.code != "InvalidGrantTokenException" {
 		t.Errorf("another Region: %q", got.code)
+	}
+}
+
+// TestGrantRecords: the audit records name grants as CloudTrail's do, and no
+// token.
+func TestGrantRecords(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	arn := "arn:aws:kms:eu-west-1:111122223333:key/" + c.createKey(t)
+	create := func() answer {
+		return c.must(t, "CreateGrant", object{"KeyId": arn, "GranteePrincipal": someRole, "Operations": []string{"Decrypt"}})
+	}
+	made := []answer{create(), create(), create()}
+	c.must(t, "DescribeKey", object{"KeyId": arn, "GrantTokens": []string{made[0].str("GrantToken")}})
+	c.must(t, "RetireGrant", object{"GrantToken": made[0].str("GrantToken")})
+	c.must(t, "RetireGrant", object{"KeyId": arn, "GrantId": made[1].str("GrantId")})
+	c.must(t, "RevokeGrant", object{"KeyId": arn, "GrantId": made[2].str("GrantId")})
+	f.close(t)
+	var got [][]any
+	for _, r := range f.records(t) {
+		if r["eventName"] == "CreateKey" {
+			continue
+		}
+		parameters, _ := r["requestParameters"].(object)
+		if parameters["grantTokens"] != nil || parameters["grantToken"] != nil {
+			t.Errorf("%s has %v", r["eventName"], parameters)
+		}
+		elements, _ := r["responseElements"].(object)
+		got = append(got, []any{r["eventName"], parameters["grantId"], elements["grantId"], elements["keyId"], r["additionalEventData"].(object)["grantId"], elements["grantToken"]})
+	}
+	id := func(i int) any { return made[i].str("GrantId") }
+	want := [][]any{
+		{"CreateGrant", nil, id(0), arn, nil, nil}, {"CreateGrant", nil, id(1), arn, nil, nil}, {"CreateGrant", nil, id(2), arn, nil, nil},
+		{"DescribeKey", nil, nil, nil, nil, nil},
+		{"RetireGrant", nil, nil, arn, id(0), nil}, {"RetireGrant", id(1), nil, arn, id(1), nil},
+		{"RevokeGrant", id(2), nil, nil, nil, nil},
+	}
+	byName := func(a, b []any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) } // mutations come by the outbox, later
+	slices.SortFunc(got, byName)
+	slices.SortFunc(want, byName)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%v\nwant\n%v", got, want)
 	}
 }

@@ -154,7 +154,7 @@ var rows = [api.NumOps + 1]Row{
 	api.OpReEncrypt: {Target: TwoKeys, Actions: [2]string{"kms:ReEncryptFrom", "kms:ReEncryptTo"}, Aliases: true, CrossAccount: true, GrantOp: true, DryRun: true,
 		Class: Crypto, Usage: key.EncryptDecrypt, States: cryptoOp},
 	api.OpReplicateKey:         {Target: OneKey, Actions: one("ReplicateKey"), Mutates: true, States: replicating},
-	api.OpRetireGrant:          {Target: Token, Actions: one("RetireGrant"), CrossAccount: true, GrantOp: true, Mutates: true, DryRun: true, States: anyState},
+	api.OpRetireGrant:          {Target: Token, Actions: one("RetireGrant"), CrossAccount: true, GrantOp: true, Mutates: true, RecordsKey: true, DryRun: true, States: anyState},
 	api.OpRevokeGrant:          {Target: OneKey, Actions: one("RevokeGrant"), CrossAccount: true, Mutates: true, DryRun: true, States: anyState},
 	api.OpRotateKeyOnDemand:    {Target: OneKey, Actions: one("RotateKeyOnDemand"), Mutates: true, States: rotatingNow},
 	api.OpScheduleKeyDeletion:  {Target: OneKey, Actions: one("ScheduleKeyDeletion"), Mutates: true, States: scheduling},

@@ -120,7 +120,7 @@ func recordGrants(call func(made, object) object, arns []string, id string) {
 	call(made{operation: "ListGrants", arns: arns, readOnly: true}, object{"KeyId": id})
 	call(made{operation: "ListRetirableGrants", readOnly: true}, object{"RetiringPrincipal": role})
 	call(made{operation: "RetireGrant", arns: arns, code: "DryRunOperationException"}, object{"GrantToken": first["GrantToken"], "DryRun": true})
-	call(made{operation: "RetireGrant", arns: arns}, object{"GrantToken": first["GrantToken"]})
+	call(made{operation: "RetireGrant", arns: arns, answer: arns[0]}, object{"GrantToken": first["GrantToken"]})
 	call(made{operation: "RetireGrant", code: "InvalidGrantTokenException"}, object{"GrantToken": "made-up"})
 	call(made{operation: "RevokeGrant", arns: arns, code: notFound}, object{"KeyId": id, "GrantId": first["GrantId"]})
 	second := call(made{operation: "CreateGrant", arns: arns, answer: arns[0]}, in)
