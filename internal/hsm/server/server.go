@@ -105,6 +105,9 @@ func (s *Server) ServeConn(rw io.ReadWriteCloser) error {
 	defer clear(buffer)
 	filled := 0
 	for {
+		// A goroutine that has only read for 10 ms would be taken for one that holds
+		// a processor, and the runtime would look after it every 20 µs from then on.
+		runtime.Gosched()
 		n, err := c.read(buffer[filled:])
 		if n == 0 && err != nil {
 			if errors.Is(err, io.EOF) {
