@@ -82,6 +82,7 @@ func TestExplain(t *testing.T) {
 	bounded.Permissions, p.Boundary = &p, &identity.Attached{Name: "Bound", Owner: alice.PrincipalARN, Policy: compile(t, document(`{"Sid":"B","Effect":"Allow","Action":"kms:Encrypt","Resource":"*"}`))}
 	stranger := somebody(t, "user", "eve", document(decrypt))
 	stranger.Account, stranger.PrincipalARN = other, "arn:aws:iam::"+other+":user/eve"
+	third := somebody(t, "role", "Other", "")
 	for name, test := range map[string]struct {
 		ask     explain.Ask
 		allowed bool
@@ -105,6 +106,10 @@ func TestExplain(t *testing.T) {
 			"key policy/1+ key policy/2 Principal key policy/3 Condition Own/1+ Own/2 Resource Bound/1 Action", "permissions boundary does not allow it"},
 		"a stranger": {explain.Ask{Caller: stranger, Action: "kms:Decrypt"}, false,
 			"key policy/1 Principal key policy/2 Principal key policy/3 Condition Own/1+", "Neither the key policy nor a grant"},
+		"what works in the own account only": {explain.Ask{Caller: stranger, Action: "kms:PutKeyPolicy"}, false,
+			"key policy/1 Principal key policy/2 Action key policy/3 Action Own/1 Action", "Neither the key policy nor a grant"},
+		"another's, asked for himself": {explain.Ask{Caller: third, Action: "kms:Decrypt", Context: map[string]string{"dept": "hr"}}, false,
+			"key policy/1+ key policy/2 Principal key policy/3 Condition", "no policy of his allows it"},
 	} {
 		test.ask.Key, test.ask.Environment = k, environment
 		r, err := test.ask.Request()
@@ -193,5 +198,49 @@ func TestNoQuestion(t *testing.T) {
 	}
 	if _, err := (&explain.Ask{Caller: root(), Action: "kms:ListKeys", Environment: environment}).Request(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWithoutKey: actions that name no key are for identity-based policies alone.
+func TestWithoutKey(t *testing.T) {
+	t.Parallel()
+	maker := somebody(t, "user", "maker", document(`{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*"}`))
+	bound := somebody(t, "user", "bound", document(`{"Effect":"Allow","Action":"kms:CreateKey","Resource":"arn:aws:kms:*:*:key/*"}`))
+	for _, test := range []struct {
+		who     *identity.Caller
+		allowed bool
+		says    string
+	}{
+		{root(), true, "root user needs no policy"}, {maker, true, "The identity-based policy Own of user/maker, a statement without Sid, allows it."}, {bound, false, "No policy of his allows it."},
+	} {
+		r, err := (&explain.Ask{Caller: test.who, Action: "kms:CreateKey", Environment: environment}).Request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := explain.Of(r, r.Decide())
+		if a.Allowed != test.allowed || !strings.Contains(a.Reason, test.says) || a.Key != "" {
+			t.Errorf("%s: %v, %s", test.who.PrincipalARN, a.Allowed, a.Reason)
+		}
+		if !test.allowed && test.who == bound && !strings.Contains(a.Policies[0].Statements[0].Why, "has none") {
+			t.Errorf("%+v", a.Policies)
+		}
+	}
+}
+
+// TestAcrossAccounts: what the key policy gives to another account, and an
+// operation that does not work across accounts.
+func TestAcrossAccounts(t *testing.T) {
+	t.Parallel()
+	k := aKey(t, document(enable, `{"Sid":"Far","Effect":"Allow","Principal":{"AWS":"`+other+`"},"Action":"kms:*","Resource":"*"}`))
+	far := somebody(t, "user", "eve", document(`{"Effect":"Allow","Action":"kms:*","Resource":"*"}`))
+	far.Account, far.PrincipalARN = other, "arn:aws:iam::"+other+":user/eve"
+	for action, says := range map[string]string{"kms:Decrypt": `statement "Far", leaves it to his account`, "kms:PutKeyPolicy": "does not work on another account's key"} {
+		r, err := (&explain.Ask{Caller: far, Action: action, Key: k, Environment: environment}).Request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := explain.Of(r, r.Decide()); !strings.Contains(a.Reason, says) || a.Allowed != (action == "kms:Decrypt") {
+			t.Errorf("%s: %v, %s", action, a.Allowed, a.Reason)
+		}
 	}
 }

@@ -320,3 +320,46 @@ func TestRulesAreExplained(t *testing.T) {
 		t.Errorf("the rules are %v, the page has %v", slices.Sorted(maps.Keys(rules)), slices.Sorted(maps.Keys(explained)))
 	}
 }
+
+// TestValuesOfKeys: of each condition key whose values are known, one that it
+// has and one that it never has.
+func TestValuesOfKeys(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ actions, key, good, bad string }{
+		{"kms:Decrypt", "kms:KeyUsage", "SIGN_VERIFY", "SIGN"},
+		{"kms:Decrypt", "kms:CustomerMasterKeySpec", "RSA_2048", "RSA"},
+		{"kms:Decrypt", "kms:KeyOrigin", "AWS_KMS", "KMS"},
+		{"kms:Decrypt", "kms:MultiRegionKeyType", "PRIMARY", "Primary"},
+		{"kms:GenerateDataKeyPair", "kms:DataKeyPairSpec", "RSA_2048", "AES_256"},
+		{"kms:Encrypt", "kms:EncryptionAlgorithm", "RSAES_OAEP_SHA_256", "OAEP"},
+		{"kms:Encapsulate", "kms:EncapsulationAlgorithm", "ML_KEM", "KEM"},
+		{"kms:ImportKeyMaterial", "kms:ExpirationModel", "KEY_MATERIAL_EXPIRES", "EXPIRES"},
+		{"kms:GetParametersForImport", "kms:WrappingAlgorithm", "RSAES_OAEP_SHA_256", "ML_KEM"},
+		{"kms:GetParametersForImport", "kms:WrappingKeySpec", "RSA_4096", "RSA_1024"},
+		{"kms:CreateGrant", "kms:GrantConstraintType", "EncryptionContextSubset", "Subset"},
+		{"kms:DeriveSharedSecret", "kms:KeyAgreementAlgorithm", "ECDH", "DH"},
+		{"kms:GenerateMac", "kms:MacAlgorithm", "HMAC_SHA_256", "HMAC_256"},
+		{"kms:Sign", "kms:MessageType", "DIGEST", "digest"},
+		{"kms:Sign", "kms:SigningAlgorithm", "ECDSA_SHA_256", "ECDSA"},
+		{"kms:UpdatePrimaryRegion", "kms:PrimaryRegion", "eu-west-1", "Ireland"},
+		{"kms:ReplicateKey", "kms:ReplicaRegion", "us-east-1", "useast1"},
+		{"kms:Decrypt", "aws:PrincipalType", "AssumedRole", "Role"},
+		{"kms:Decrypt", "aws:PrincipalAccount", "111122223333", "1111-2222-3333"},
+		{"kms:Decrypt", "aws:PrincipalArn", "arn:aws:iam::111122223333:user/a", "alice"},
+	} {
+		condition := func(value string) string { return fmt.Sprintf(`"StringEquals":{%q:%q}`, c.key, value) }
+		run(t, lint.Options{Kind: lint.Key}, []lintCase{
+			{c.key + " has " + c.good, document(enable, allow(app, c.actions, condition(c.good))), ""},
+			{c.key + " never has " + c.bad, document(enable, allow(app, c.actions, condition(c.bad))), "error impossible-value 2"},
+		})
+	}
+	run(t, lint.Options{Kind: lint.Key}, []lintCase{
+		{"days", document(enable, allow(app, "kms:EnableKeyRotation", `"NumericGreaterThan":{"kms:RotationPeriodInDays":"2560"}`)), "error impossible-value 2"},
+		{"more than a few", document(enable, allow(app, "kms:Decrypt", `"StringEquals":{"kms:KeySpec":["a","b","c","d","e","f","g"]}`)), "error impossible-value 2"},
+		{"a tag's number", document(enable, allow(app, "kms:Decrypt", `"NumericLessThan":{"aws:PrincipalTag/n":"1"},"NumericGreaterThan":{"aws:PrincipalTag/n":"1.5"}`)), "error contradiction 2"},
+		{"one address", document(enable, allow(app, "kms:Decrypt", `"IpAddress":{"aws:SourceIp":"192.0.2.1"},"NotIpAddress":{"aws:SourceIp":"192.0.2.1"}`)), "error contradiction 2"},
+		{"ARNs as texts", document(enable, allow(app, "kms:CreateGrant", `"ArnLike":{"kms:GranteePrincipal":"arn:aws:iam::111122223333:role/*"}`)), ""},
+		{"a Deny by an unknown key", document(enable, deny(app, "kms:Decrypt", `"StringNotEquals":{"kms:Nothing":"a"}`)), "error unknown-condition-key 2"},
+		{"NotAction with the key's conditions", document(enable, `{"Effect":"Deny",`+app+`"NotAction":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:a":"b"}}}`), ""},
+	})
+}
