@@ -44,6 +44,7 @@ func TestStepsAreCounted(t *testing.T) {
 		"texts":                      of(`"StringEquals":{"aws:v":` + list("#") + `}`),
 		"texts without case":         of(`"StringEqualsIgnoreCase":{"aws:v":` + list("#") + `}`),
 		"patterns":                   of(`"StringLike":{"aws:v":` + list("#*") + `}`),
+		"patterns of long texts":     of(`"StringLike":{"aws:v":` + list("*"+strings.Repeat("w", 64)+"#*") + `}`),
 		"ARNs":                       of(`"ArnLike":{"aws:v":` + list("arn:aws:s3:::#") + `}`),
 		"numbers":                    of(`"NumericEquals":{"aws:n":` + list("1#") + `}`),
 		"dates":                      of(`"DateEquals":{"aws:t":` + list("1#") + `}`),
@@ -68,6 +69,19 @@ func TestStepsAreCounted(t *testing.T) {
 			if got.Exhausted != exhausted || (got.Deny != nil) != (o.Deny != nil && !exhausted) || (got.Allow != nil) != (o.Allow != nil && !exhausted) {
 				t.Errorf("%s with %d of %d steps: %+v", name, left, r.Steps, got)
 			}
+		}
+	}
+}
+
+// TestMatches: a pattern has wildcards, and no variables.
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pattern, text string
+		want          bool
+	}{{"kms:*", "kms:Encrypt", true}, {"kms:?ncrypt", "kms:Encrypt", true}, {"kms:encrypt", "kms:Encrypt", false}, {"${aws:k}", "${aws:k}", true}, {"${*}x", "*x", false}} {
+		if got := policy.Matches(test.pattern, test.text); got != test.want {
+			t.Errorf("%s, %s: %t", test.pattern, test.text, got)
 		}
 	}
 }

@@ -32,18 +32,19 @@ func main() {
 	budget := flag.Duration("budget", time.Hour, "no test is begun after this time; what is left out is counted")
 	each := flag.Duration("each", 60*time.Second, "a test that takes longer has noticed the change")
 	workers := flag.Int("workers", 1, "tests at once")
+	listed := flag.Bool("listed", false, "run only what the list names: does it still survive?")
 	flag.Parse()
 	if flag.NArg() < 2 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Args()[1:], *tests, *list, *budget, *each, *workers); err != nil {
+	if err := run(flag.Arg(0), flag.Args()[1:], *tests, *list, *budget, *each, *workers, *listed); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string, files []string, tests, list string, budget, each time.Duration, workers int) error {
+func run(folder string, files []string, tests, list string, budget, each time.Duration, workers int, listed bool) error {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return err
@@ -72,6 +73,13 @@ func run(folder string, files []string, tests, list string, budget, each time.Du
 	t := tester{folder: folder, binary: binary, stages: strings.Fields(tests), each: each}
 	if noticed, err := t.noticed(0); err != nil || noticed {
 		return errors.Join(errors.New("the tests fail without a change"), err)
+	}
+	if listed {
+		reasons, err := readReasons(list)
+		if err != nil {
+			return err
+		}
+		mutants = slices.DeleteFunc(mutants, func(m *mutant) bool { _, ok := reasons[m.String()]; return !ok })
 	}
 	survivors, left := t.all(mutants, workers, time.Now().Add(budget))
 	fmt.Printf("%d mutants, %d not run, %d survive\n", len(mutants), left, len(survivors))
