@@ -26,7 +26,7 @@ type resource struct {
 	id, description, policy string // policy "" is the default one
 	state                   types.KeyState
 	tags                    map[string]string
-	aliases                 []string
+	aliases, grants         []string
 }
 
 // A declared pair of keys: aliases move between them.
@@ -73,6 +73,32 @@ var writes = []write{
 		d.one.policy = `{"Version":"2012-10-17","Id":"` + d.name + `","Statement":[{"Sid":"root","Effect":"Allow",` +
 			`"Principal":{"AWS":"arn:aws:iam::` + harness.Account + `:root"},"Action":"kms:*","Resource":"*"}]}`
 		_, err := c.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: &d.one.id, Policy: &d.one.policy})
+		return err
+	}},
+	{"CreateGrant", func(ctx context.Context, c *kms.Client, d *declared) error {
+		for range 2 {
+			out, err := c.CreateGrant(ctx, &kms.CreateGrantInput{
+				KeyId: &d.one.id, GranteePrincipal: aws.String(harness.Account), Operations: []types.GrantOperation{types.GrantOperationDecrypt},
+			})
+			if err != nil {
+				return err
+			}
+			d.one.grants = append(d.one.grants, *out.GrantId)
+		}
+		return nil
+	}},
+	{"RetireGrant", func(ctx context.Context, c *kms.Client, d *declared) error {
+		out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &d.one.id})
+		if err != nil {
+			return err
+		}
+		_, err = c.RetireGrant(ctx, &kms.RetireGrantInput{KeyId: out.KeyMetadata.Arn, GrantId: &d.one.grants[0]})
+		d.one.grants = d.one.grants[1:]
+		return err
+	}},
+	{"RevokeGrant", func(ctx context.Context, c *kms.Client, d *declared) error {
+		_, err := c.RevokeGrant(ctx, &kms.RevokeGrantInput{KeyId: &d.one.id, GrantId: &d.one.grants[0]})
+		d.one.grants = nil
 		return err
 	}},
 	{"DisableKey", func(ctx context.Context, c *kms.Client, d *declared) error {
@@ -208,6 +234,13 @@ func (r *resource) described(ctx context.Context, c *kms.Client) error {
 	}
 	if !maps.Equal(found, r.tags) {
 		return fmt.Errorf("tags %v, want %v", found, r.tags)
+	}
+	grants, err := c.ListGrants(ctx, &kms.ListGrantsInput{KeyId: &r.id})
+	if err != nil {
+		return err
+	}
+	if len(grants.Grants) != len(r.grants) || slices.ContainsFunc(grants.Grants, func(g types.GrantListEntry) bool { return !slices.Contains(r.grants, *g.GrantId) }) {
+		return fmt.Errorf("%d grants, want %v", len(grants.Grants), r.grants)
 	}
 	policy, err := c.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &r.id})
 	if err != nil {
