@@ -8,7 +8,6 @@ import (
 	"trent/internal/identity"
 	"trent/internal/query"
 	"trent/internal/record"
-	"trent/internal/store"
 )
 
 // createRole makes a role, which its trust policy says who may assume, and which
@@ -71,10 +70,7 @@ func (in *createRole) Run(ctx context.Context, c *call.Query, out *query.XML) er
 		"arn", text(roleARN(c, in.path, in.name)), "createDate", text(recordTime(r.Record.CreatedMs)), "assumeRolePolicyDocument", text(in.document)))
 	var t change
 	update(&t, c, r)
-	if in.policy != nil {
-		update(&t, c, in.policy)
-		t.put(store.Op{Key: record.AttachmentPath(c.Caller.Account, fold(in.policy.Record.Name), true, record.KindRole, fold(in.name))}, nil)
-	}
+	t.bound(c, in.policy, record.KindRole, in.name)
 	if err := t.commit(ctx, in.Config, c); err != nil {
 		return err
 	}

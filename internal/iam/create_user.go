@@ -13,18 +13,25 @@ import (
 // createUser makes a user, who may do nothing until a policy says so.
 type createUser struct {
 	*Config
-	path, name string
-	tags       []tag
+	path, name, boundary string
+	tags                 []tag
+	policy               *managed // of the boundary
 }
 
 func (in *createUser) Decode(d *query.Decoder) {
 	in.path = orSlash(d.String("Path", entityPath))
 	in.name = d.Required("UserName", newUserName)
+	in.boundary = d.String("PermissionsBoundary", policyARNRule)
 	in.tags = tagsOf(d)
 }
 
-func (in *createUser) Subject(_ context.Context, c *call.Query) (call.Subject, error) {
-	return call.Subject{Resource: userARN(c, in.path, in.name), RequestTags: asMap(in.tags)}, nil
+func (in *createUser) Subject(ctx context.Context, c *call.Query) (s call.Subject, err error) {
+	if in.boundary != "" {
+		if in.policy, _, err = in.findManaged(ctx, c, in.boundary); err != nil {
+			return s, err
+		}
+	}
+	return call.Subject{Resource: userARN(c, in.path, in.name), RequestTags: asMap(in.tags), Boundary: in.boundary}, nil
 }
 
 func (in *createUser) Run(ctx context.Context, c *call.Query, out *query.XML) error {
@@ -32,8 +39,11 @@ func (in *createUser) Run(ctx context.Context, c *call.Query, out *query.XML) er
 	if err != nil {
 		return err
 	}
+	if in.boundary != "" && in.policy == nil {
+		return notAttachable(in.boundary)
+	}
 	u := identity.NewUser(c.Caller.Account, record.User{
-		ID: identity.UniqueID("AIDA"), Name: in.name, Path: in.path, CreatedMs: c.Time.UnixMilli(), Tags: tags,
+		ID: identity.UniqueID("AIDA"), Name: in.name, Path: in.path, CreatedMs: c.Time.UnixMilli(), Boundary: in.boundary, Tags: tags,
 	})
 	switch old, _, err := in.findUser(ctx, c, in.name); {
 	case err != nil:
@@ -47,11 +57,13 @@ func (in *createUser) Run(ctx context.Context, c *call.Query, out *query.XML) er
 	c.ResponseElements = recordUser(c, &u.Record)
 	var t change
 	update(&t, c, u)
+	t.bound(c, in.policy, record.KindUser, in.name)
 	if err := t.commit(ctx, in.Config, c); err != nil {
 		return err
 	}
 	out.Open("User")
 	writeUser(out, c, &u.Record)
+	writeBoundary(out, in.boundary)
 	writeTags(out, tags)
 	out.Close("User")
 	return nil

@@ -105,6 +105,16 @@ func update[R any](t *change, q *call.Query, e *identity.Entity[R]) {
 	t.put(e.Put(q.Records))
 }
 
+// bound puts an entity that is made under the managed policy that bounds it. The
+// policy is written too, unchanged: so it cannot be deleted at the same time.
+func (t *change) bound(q *call.Query, policy *managed, kind record.Kind, name string) {
+	if policy == nil {
+		return
+	}
+	update(t, q, policy)
+	t.put(store.Op{Key: record.AttachmentPath(q.Caller.Account, fold(policy.Record.Name), true, kind, fold(name))}, nil)
+}
+
 // unbound takes an entity that is deleted, or bounded otherwise, from under the
 // managed policy that has bounded it, if one has.
 func (t *change) unbound(q *call.Query, boundary string, kind record.Kind, name string) {

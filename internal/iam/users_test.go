@@ -192,3 +192,28 @@ func TestEveryOperationRefusesWhatIsNotThere(t *testing.T) {
 		t.Errorf("%q became %q", before, after)
 	}
 }
+
+// TestBoundedUser: the boundary is a policy of the account's that is there, stands
+// under it, and goes with the user.
+func TestBoundedUser(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const policy = "arn:aws:iam::111122223333:policy/Edge"
+	if a := f.do("CreateUser", "UserName", "bob", "PermissionsBoundary", policy); a.err == nil || a.subject.Boundary != policy {
+		t.Errorf("%+v", a)
+	}
+	f.ok("CreatePolicy", "PolicyName", "Edge", "PolicyDocument", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
+	f.ok("CreateUser", "UserName", "Bob", "PermissionsBoundary", policy)
+	if a := f.ok("GetUser", "UserName", "bob"); a.one("PermissionsBoundaryArn") != policy || a.one("PermissionsBoundaryType") != "Policy" {
+		t.Error(a.xml)
+	}
+	if rows := f.rows(); !slices.Contains(rows, "attached/111122223333/edge/bounds-user/bob") {
+		t.Errorf("%q", rows)
+	}
+	f.refused(apierr.DeleteConflict, "Cannot delete a policy attached to entities.", "DeletePolicy", "PolicyArn", policy)
+	f.ok("DeleteUser", "UserName", "bob")
+	f.ok("DeletePolicy", "PolicyArn", policy)
+	if rows := f.rows(); len(rows) != 0 {
+		t.Errorf("left: %q", rows)
+	}
+}
