@@ -46,8 +46,8 @@ func Parse(body []byte) (*Params, error) {
 	if len(body) == 0 {
 		return p, nil
 	}
-	for i, pair := range strings.Split(string(body), "&") {
-		if i == maxParams {
+	for pair := range strings.SplitSeq(string(body), "&") {
+		if len(p.values) == maxParams {
 			return nil, malformed("The request has more than %d parameters.", maxParams)
 		}
 		rawName, rawValue, found := strings.Cut(pair, "=")

@@ -15,10 +15,7 @@ func (s *Server) MustQuery(t testing.TB, who Who, service, action string, values
 	for name, value := range values {
 		form.Set(name, value)
 	}
-	res := s.Do(t, Request{Operation: action, Body: form.Encode(), Who: who, Service: service, Before: func(r *http.Request) {
-		r.Header.Del("X-Amz-Target")
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	}})
+	res := s.Do(t, Request{Operation: action, Body: form.Encode(), Who: who, Service: service})
 	if res.Status != http.StatusOK {
 		t.Fatalf("%s: %d %s", action, res.Status, res.Body)
 	}

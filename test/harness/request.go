@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net"
@@ -29,10 +30,13 @@ const (
 )
 
 // A Who signs requests.
-type Who struct{ AccessKey, SecretKey, Region string }
+type Who struct {
+	AccessKey, SecretKey, Region string
+	Token                        string // of temporary credentials
+}
 
 // Default is the caller that most tests are.
-var Default = Who{AccessKey, SecretKey, Region}
+var Default = Who{AccessKey: AccessKey, SecretKey: SecretKey, Region: Region}
 
 // Client returns an AWS SDK client for the server. It does not retry; change
 // that in an option.
@@ -41,11 +45,14 @@ func (s *Server) Client(who Who, options ...func(*kms.Options)) *kms.Client {
 		Region:       who.Region,
 		BaseEndpoint: aws.String(s.URL),
 		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: who.AccessKey, SecretAccessKey: who.SecretKey}, nil
-		}),
+		Credentials:  who,
 	}
 	return kms.New(o, options...)
+}
+
+// Retrieve makes a Who an AWS SDK's source of credentials.
+func (w Who) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: w.AccessKey, SecretAccessKey: w.SecretKey, SessionToken: w.Token}, nil
 }
 
 // A Request is one call as it stands on the wire. The zero values are those of
@@ -53,9 +60,11 @@ func (s *Server) Client(who Who, options ...func(*kms.Options)) *kms.Client {
 type Request struct {
 	Operation string // after "TrentService."
 	Body      string // "{}" if empty
-	Who       Who
-	Time      time.Time // of the signature
-	Service   string    // of the signature; kms if empty
+	// Service, if set, is that of the signature, iam or sts: the body is a form,
+	// which says the operation.
+	Service string
+	Who     Who
+	Time    time.Time // of the signature
 	// Before changes the request before it is signed, After once it is.
 	Before, After func(*http.Request)
 }
@@ -65,7 +74,7 @@ type Response struct {
 	Status  int
 	Header  http.Header
 	Body    []byte
-	Type    string // the error's "__type", "" on success
+	Type    string // the error's "__type", of IAM and STS its Code; "" on success
 	Message string // the error's "message"
 	// HasMessage tells an absent message from an empty one.
 	HasMessage bool
@@ -137,7 +146,10 @@ func (s *Server) MustAs(t testing.TB, who Who, operation string, in map[string]a
 // HTTPRequest makes the signed request without sending it.
 func (s *Server) HTTPRequest(t testing.TB, r Request) *http.Request {
 	t.Helper()
-	if r.Body == "" {
+	service := "kms"
+	if r.Service != "" {
+		service = r.Service
+	} else if r.Body == "" {
 		r.Body = "{}"
 	}
 	if r.Who == (Who{}) {
@@ -146,22 +158,23 @@ func (s *Server) HTTPRequest(t testing.TB, r Request) *http.Request {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
-	if r.Service == "" {
-		r.Service = "kms"
-	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address()+"/", bytes.NewReader([]byte(r.Body)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "TrentService."+r.Operation)
+	if r.Service != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	} else {
+		req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		req.Header.Set("X-Amz-Target", "TrentService."+r.Operation)
+	}
 	req.Header.Set("User-Agent", "trent-harness")
 	if r.Before != nil {
 		r.Before(req)
 	}
 	sum := sha256.Sum256([]byte(r.Body))
-	credentials := aws.Credentials{AccessKeyID: r.Who.AccessKey, SecretAccessKey: r.Who.SecretKey}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), r.Service, r.Who.Region, r.Time); err != nil {
+	credentials := aws.Credentials{AccessKeyID: r.Who.AccessKey, SecretAccessKey: r.Who.SecretKey, SessionToken: r.Who.Token}
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, req, hex.EncodeToString(sum[:]), service, r.Who.Region, r.Time); err != nil {
 		t.Fatal(err)
 	}
 	if r.After != nil {
@@ -179,6 +192,17 @@ func ReadResponse(t testing.TB, res *http.Response) *Response {
 		t.Fatalf("reading the answer: %v", err)
 	}
 	r := &Response{Status: res.StatusCode, Header: res.Header, Body: body}
+	if res.StatusCode != http.StatusOK && res.Header.Get("Content-Type") == "text/xml" {
+		var e struct {
+			Error     struct{ Code, Message string }
+			RequestID string `xml:"RequestId"`
+		}
+		if err := xml.Unmarshal(body, &e); err != nil || e.RequestID != res.Header.Get("X-Amzn-Requestid") {
+			t.Fatalf("the error %d %q, of request %s: %v", res.StatusCode, body, res.Header.Get("X-Amzn-Requestid"), err)
+		}
+		r.Type, r.Message, r.HasMessage = e.Error.Code, e.Error.Message, e.Error.Message != ""
+		return r
+	}
 	if res.StatusCode != http.StatusOK {
 		var e struct {
 			Type    string  `json:"__type"`

@@ -249,6 +249,35 @@ func plantRecorded(t *testing.T, s *harness.Server) (list []needle) {
 	return list
 }
 
+// plantCredentials makes an access key and temporary credentials, and uses them.
+func plantCredentials(t *testing.T, s *harness.Server) (list []needle) {
+	t.Helper()
+	who := harness.Default
+	form := func(service, body string) string {
+		res := s.Do(t, harness.Request{Service: service, Body: body, Who: who})
+		if res.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", body, res.Status, res.Body)
+		}
+		return string(res.Body)
+	}
+	element := func(body, name string) string {
+		_, rest, _ := strings.Cut(body, "<"+name+">")
+		text, _, found := strings.Cut(rest, "</"+name+">")
+		if !found || len(text) < 16 {
+			t.Fatalf("no %s in %s", name, body)
+		}
+		return text
+	}
+	form("iam", "Version=2010-05-08&Action=CreateUser&UserName=canary")
+	made := form("iam", "Version=2010-05-08&Action=CreateAccessKey&UserName=canary")
+	who.AccessKey, who.SecretKey = element(made, "AccessKeyId"), element(made, "SecretAccessKey")
+	list = append(list, needle{"a secret access key", []byte(who.SecretKey)})
+	made = form("sts", "Version=2011-06-15&Action=GetSessionToken")
+	who.AccessKey, who.SecretKey, who.Token = element(made, "AccessKeyId"), element(made, "SecretAccessKey"), element(made, "SessionToken")
+	form("sts", "Version=2011-06-15&Action=GetCallerIdentity")
+	return append(list, needle{"a temporary secret access key", []byte(who.SecretKey)}, needle{"a session token", []byte(who.Token)})
+}
+
 // get reads a page, whatever its status.
 func get(t *testing.T, url string) []byte {
 	t.Helper()
@@ -306,6 +335,8 @@ func plant(t *testing.T, s *harness.Server) (list []needle, errorBodies [][]byte
 	s.Must(t, "RetireGrant", object{"GrantToken": grant})
 	fails("RetireGrant", harness.Marshal(object{"GrantToken": grant}))
 	fails("RetireGrant", harness.Marshal(object{"GrantToken": grant[1:]}))
+
+	list = append(list, plantCredentials(t, s)...)
 
 	plantOfKinds(t, s, key, func(what string, secret []byte) { list = append(list, needles(what, secret)...) })
 
