@@ -32,8 +32,9 @@ var cliError = regexp.MustCompile(`(?s)An error occurred \((\w+)\) when calling 
 
 func (c *cli) call(t testing.TB, operation string, in object) (object, error) {
 	t.Helper()
+	service, operation := service(operation)
 	// The CLI turns pages into one; the tests want them as the server gives them.
-	cmd := exec.CommandContext(t.Context(), awsProgram, "kms", kebab(operation),
+	cmd := exec.CommandContext(t.Context(), awsProgram, service, kebab(operation),
 		"--endpoint-url", c.url, "--output", "json", "--no-paginate", "--cli-input-json", harness.Marshal(in))
 	cmd.Env = c.environment
 	var stdout, stderr bytes.Buffer
@@ -42,7 +43,7 @@ func (c *cli) call(t testing.TB, operation string, in object) (object, error) {
 		if found := cliError.FindStringSubmatch(stderr.String()); found != nil {
 			return nil, &apiError{found[1], strings.TrimSpace(found[2])}
 		}
-		return nil, fmt.Errorf("aws kms %s: %w: %s", kebab(operation), err, stderr.Bytes())
+		return nil, fmt.Errorf("aws %s %s: %w: %s", service, kebab(operation), err, stderr.Bytes())
 	}
 	out := object{}
 	if stdout.Len() == 0 {

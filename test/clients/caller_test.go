@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"trent/test/harness"
@@ -15,7 +16,8 @@ type object = map[string]any
 
 // A caller makes calls with one of the clients, as one caller.
 type caller interface {
-	// call returns the answer's members, or an *apiError.
+	// call returns the answer's members, or an *apiError. An operation is KMS's
+	// unless its service stands before it: iam:CreateUser.
 	call(t testing.TB, operation string, in object) (object, error)
 }
 
@@ -45,6 +47,14 @@ func forEachClient(t *testing.T, test func(t *testing.T, c client)) {
 			test(t, c)
 		})
 	}
+}
+
+// service splits an operation's name.
+func service(operation string) (service, name string) {
+	if service, name, ok := strings.Cut(operation, ":"); ok {
+		return service, name
+	}
+	return "kms", operation
 }
 
 // must makes a call that has to succeed.
@@ -100,6 +110,7 @@ func environment(s *harness.Server, who harness.Who) []string {
 	return append(os.Environ(),
 		"AWS_ACCESS_KEY_ID="+who.AccessKey,
 		"AWS_SECRET_ACCESS_KEY="+who.SecretKey,
+		"AWS_SESSION_TOKEN="+who.Token,
 		"AWS_DEFAULT_REGION="+who.Region,
 		"AWS_REGION="+who.Region,
 		"AWS_CONFIG_FILE="+os.DevNull,

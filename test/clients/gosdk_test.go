@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"trent/test/harness"
@@ -15,15 +17,20 @@ import (
 
 // goSDK makes calls with the AWS SDK for Go v2, whose method of an
 // operation's name it finds by reflection.
-type goSDK struct{ client *kms.Client }
+type goSDK struct{ clients map[string]any }
 
 func connectGoSDK(t testing.TB, s *harness.Server, who harness.Who) caller {
-	return &goSDK{s.Client(who)}
+	return &goSDK{map[string]any{
+		"kms": s.Client(who),
+		"iam": iam.New(iam.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
+		"sts": sts.New(sts.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
+	}}
 }
 
 func (g *goSDK) call(t testing.TB, operation string, in object) (object, error) {
 	t.Helper()
-	method := reflect.ValueOf(g.client).MethodByName(operation)
+	service, operation := service(operation)
+	method := reflect.ValueOf(g.clients[service]).MethodByName(operation)
 	if !method.IsValid() {
 		return nil, fmt.Errorf("the SDK has no operation %s", operation)
 	}

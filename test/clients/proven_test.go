@@ -13,7 +13,10 @@ import (
 	"testing"
 
 	"trent/internal/api"
+	"trent/internal/call"
+	"trent/internal/iam"
 	"trent/internal/notyet"
+	"trent/internal/sts"
 	"trent/test/harness"
 )
 
@@ -97,6 +100,11 @@ func formatProven(table map[string][]string) []byte {
 	return b.Bytes()
 }
 
+// queryOperations are the tables of IAM and STS.
+func queryOperations() map[string]map[string]*call.QueryOperation {
+	return map[string]map[string]*call.QueryOperation{"iam": iam.New(iam.Config{}).Operations, "sts": sts.New(sts.Config{}).Operations}
+}
+
 // operationsPage is docs/operations.md.
 func operationsPage(table map[string][]string) []byte {
 	var b bytes.Buffer
@@ -107,18 +115,18 @@ a client when that client has carried it out against a started server, and inter
 CLI and boto3 are those of Debian 12, the SDK is the AWS SDK for Go v2.
 
 `)
-	fmt.Fprintf(&b, "## Working: %d\n\n| operation | AWS CLI | boto3 | AWS SDK for Go v2 | parameters refused |\n|---|---|---|---|---|\n", len(table))
-	parameters := missingParameters()
+	var ofKMS, others []string
 	for _, operation := range slices.Sorted(maps.Keys(table)) {
-		fmt.Fprintf(&b, "| %s |", operation)
-		for _, c := range allClients {
-			mark := ""
-			if slices.Contains(table[operation], c.name) {
-				mark = "✓"
-			}
-			fmt.Fprintf(&b, " %s |", mark)
+		if strings.Contains(operation, ":") {
+			others = append(others, operation)
+		} else {
+			ofKMS = append(ofKMS, operation)
 		}
-		fmt.Fprintf(&b, " %s |\n", strings.Join(parameters[operation], ", "))
+	}
+	fmt.Fprintf(&b, "## Working: %d\n\n| operation | AWS CLI | boto3 | AWS SDK for Go v2 | parameters refused |\n|---|---|---|---|---|\n", len(ofKMS))
+	parameters := missingParameters()
+	for _, operation := range ofKMS {
+		fmt.Fprintf(&b, "| %s |%s %s |\n", operation, marks(table[operation]), strings.Join(parameters[operation], ", "))
 	}
 	missing := missingOperations()
 	fmt.Fprintf(&b, "\n## Refused: %d\n\n", len(missing))
@@ -128,15 +136,37 @@ CLI and boto3 are those of Debian 12, the SDK is the AWS SDK for Go v2.
 	b.WriteString(`
 What is refused is answered with UnsupportedOperationException. No parameter is ever ignored; some working ones have values that are refused too,
 such as Origin with another value than AWS_KMS. The AWS CLI and boto3 of Debian 12 are older than the operations that they do not prove.
+
+`)
+	fmt.Fprintf(&b, "## IAM and STS: %d\n\n| operation | AWS CLI | boto3 | AWS SDK for Go v2 |\n|---|---|---|---|\n", len(others))
+	for _, operation := range others {
+		fmt.Fprintf(&b, "| %s |%s\n", operation, marks(table[operation]))
+	}
+	b.WriteString(`
+Any other operation of these services is answered with InvalidAction, those parameters of MFA and of identity providers that have no effect here
+yet with UnsupportedOperation, and any other parameter that Trent does not know with ValidationError.
 `)
 	return b.Bytes()
+}
+
+// marks are the cells of an operation's clients.
+func marks(proven []string) string {
+	var b strings.Builder
+	for _, c := range allClients {
+		mark := ""
+		if slices.Contains(proven, c.name) {
+			mark = "✓"
+		}
+		fmt.Fprintf(&b, " %s |", mark)
+	}
+	return b.String()
 }
 
 //go:generate go test -count=1 -run TestSpine -update
 //go:generate go test -count=1 -run TestOperationsPage -update
 
 // TestOperationsPage checks that every operation either is proven, with the Go
-// SDK at least, which knows all, or refused; and that docs/operations.md is
+// SDK at least, which knows all, or refused; that all of IAM's and STS's are proven; and that docs/operations.md is
 // current.
 func TestOperationsPage(t *testing.T) {
 	table := readProven(t)
@@ -144,6 +174,18 @@ func TestOperationsPage(t *testing.T) {
 		proven := slices.Contains(table[op.String()], "go-sdk")
 		if proven != notyet.Works(op) {
 			t.Errorf("%s: proven with the Go SDK %v, works %v", op, proven, notyet.Works(op))
+		}
+	}
+	for name := range table {
+		if service, operation, ok := strings.Cut(name, ":"); ok && queryOperations()[service][operation] == nil {
+			t.Errorf("%s is proven and does not exist", name)
+		}
+	}
+	for service, operations := range queryOperations() {
+		for operation := range operations {
+			if !slices.Contains(table[service+":"+operation], "go-sdk") {
+				t.Errorf("%s:%s is not proven with the Go SDK", service, operation)
+			}
 		}
 	}
 	path := filepath.Join(harness.Root(), "docs", "operations.md")

@@ -44,6 +44,9 @@ func TestSpine(t *testing.T) {
 			s := harness.Start(t)
 			r := recorder{c.connect(t, s, harness.Default), new(sync.Mutex), map[string]bool{}}
 			spine(t, r, "alias/spine-"+c.name)
+			t.Run("identities", func(t *testing.T) {
+				identities(t, r, func(who harness.Who) caller { return recorder{c.connect(t, s, who), r.mu, r.done} })
+			})
 			t.Run("keys of all kinds", func(t *testing.T) { kinds(t, r, lacks[c.name]) })
 			proven.check(t, c.name, r.done)
 		})

@@ -1,6 +1,6 @@
 """Makes the calls that it reads from standard input with boto3.
 
-A line in: {"operation": "Encrypt", "in": {...}}, blobs in base64. A line out:
+A line in: {"service": "kms", "operation": "Encrypt", "in": {...}}, blobs in base64. A line out:
 {"out": {...}} with blobs in base64, or {"code": ..., "message": ...}.
 """
 import base64
@@ -13,13 +13,17 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-client = boto3.client(
-    "kms",
-    endpoint_url=os.environ["TRENT_URL"],
-    config=botocore.config.Config(retries={"max_attempts": 0}),
-)
-model = client.meta.service_model
-methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
+clients = {}
+
+
+def client_of(service):
+    if service not in clients:
+        clients[service] = boto3.client(
+            service,
+            endpoint_url=os.environ["TRENT_URL"],
+            config=botocore.config.Config(retries={"max_attempts": 0}),
+        )
+    return clients[service]
 
 
 def blobs_to_bytes(shape, value):
@@ -45,6 +49,9 @@ for line in sys.stdin:
     request = json.loads(line)
     operation = request["operation"]
     try:
+        client = client_of(request["service"])
+        methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
+        model = client.meta.service_model
         members = blobs_to_bytes(model.operation_model(operation).input_shape, request["in"])
         out = getattr(client, methods[operation])(**members)
         out.pop("ResponseMetadata")
