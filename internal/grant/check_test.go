@@ -96,6 +96,15 @@ func TestIDs(t *testing.T) {
 	if id, err := NewID(strings.NewReader("short")); err == nil {
 		t.Errorf("too little randomness makes %q", id)
 	}
+	if all := strings.Repeat("0123456789abcdef", 4); !ValidID(all) || CheckID(all) != nil {
+		t.Errorf("%s is not valid", all)
+	}
+	if e := apierr.From(CheckID("x")); e.Code != apierr.InvalidGrantID || e.Message != "Grant ID x is not valid." {
+		t.Errorf("%v", e)
+	}
+	if e := apierr.From(NotFound(id)); e.Code != apierr.NotFound || e.Message != "Grant ID "+id+" is not found." {
+		t.Errorf("%v", e)
+	}
 	for _, bad := range []string{"", id[:63], id + "a", strings.ToUpper(id), strings.Repeat("g", 64), strings.Repeat("/", 64)} {
 		if ValidID(bad) {
 			t.Errorf("%q is valid", bad)

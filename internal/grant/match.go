@@ -142,7 +142,7 @@ func inherits(g, child *record.Grant) bool {
 	case Equals:
 		return child.Constraint == Equals && len(child.Context) == len(g.Context) && within(g.Context, child.Context)
 	case Subset:
-		return len(g.Context) == 0 || child.Constraint != "" && within(g.Context, child.Context)
+		return within(g.Context, child.Context)
 	}
 	return false
 }

@@ -58,6 +58,8 @@ func TestCovers(t *testing.T) {
 		{"", "", isService, policy.ViaNothing},
 		{"", "", isUser, policy.ViaNothing},
 		{"", "", policy.Principal{}, policy.ViaNothing},
+		{user, "", policy.Principal{}, policy.ViaNothing},
+		{account, "", policy.Principal{Account: account, Service: "ec2.amazonaws.com"}, policy.ViaNothing},
 	} {
 		if got := Covers(test.name, test.id, &test.by); got != test.want {
 			t.Errorf("%s (%s) covers %s: %d, want %d", test.name, test.id, test.by.ARN+test.by.Service, got, test.want)
@@ -90,6 +92,7 @@ func TestConstraints(t *testing.T) {
 		{Equals, two, pairs("a", "1", "b", "2", "c", "3"), false},
 		{Equals, two, pairs("a", "1", "c", "2"), false},
 		{Equals, two, pairs("A", "1", "b", "2"), false}, // names differ in case
+		{Equals, two, pairs("a", "1", "c", ""), false},
 		{Equals, two, nil, false},
 		{Equals, nil, nil, true},
 		{Equals, nil, pairs("a", "1"), false},
@@ -97,6 +100,8 @@ func TestConstraints(t *testing.T) {
 		{Subset, two, pairs("a", "1", "b", "2", "c", "3"), true},
 		{Subset, two, pairs("a", "1", "b", "3"), false},
 		{Subset, two, pairs("a", "1"), false},
+		{Subset, two, pairs("a", "1", "c", ""), false},
+		{Subset, map[string]string{"a": ""}, pairs("b", ""), false},
 		{Subset, two, nil, false},
 		{Subset, nil, pairs("a", "1"), true},
 		{"EncryptionContextLater", nil, nil, false},
@@ -185,6 +190,10 @@ func TestChildren(t *testing.T) {
 		{with(parent, Equals, two), with(child, Equals, one), false},
 		{with(parent, Equals, one), with(child, Subset, one), false},
 		{with(parent, Equals, one), child, false},
+		{with(parent, Equals, one), with(child, Equals, map[string]string{"a": "2"}), false},
+		{with(parent, Equals, one), with(child, Equals, map[string]string{"b": "1"}), false},
+		{with(parent, Subset, map[string]string{"a": ""}), with(child, Subset, map[string]string{"b": "1"}), false},
+		{with(parent, "EncryptionContextLater", one), with(child, "EncryptionContextLater", one), false},
 		{with(parent, Subset, nil), child, true},
 		{from(parent, bucket), child, false},
 		{from(parent, bucket), from(child, bucket), true},
@@ -271,6 +280,7 @@ func TestSame(t *testing.T) {
 		func(g *record.Grant) { g.RetiringService = "ec2.amazonaws.com" },
 		func(g *record.Grant) { g.IssuingAccount = other },
 		func(g *record.Grant) { g.Operations = []string{"Decrypt"} },
+		func(g *record.Grant) { g.Operations = []string{"Decrypt", "Sign"} },
 		func(g *record.Grant) { g.Constraint = Equals },
 		func(g *record.Grant) { g.Context = map[string]string{"a": "b", "cd": ""} },
 		func(g *record.Grant) { g.Context = map[string]string{"a": "bc"} },
