@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"testing"
 
+	"trent/internal/api"
 	"trent/internal/authz"
 	"trent/internal/identity"
+	"trent/internal/key"
 	"trent/internal/policy"
 )
 
@@ -187,8 +189,76 @@ func (c *combination) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for l, f := range d.Findings {
+		if f.DeniedBy != nil && f.Deny == nil || f.AllowedBy != nil && f.Allow == nil || f.Asked != asks(c, authz.Layer(l)) {
+			t.Fatalf("%s: %+v", authz.Layer(l), f)
+		}
+	}
 	if allowed, by := c.expected(); d.Allowed != allowed || d.Layer != by {
 		t.Errorf("%s of the %s account: the key policy %s via %d, his own %s, his boundary %s, his session's %s, the endpoint's %s, a grant via %d: allowed %t, by the %s; want %t, by the %s",
 			caller.PrincipalARN, c.who, c.key, c.named, c.own, c.boundary, c.session, c.endpoint, c.grant, d.Allowed, d.Layer, allowed, by)
+	}
+}
+
+// asks reports whether a layer has a say in a combination.
+func asks(c *combination, l authz.Layer) bool {
+	switch l {
+	case authz.EndpointPolicy:
+		return c.endpoint != absent
+	case authz.Boundary:
+		return c.boundary != absent
+	case authz.SessionPolicy:
+		return c.session != absent
+	}
+	return l == authz.ResourcePolicy || l == authz.IdentityPolicy
+}
+
+// TestAskedAgain: nothing of one answer is in the next. Without a key there is no
+// resource's policy, and what asked for too many aliases is denied that once.
+func TestAskedAgain(t *testing.T) {
+	t.Parallel()
+	crowded := *someKey
+	for i := range key.MaxAliases + 1 {
+		crowded.Aliases = append(crowded.Aliases, fmt.Sprintf("alias/%d", i))
+	}
+	own := policies(`{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"alias/a"}}}`)
+	w := world{caller: &user, key: policies(for_("111122223333", allow)), own: own}
+	r := w.request(t)
+	few := r.Key
+	many := *few
+	many.Aliases = crowded.Aliases
+	for i, test := range []struct {
+		key     *key.Key
+		allowed bool
+	}{{few, true}, {&many, false}, {few, true}} {
+		r.On(test.key)
+		if d := r.Decide(); d.Allowed != test.allowed || d.Explicit == test.allowed || !d.Findings[authz.ResourcePolicy].Asked {
+			t.Errorf("%d: %+v", i, d)
+		}
+	}
+	w = world{caller: &user, op: api.OpListKeys, own: policies(allow)}
+	if d := w.request(t).Decide(); !d.Allowed || d.Findings[authz.ResourcePolicy].Asked {
+		t.Errorf("without a key: %+v", d)
+	}
+}
+
+// TestRolesOfOtherAccounts: an action of another service on what another account
+// has needs both accounts too; it is not in the table of AWS KMS's operations.
+func TestRolesOfOtherAccounts(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws:iam::444455556666:role/app"
+	assume := `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`
+	trust := compile(t, policies(`{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}`))
+	for own, allowed := range map[string]bool{policies(assume): true, policies(allow): false} {
+		w := world{caller: &user, op: api.OpListKeys, own: own}
+		r := w.request(t)
+		r.Op, r.Action, r.Resource, r.Owner, r.Policy = 0, "sts:AssumeRole", role, "444455556666", trust
+		if d := r.Decide(); d.Allowed != allowed {
+			t.Errorf("%s: %+v", own, d)
+		}
+		r.Policy = nil
+		if d := r.Decide(); d.Allowed || !d.Findings[authz.ResourcePolicy].Asked {
+			t.Errorf("without a trust policy: %+v", d)
+		}
 	}
 }
