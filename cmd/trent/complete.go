@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trent/internal/admin"
+	"trent/internal/explain"
 )
 
 // completionTimeout is how long a shell waits for the server's suggestions.
@@ -80,6 +81,21 @@ func (f *operatorFlags) completeKeys(c *cobra.Command, args []string, _ string) 
 		page, err := a.Keys(ctx, admin.KeyQuery{Limit: maxSuggestions})
 		for _, k := range page.Keys {
 			found = append(found, cobra.CompletionWithDesc(k.ID, clean(k.Region+" "+k.Account+" "+k.Description)))
+		}
+		return found, err
+	})
+}
+
+// completeActions offers the actions of AWS KMS, which need no server.
+func completeActions(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return explain.Actions(), cobra.ShellCompDirectiveNoFileComp
+}
+
+func (f *operatorFlags) completeListeners(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return f.suggest(c, func(ctx context.Context, a *admin.Client) (found []cobra.Completion, err error) {
+		s, err := a.Status(ctx)
+		for _, l := range s.Listeners {
+			found = append(found, l.Name)
 		}
 		return found, err
 	})

@@ -61,6 +61,8 @@ func policyExplainCommand() *cobra.Command {
 	fs.BoolVar(&all, "all", false, "show the statements about other actions and principals too")
 	placeFlags(c, &f, &q.Region, &q.Account)
 	_ = c.RegisterFlagCompletionFunc("key", f.completeKeys)
+	_ = c.RegisterFlagCompletionFunc("action", completeActions)
+	_ = c.RegisterFlagCompletionFunc("listener", f.completeListeners)
 	return c
 }
 

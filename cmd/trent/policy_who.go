@@ -50,6 +50,7 @@ func policyWhoCommand() *cobra.Command {
 	c.Flags().StringVar(&q.After, "after", "", "go on behind this `principal`: next of the list before")
 	c.Flags().IntVar(&q.Limit, "limit", 0, "look at this `number` of principals at most (default: all)")
 	_ = c.RegisterFlagCompletionFunc("key", f.completeKeys)
+	_ = c.RegisterFlagCompletionFunc("action", completeActions)
 	return c
 }
 

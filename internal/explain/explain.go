@@ -10,6 +10,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"trent/internal/api"
@@ -71,6 +72,19 @@ func (a *Ask) Request() (*authz.Request, error) {
 // onNone reports whether a target is no key.
 func onNone(t optable.Target) bool {
 	return t == optable.None || t == optable.KeyStore || t == optable.FilterKey || t == optable.Token
+}
+
+// Actions are the names of all actions of AWS KMS, in order.
+func Actions() (all []string) {
+	for _, op := range api.Ops() {
+		for _, name := range optable.Of(op).Actions {
+			if name != "" {
+				all = append(all, name)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // operation is what an action is for. Its name may be in any case.
