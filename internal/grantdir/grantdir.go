@@ -109,7 +109,10 @@ func (d *Dir) Same(ctx context.Context, k *key.Key, g *record.Grant) (id string,
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.same[grant.Same(g)], nil
+	if ids := x.same[grant.Same(g)]; len(ids) > 0 {
+		return ids[0], nil
+	}
+	return "", nil
 }
 
 // Read returns the record of a grant, and the revision that made it, or

@@ -34,7 +34,7 @@ type index struct {
 
 	grants   map[string]*entry // by grant id
 	grantees map[grantee]*granted
-	same     map[hash]string // ids of grants with a name, by grant.Same
+	same     map[hash][]string // ids of grants with a name, by grant.Same
 }
 
 func newIndex() *index { return &index{ready: make(chan struct{})} }
@@ -97,7 +97,7 @@ func (x *index) size() int {
 // needs no lock, and keeps no commit waiting.
 func (x *index) fill(records *record.Sealer, grants []store.KV) error {
 	x.records = records
-	x.grants, x.grantees, x.same = map[string]*entry{}, map[grantee]*granted{}, map[hash]string{}
+	x.grants, x.grantees, x.same = map[string]*entry{}, map[grantee]*granted{}, map[hash][]string{}
 	x.bytes = keyBytes
 	for _, kv := range grants {
 		if err := x.put(kv); err != nil {
@@ -160,7 +160,7 @@ func (x *index) put(kv store.KV) error {
 	x.grants[id] = e
 	x.bytes += e.bytes
 	if e.named {
-		x.same[e.same] = id
+		x.same[e.same] = append(x.same[e.same], id)
 	}
 	who := x.grantees[e.who]
 	if who == nil {
@@ -216,8 +216,11 @@ func (x *index) remove(id string) {
 	}
 	delete(x.grants, id)
 	x.bytes -= e.bytes
-	if e.named && x.same[e.same] == id {
-		delete(x.same, e.same)
+	if e.named {
+		ids := slices.DeleteFunc(x.same[e.same], func(one string) bool { return one == id })
+		if x.same[e.same] = ids; len(ids) == 0 {
+			delete(x.same, e.same)
+		}
 	}
 	who := x.grantees[e.who]
 	who.remove(e)

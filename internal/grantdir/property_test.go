@@ -126,7 +126,7 @@ const session = "arn:aws:sts::" + account + ":assumed-role/r/s"
 
 // randomGrant is a grant, or what CreateGrant is to make.
 func randomGrant(r *rand.Rand) *record.Grant {
-	g := &record.Grant{Operations: some(r, anOp, len(anOp)), IssuingAccount: account}
+	g := &record.Grant{Name: pick(r, []string{"", "", "n", "m"}), Operations: some(r, anOp, len(anOp)), IssuingAccount: account}
 	switch r.IntN(8) {
 	case 0:
 		g.Grantee = arnOf("user", "u")
@@ -224,9 +224,22 @@ func TestIndexIsTheGrants(t *testing.T) {
 	}
 }
 
-// compare asks n questions both ways.
+// compare asks n questions both ways, and for grants by what they were made of.
 func (w *world) compare(t *testing.T, n int) {
 	t.Helper()
+	for _, g := range append(slices.Collect(maps.Values(w.all)), randomGrant(w.rnd)) {
+		there := false
+		for _, other := range w.all {
+			there = there || g.Name != "" && grant.Same(other) == grant.Same(g)
+		}
+		id, err := w.Same(t.Context(), aKey, g)
+		if err != nil || (id != "") != there || there && grant.Same(w.all[id]) != grant.Same(g) {
+			t.Fatalf("%+v is there as %q, %v; want %v", g, id, err, there)
+		}
+		if w.rnd.IntN(8) > 0 {
+			break
+		}
+	}
 	for range n {
 		p, a := randomPrincipal(w.rnd), randomAsk(w.rnd)
 		want := policy.ViaNothing
@@ -240,5 +253,35 @@ func (w *world) compare(t *testing.T, n int) {
 		if g := w.all[id]; via != policy.ViaNothing && (g == nil || grant.Allows(g, p, a) != via) {
 			t.Fatalf("%+v asks %+v: by %+v, which does not allow it so", p, a, g)
 		}
+	}
+}
+
+// TestSharedPairs: where all of a grantee's constraints share a pair, they stand
+// under the other one, so that a request looks at few; and nothing is left of
+// them when they are gone.
+func TestSharedPairs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	const grants = 200
+	var ids []string
+	for i := range grants {
+		ids = append(ids, w.put(t, aKey, decrypting(fmt.Sprint("vol-", i))))
+	}
+	kept := w.put(t, aKey, &record.Grant{Grantee: arnOf("user", "u"), Operations: []string{"Decrypt"}, Constraint: grant.Equals})
+	x, err := w.index(t.Context(), aKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := x.grantees[grantee{name: arnOf("user", "u")}]
+	for _, list := range theirs.subset {
+		if len(list) > 2 {
+			t.Errorf("%d of %d grants stand under one pair", len(list), grants)
+		}
+	}
+	for _, id := range ids {
+		w.revoke(t, aKey, id)
+	}
+	if len(theirs.subset) != 0 || len(theirs.equal) != 1 || x.grants[kept] == nil {
+		t.Errorf("there are left %d and %d lists", len(theirs.subset), len(theirs.equal))
 	}
 }
