@@ -1,8 +1,13 @@
-// Package identity owns who calls: accounts, principals, access keys and
-// their SigV4 day keys. Its records are global (pseudo-Region "global"); the
-// secret of an access key exists as a token that only the crypto module can
-// open, and the service sees no more of it than the day keys that the module
-// derives. It must never decide what a principal may do (internal/authz does).
+// Package identity owns who calls: accounts, principals with their compiled
+// policies, access keys and sessions, and their SigV4 day keys. Its records are
+// global (pseudo-Region "global"); the secret of an access key exists as a token
+// that only the crypto module can open, and the service sees no more of it than
+// the day keys that the module derives.
+//
+// It caches what it has looked up, and nothing of it holds beyond a commit that
+// changes one of the records behind it (changes.go). It must never decide what a
+// principal may do (internal/authz does), and what it cannot find must never
+// allow more: it denies everything.
 package identity
 
 // CloudTrail's types of userIdentity.
