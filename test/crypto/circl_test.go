@@ -61,10 +61,12 @@ func TestCIRCLMLDSA(t *testing.T) {
 					}
 				}
 				signature := scheme.Sign(private, text, &sign.SignatureOpts{})
-				if err := k.signer().Verify(k.spki, k.alg, alg.Raw, text, signature); err != nil {
-					t.Errorf("circl's signature: %v", err)
+				for m, message := range map[alg.MessageType][]byte{alg.Raw: text, alg.ExternalMu: mu(bits, text)} {
+					if err := k.signer().Verify(k.spki, k.alg, m, message, signature); err != nil {
+						t.Errorf("circl's signature, message type %d: %v", m, err)
+					}
+					k.refuses(t, m, message, signature)
 				}
-				k.refuses(t, alg.Raw, text, signature)
 			}
 		})
 	}

@@ -167,6 +167,8 @@ func signingMLDSA(t *testing.T, s *subject, f *vectorFile) {
 					err = s.verify(t, spki, v.message(), signature)
 				}
 				v.check(t, err == nil, err, true)
+				err = s.signer().Verify(spki, s.alg, m, text, v.Sig)
+				v.check(t, err == nil, err, v.Result == "valid")
 			}
 		}
 	}

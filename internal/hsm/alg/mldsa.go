@@ -60,10 +60,7 @@ func (s mldsaScheme) Sign(private []byte, a *keyspec.Alg, t MessageType, message
 }
 
 func (s mldsaScheme) Verify(spki []byte, a *keyspec.Alg, t MessageType, message, signature []byte) error {
-	switch {
-	case t == ExternalMu && len(message) == a.MuBytes:
-		return ErrUnsupported // the library computes mu itself
-	case t != Raw:
+	if t != Raw && (t != ExternalMu || len(message) != a.MuBytes) {
 		return ErrInput
 	}
 	key, err := parseSPKI(s.algorithm, spki)
@@ -74,8 +71,14 @@ func (s mldsaScheme) Verify(spki []byte, a *keyspec.Alg, t MessageType, message,
 	if err != nil {
 		return ErrPublicKey
 	}
-	if mldsa.Verify(k, message, signature, nil) != nil {
-		return ErrSignature
+	if t == ExternalMu {
+		err = verifyExternalMu(k, message, signature)
+	} else {
+		err = mldsa.Verify(k, message, signature, nil)
 	}
-	return nil
+	switch err {
+	case nil, ErrUnsupported:
+		return err
+	}
+	return ErrSignature
 }

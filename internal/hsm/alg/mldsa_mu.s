@@ -1,0 +1,1 @@
+// This file is empty: with it the compiler takes a function without a body.
