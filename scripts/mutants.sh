@@ -8,4 +8,5 @@ go -C tools build -o ../bin/mutate ./mutate
 
 bin/mutate -tests '^TestCases$ .' -list internal/policy/testdata/survivors.txt internal/policy \
 	compile.go evaluate.go holds.go operator.go pattern.go principals.go
-bin/mutate -tests '^TestDecide$ .' -list internal/authz/testdata/survivors.txt internal/authz authorize.go decide.go
+bin/mutate -tests '^TestDecide$ .' -list internal/authz/testdata/survivors.txt internal/authz \
+	authorize.go context.go decide.go global.go parameters.go refusal.go request.go

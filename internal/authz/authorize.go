@@ -89,6 +89,5 @@ func Identity(caller *identity.Caller, env *Environment, action, resource, shown
 func LocksOut(caller *identity.Caller, env *Environment, k *key.Key) bool {
 	r := &Request{Op: api.OpPutKeyPolicy, Action: "kms:PutKeyPolicy", Caller: caller, In: &api.PutKeyPolicyRequest{}, Environment: *env}
 	r.On(k)
-	f := &r.Decide().Findings[ResourcePolicy]
-	return !f.Allows || f.Deny != nil || f.Exhausted
+	return !r.Decide().Findings[ResourcePolicy].Allows
 }

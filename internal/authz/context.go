@@ -56,7 +56,7 @@ func (r *Request) ofKey(id condkey.ID) policy.Values {
 		return one(r.Caller.Account)
 	}
 	k := r.Key
-	if in, ok := r.In.(*api.CreateKeyRequest); ok && k == nil {
+	if in, ok := r.In.(*api.CreateKeyRequest); ok {
 		k = &key.Key{MultiRegion: in.MultiRegion}
 		k.Spec, k.Usage, k.Origin = newKey(in)
 	}
@@ -77,7 +77,7 @@ func (r *Request) ofKey(id condkey.ID) policy.Values {
 			return one(api.MultiRegionKeyTypePrimary)
 		}
 	case condkey.ResourceAliases:
-		r.crowded = r.crowded || len(k.Aliases) > key.MaxAliases
+		r.crowded = len(k.Aliases) > key.MaxAliases
 		return many(k.Aliases)
 	}
 	return policy.Values{}

@@ -126,7 +126,7 @@ func (f *Finding) take(o policy.Outcome, of *identity.Attached) {
 	if o.Deny != nil && f.Deny == nil {
 		f.Deny, f.DeniedBy = o.Deny, of
 	}
-	if o.Allow != nil && !o.Exhausted {
+	if o.Allow != nil {
 		f.Allows, f.Allow, f.AllowedBy, f.Via = true, o.Allow, of, o.Via
 	}
 }
@@ -136,7 +136,6 @@ func (f *Finding) take(o policy.Outcome, of *identity.Attached) {
 // that is strong enough.
 func (r *Request) combine(grant Granted) {
 	d := &r.decision
-	d.Allowed, d.Explicit, d.Grant = false, false, Granted{}
 	for l := range NumLayers {
 		if f := &d.Findings[l]; f.Deny != nil || f.Exhausted {
 			d.Layer, d.Explicit = l, true
@@ -159,9 +158,6 @@ func (r *Request) combine(grant Granted) {
 		via = policy.ViaAccount
 	case !own: // another account's key needs the caller's account too
 		via = min(via, policy.ViaAccount)
-	}
-	if via >= grant.Via {
-		grant = Granted{} // it adds nothing
 	}
 	switch via = max(via, grant.Via); via {
 	case policy.ViaNothing:

@@ -408,5 +408,9 @@ func TestResourceAliases(t *testing.T) {
 		if d := r.Decide(); d.Allowed != want || d.Explicit == want {
 			t.Errorf("%d aliases: %+v", len(k.Aliases), d)
 		}
+		r.Caller.Permissions.Policies = attached(t, "own", policies(allow))
+		if d := r.Decide(); !d.Allowed {
+			t.Error("what does not ask for them is denied too")
+		}
 	}
 }

@@ -52,7 +52,13 @@ func TestPermits(t *testing.T) {
 	if err != nil || !p.Granted() || p.Op() != api.OpEncrypt || p.Key() != r.Key || p.Account() != "111122223333" || p.Region() != "eu-west-1" {
 		t.Errorf("%+v, error %v", p, err)
 	}
+	if f := &r.Decide().Findings; !f[authz.ResourcePolicy].Asked || f[authz.EndpointPolicy].Asked || f[authz.IdentityPolicy].DeniedBy != nil {
+		t.Errorf("findings %+v", f)
+	}
 	w = world{caller: &user, op: api.OpCreateKey, own: policies(allow)}
+	if f := &w.request(t).Decide().Findings; f[authz.ResourcePolicy].Asked {
+		t.Error("a key policy was asked, without a key")
+	}
 	p, err = new(authz.Authorizer).Authorize(t.Context(), w.request(t))
 	if err != nil || p.Op() != api.OpCreateKey || p.Key() != nil || p.Account() != "111122223333" || p.Region() != "eu-west-1" {
 		t.Errorf("%+v, error %v", p, err)
@@ -325,5 +331,41 @@ func TestRefusalsThatTellLittle(t *testing.T) {
 	const text = "AccessDeniedException: User: arn:aws:iam::111122223333:user/u is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 	if got := authz.DeniedCiphertext(&user, "kms:Decrypt").Error(); got != text {
 		t.Errorf("got  %s\nwant %s", got, text)
+	}
+}
+
+// TestValuesWithoutWhatTheyAreOf: of an alias alone, of a request that nobody has
+// made yet, of an operation that has no such key.
+func TestValuesWithoutWhatTheyAreOf(t *testing.T) {
+	t.Parallel()
+	bare := func(op api.Op) *authz.Request {
+		return &authz.Request{Op: op, Caller: &user, Environment: plain}
+	}
+	listing := bare(api.OpListKeys)
+	listing.On(someKey)
+	for name, row := range map[string]struct {
+		r   *authz.Request
+		key string
+	}{
+		"an alias's key":          {bare(api.OpCreateAlias), "kms:keyspec"},
+		"an alias's key's tags":   {bare(api.OpCreateAlias), "aws:resourcetag/app"},
+		"an algorithm":            {bare(api.OpEncrypt), "kms:encryptionalgorithm"},
+		"a grantee":               {bare(api.OpCreateGrant), "kms:granteeprincipal"},
+		"a list's key's tags":     {listing, "aws:resourcetag/app"},
+		"whether it is one key":   {bare(api.OpReEncrypt), "kms:reencryptonsamekey"},
+		"a session's time":        {bare(api.OpEncrypt), "aws:tokenissuetime"},
+		"an encryption context":   {bare(api.OpEncrypt), "kms:encryptioncontextkeys"},
+		"the parameters' default": {bare(api.OpSign), "kms:messagetype"},
+	} {
+		if v := row.r.Values(row.key); v.Present {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+	r := requestOf(t, api.OpEncrypt, `{"EncryptionContext":{"İx":"1"}}`, &user, plain)
+	if got := shown(r.Values("kms:encryptioncontext:" + strings.ToLower("İx"))); got != "1" {
+		t.Errorf("a name whose lower case is longer: %q", got)
+	}
+	if v := r.Values("kms:encryptioncontextkeys"); !v.Present || !v.Multi || len(v.Set) != 1 {
+		t.Errorf("a set of one: %+v", v)
 	}
 }

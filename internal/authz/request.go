@@ -79,7 +79,7 @@ type Organization struct {
 }
 
 // Reset makes the request another one, in the same memory.
-func (r *Request) Reset() { *r = Request{set: r.set[:0]} }
+func (r *Request) Reset() { *r = Request{set: r.set} }
 
 // On makes k the key that the request is about.
 func (r *Request) On(k *key.Key) {
