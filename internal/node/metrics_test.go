@@ -164,7 +164,10 @@ func TestMetricsCount(t *testing.T) {
 	for range 20 { // two of a second's cap at least are over it, in whatever seconds they fall
 		caller{f, "111122223333", "wrong", "eu-west-1"}.call("ListKeys", "{}")
 	}
-	waitFor(t, "the outbox is empty", func() bool { return value(f.gather(t), "trent_audit_outbox_rows") == 0 })
+	waitFor(t, "the outbox is empty, and the trail's first digest is signed", func() bool {
+		m := f.gather(t)
+		return value(m, "trent_audit_outbox_rows") == 0 && value(m, "trent_module_requests_in_flight", "lane", "slow") == 0
+	})
 	m := f.gather(t)
 	unrecorded := value(m, "trent_requests_unrecorded_total")
 	for _, row := range []struct {
