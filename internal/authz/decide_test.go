@@ -313,20 +313,21 @@ func TestRefusals(t *testing.T) {
 	me := policies(for_("arn:aws:iam::111122223333:user/u", allow))
 	nay := policies(allow, deny)
 	for want, w := range map[string]world{
-		enc + "because no resource-based policy allows the kms:Encrypt action":               {caller: &user, own: policies(allow)},
-		enc + "because no identity-based policy allows the kms:Encrypt action":               {caller: &user, key: account},
-		enc + "because no permissions boundary allows the kms:Encrypt action":                {caller: &user, key: account, own: policies(allow), boundary: policies(other)},
-		enc + "because no VPC endpoint policy allows the kms:Encrypt action":                 {caller: &user, key: me, endpoint: policies(for_("444455556666", allow))},
-		enc + "because no service control policy allows the kms:Encrypt action":              {caller: &user, key: me, service: policies(other)},
-		enc + "because no resource control policy allows the kms:Encrypt action":             {caller: &user, key: me, resourceControl: policies(other)},
-		enc + "with an explicit deny in a resource-based policy":                             {caller: &user, key: policies(for_("*", deny))},
-		enc + "with an explicit deny in an identity-based policy":                            {caller: &user, key: me, own: nay},
-		enc + "with an explicit deny in a permissions boundary":                              {caller: &user, key: me, boundary: nay},
-		enc + "with an explicit deny in a VPC endpoint policy":                               {caller: &user, key: me, endpoint: policies(for_("*", deny))},
-		enc + "with an explicit deny in a service control policy":                            {caller: &user, key: me, service: nay},
-		enc + "with an explicit deny in a resource control policy":                           {caller: &user, key: me, resourceControl: nay},
-		who + "kms:ListKeys because no identity-based policy allows the kms:ListKeys action": {caller: &user, op: api.OpListKeys},
-		who + "kms:ListKeys with an explicit deny in an identity-based policy":               {caller: &user, op: api.OpListKeys, own: nay},
+		enc + "because no resource-based policy allows the kms:Encrypt action":                                {caller: &user, own: policies(allow)},
+		enc + "because no identity-based policy allows the kms:Encrypt action":                                {caller: &user, key: account},
+		enc + "because no permissions boundary allows the kms:Encrypt action":                                 {caller: &user, key: account, own: policies(allow), boundary: policies(other)},
+		enc + "because no VPC endpoint policy allows the kms:Encrypt action":                                  {caller: &user, key: me, endpoint: policies(for_("444455556666", allow))},
+		enc + "because no service control policy allows the kms:Encrypt action":                               {caller: &user, key: me, service: policies(other)},
+		enc + "because no resource control policy allows the kms:Encrypt action":                              {caller: &user, key: me, resourceControl: policies(other)},
+		enc + "with an explicit deny in a resource-based policy":                                              {caller: &user, key: policies(for_("*", deny))},
+		enc + "with an explicit deny in an identity-based policy":                                             {caller: &user, key: me, own: nay},
+		enc + "with an explicit deny in a permissions boundary":                                               {caller: &user, key: me, boundary: nay},
+		enc + "with an explicit deny in a VPC endpoint policy":                                                {caller: &user, key: me, endpoint: policies(for_("*", deny))},
+		enc + "with an explicit deny in a service control policy":                                             {caller: &user, key: me, service: nay},
+		enc + "with an explicit deny in a resource control policy":                                            {caller: &user, key: me, resourceControl: nay},
+		who + "kms:ListKeys on resource: * because no identity-based policy allows the kms:ListKeys action":   {caller: &user, op: api.OpListKeys},
+		who + "kms:ListKeys on resource: * with an explicit deny in an identity-based policy":                 {caller: &user, op: api.OpListKeys, own: nay},
+		who + "kms:CreateKey on resource: * because no identity-based policy allows the kms:CreateKey action": {caller: &user, op: api.OpCreateKey},
 		strings.Replace(enc, "iam::111122223333:user/u", "sts::111122223333:assumed-role/r/s", 1) + "because no session policy allows the kms:Encrypt action": {
 			caller: &session, key: account, own: policies(allow), session: policies(other)},
 		strings.Replace(enc, "iam::111122223333:user/u", "sts::111122223333:assumed-role/r/s", 1) + "with an explicit deny in a session policy": {
@@ -334,6 +335,10 @@ func TestRefusals(t *testing.T) {
 	} {
 		checkRefusal(t, w.request(t), want)
 	}
+	w := world{caller: &user, op: api.OpCreateKey}
+	tagging := w.request(t)
+	tagging.Action = "kms:TagResource"
+	checkRefusal(t, tagging, who+"kms:TagResource because no identity-based policy allows the kms:TagResource action")
 	// Of another account's key the text tells nothing, and names it as it was given.
 	for name, w := range map[string]world{
 		"neither": {}, "the key's only": {key: policies(for_("444455556666", allow))}, "a Deny of the key's": {key: policies(for_("*", deny))},
@@ -372,7 +377,7 @@ func TestIdentityDecidesAlone(t *testing.T) {
 		"root":             {&root, "iam:GetUser", resource, "", nil, ""},
 		"nobody":           {&user, "iam:GetUser", resource, "", nil, " on resource: " + resource + " because no identity-based policy allows the iam:GetUser action"},
 		"as IAM shows it":  {&user, "iam:GetUser", resource, "user x", nil, " on resource: user x because no identity-based policy allows the iam:GetUser action"},
-		"no resource":      {&user, "iam:ListUsers", "", "", nil, " because no identity-based policy allows the iam:ListUsers action"},
+		"no resource":      {&user, "iam:ListUsers", "", "", nil, " on resource: * because no identity-based policy allows the iam:ListUsers action"},
 		"allowed":          {&may, "iam:GetUser", resource, "", extra{"iam:x": "1"}, ""},
 		"condition":        {&may, "iam:GetUser", resource, "", nil, " on resource: " + resource + " because no identity-based policy allows the iam:GetUser action"},
 		"another resource": {&may, "iam:GetUser", resource + "y", "", extra{"iam:x": "1"}, " on resource: " + resource + "y because no identity-based policy allows the iam:GetUser action"},

@@ -319,6 +319,33 @@ func TestWhatGrantsAskFor(t *testing.T) {
 	if got := shown(r.Values("kms:grantconstrainttype")); got != "EncryptionContextEquals" || len(r.EncryptionContext()) != 1 {
 		t.Errorf("constraint %q, context %v", got, r.EncryptionContext())
 	}
+	for _, empty := range []string{`{"EncryptionContextEquals":{}}`, `{"EncryptionContextSubset":{}}`} {
+		r = requestOf(t, api.OpCreateGrant, `{"Constraints":`+empty+`}`, &user, plain)
+		if got := r.Values("kms:grantconstrainttype"); got.Present {
+			t.Errorf("%s, which constrains nothing, passes for %+v", empty, got)
+		}
+	}
+}
+
+// TestGrantsPrincipalsAreJudgedAsTheyAreStored: an account id is the ARN that it
+// becomes.
+func TestGrantsPrincipalsAreJudgedAsTheyAreStored(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"444455556666":                               "arn:aws:iam::444455556666:root",
+		"arn:aws:iam::444455556666:root":             "arn:aws:iam::444455556666:root",
+		"arn:aws:iam::444455556666:user/p/u":         "arn:aws:iam::444455556666:user/p/u",
+		"arn:aws:sts::444455556666:assumed-role/r/s": "arn:aws:sts::444455556666:assumed-role/r/s",
+		"arn:aws-cn:iam::444455556666:root":          "arn:aws-cn:iam::444455556666:root", // which the operation refuses
+		"nobody":                                     "nobody",
+	} {
+		r := requestOf(t, api.OpCreateGrant, `{"GranteePrincipal":"`+given+`","RetiringPrincipal":"`+given+`"}`, &user, plain)
+		for _, name := range []string{"kms:granteeprincipal", "kms:retiringprincipal"} {
+			if got := shown(r.Values(name)); got != want {
+				t.Errorf("%s of %s is %q, want %q", name, given, got, want)
+			}
+		}
+	}
 }
 
 // TestRefusalsThatTellLittle: of another account's key that was not named, and of

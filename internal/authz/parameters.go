@@ -4,6 +4,7 @@ import (
 	"trent/internal/api"
 	"trent/internal/arn"
 	"trent/internal/condkey"
+	"trent/internal/grant"
 	"trent/internal/policy"
 )
 
@@ -25,9 +26,9 @@ func (r *Request) ofGrant(id condkey.ID) policy.Values {
 			return one(in.Constraints.SourceArn)
 		}
 	case condkey.GranteePrincipal:
-		return one(in.GranteePrincipal)
+		return one(r.granted(in.GranteePrincipal))
 	case condkey.RetiringPrincipal:
-		return one(in.RetiringPrincipal)
+		return one(r.granted(in.RetiringPrincipal))
 	case condkey.GranteeServicePrincipal:
 		return one(in.GranteeServicePrincipal)
 	case condkey.RetiringServicePrincipal:
@@ -36,6 +37,15 @@ func (r *Request) ofGrant(id condkey.ID) policy.Values {
 		return many(in.Operations)
 	}
 	return policy.Values{}
+}
+
+// granted is a principal as the grant will name him. A name of nobody stays what
+// it is: the operation refuses it.
+func (r *Request) granted(name string) string {
+	if principal, ok := grant.Principal(name, r.Partition); ok {
+		return principal
+	}
+	return name
 }
 
 // AWS's defaults of parameters that conditions ask for.

@@ -3,8 +3,10 @@ package authz
 import (
 	"strings"
 
+	"trent/internal/api"
 	"trent/internal/apierr"
 	"trent/internal/identity"
+	"trent/internal/optable"
 )
 
 // Refusal is AWS's text for a decision that denies. Of a key of another account
@@ -16,11 +18,20 @@ func (d *Decision) Refusal(r *Request) error {
 		}
 		return Denied(r.Caller, r.Action, r.Resource)
 	}
-	kind := d.Layer.String()
-	if d.Explicit {
-		return denied(r.Caller, r.Action, r.Resource, "with an explicit deny in "+article(kind)+" "+kind)
+	kind, resource := d.Layer.String(), r.Resource
+	if resource == "" && !r.tagsNewKey() {
+		resource = "*" // as policies call what is on no resource
 	}
-	return denied(r.Caller, r.Action, r.Resource, "because no "+kind+" allows the "+r.Action+" action")
+	if d.Explicit {
+		return denied(r.Caller, r.Action, resource, "with an explicit deny in "+article(kind)+" "+kind)
+	}
+	return denied(r.Caller, r.Action, resource, "because no "+kind+" allows the "+r.Action+" action")
+}
+
+// tagsNewKey reports whether the request is the one for CreateKey's Tags, whose
+// refusal at AWS is the only one that names no resource.
+func (r *Request) tagsNewKey() bool {
+	return r.Op == api.OpCreateKey && r.Action != optable.Of(r.Op).Actions[0]
 }
 
 // Denied is AWS's refusal where no policy of the key allows the action. It is
@@ -29,8 +40,7 @@ func Denied(caller *identity.Caller, action, resource string) error {
 	return denied(caller, action, resource, "because no "+ResourcePolicy.String()+" allows the "+action+" action")
 }
 
-// denied is the refusal with its reason. An action without a resource names
-// none.
+// denied is the refusal with its reason.
 func denied(caller *identity.Caller, action, resource, reason string) error {
 	on := " "
 	if resource != "" {

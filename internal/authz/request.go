@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trent/internal/api"
+	"trent/internal/grant"
 	"trent/internal/identity"
 	"trent/internal/key"
 	"trent/internal/policy"
@@ -134,15 +135,9 @@ func (r *Request) EncryptionContext() api.EncryptionContext {
 // constraint is that of the grant that the request makes or retires.
 func (r *Request) constraint() Constraint {
 	in, ok := r.In.(*api.CreateGrantRequest)
-	switch {
-	case !ok:
+	if !ok {
 		return r.Constraint
-	case in.Constraints == nil:
-		return Constraint{}
-	case in.Constraints.Has(api.GrantConstraintsEncryptionContextEquals):
-		return Constraint{"EncryptionContextEquals", in.Constraints.EncryptionContextEquals}
-	case in.Constraints.Has(api.GrantConstraintsEncryptionContextSubset):
-		return Constraint{"EncryptionContextSubset", in.Constraints.EncryptionContextSubset}
 	}
-	return Constraint{}
+	kind, pairs := grant.Constraint(in.Constraints)
+	return Constraint{kind, pairs}
 }

@@ -36,7 +36,7 @@ func (p *Pipeline) authorizeKeyless(ctx context.Context, c *call.Call, in api.Re
 	switch c.Row.Target {
 	case optable.None, optable.FilterKey, optable.KeyStore:
 	default: // the request names what is authorized, and nobody has found it
-		return authz.Denied(&c.Caller, c.Row.Actions[0], "")
+		return authz.Denied(&c.Caller, c.Row.Actions[0], "*")
 	}
 	permit, err := p.Authorizer.Authorize(ctx, p.ask(c, c.Row.Actions[0], nil))
 	if err != nil {

@@ -65,7 +65,8 @@ func TestRequested(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"Operations":["Decrypt","Encrypt","Decrypt"]}`:                                          "[Decrypt Encrypt]  map[] null",
 		`{"Constraints":{}}`:                                                                      "[]  map[] null",
-		`{"Constraints":{"EncryptionContextEquals":{}}}`:                                          `[] EncryptionContextEquals map[] {"EncryptionContextEquals":{}}`,
+		`{"Constraints":{"EncryptionContextEquals":{}}}`:                                          "[]  map[] null",
+		`{"Constraints":{"EncryptionContextSubset":{}}}`:                                          "[]  map[] null",
 		`{"Constraints":{"EncryptionContextSubset":{"b":"2","a":""}}}`:                            `[] EncryptionContextSubset map[a: b:2] {"EncryptionContextSubset":{"a":"","b":"2"}}`,
 		`{"Constraints":{"SourceArn":"arn:aws:s3:::b"},"GranteeServicePrincipal":"a.b.c"}`:        `[]  map[] {"SourceArn":"arn:aws:s3:::b"}`,
 		`{"Constraints":{"SourceArn":"arn:aws:s3:::b","EncryptionContextEquals":{"a":"\u00e4"}}}`: `[] EncryptionContextEquals map[a:ä] {"EncryptionContextEquals":{"a":"ä"},"SourceArn":"arn:aws:s3:::b"}`,

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"trent/internal/api"
+	"trent/internal/arn"
 	"trent/internal/record"
 )
 
@@ -25,21 +26,40 @@ func Requested(in *api.CreateGrantRequest) *record.Grant {
 		return g
 	}
 	g.SourceARN = c.SourceArn
-	switch {
-	case c.Has(api.GrantConstraintsEncryptionContextEquals):
-		g.Constraint, g.Context = Equals, contextMap(c.EncryptionContextEquals)
-	case c.Has(api.GrantConstraintsEncryptionContextSubset):
-		g.Constraint, g.Context = Subset, contextMap(c.EncryptionContextSubset)
+	var pairs api.EncryptionContext
+	if g.Constraint, pairs = Constraint(c); g.Constraint != "" {
+		g.Context = make(map[string]string, len(pairs))
+	}
+	for _, p := range pairs {
+		g.Context[p.Key] = p.Value
 	}
 	return g
 }
 
-func contextMap(pairs api.EncryptionContext) map[string]string {
-	m := map[string]string{}
-	for _, p := range pairs {
-		m[p.Key] = p.Value
+// Constraint is the encryption context constraint that a request gives, "" if it
+// gives none. Pairs that are none are none: they would constrain nothing, and must
+// not pass for a constraint. c may be nil.
+func Constraint(c *api.GrantConstraints) (kind string, pairs api.EncryptionContext) {
+	switch {
+	case c == nil:
+	case len(c.EncryptionContextEquals) > 0:
+		return Equals, c.EncryptionContextEquals
+	case len(c.EncryptionContextSubset) > 0:
+		return Subset, c.EncryptionContextSubset
 	}
-	return m
+	return "", nil
+}
+
+// Principal is a principal that a request names as a grant in the partition keeps
+// it: his ARN, of an account id the root user's. ok is false if the name has the
+// form of nobody there.
+func Principal(name, partition string) (principal string, ok bool) {
+	p := arn.ParsePrincipal(name)
+	if p.Kind == arn.NoPrincipal || p.Partition != "" && p.Partition != partition {
+		return "", false
+	}
+	p.Partition = partition
+	return p.String(), true
 }
 
 // Pairs is a constraint's encryption context as a request would have it.

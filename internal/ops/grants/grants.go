@@ -64,12 +64,11 @@ func (o *Ops) principal(ctx context.Context, c *call.Call, name string) (princip
 
 // principalName is the ARN of a principal that may not exist.
 func principalName(c *call.Call, name string) (string, error) {
-	p := arn.ParsePrincipal(name)
-	if p.Kind == arn.NoPrincipal || p.Partition != "" && p.Partition != c.Partition {
+	principal, ok := grant.Principal(name, c.Partition)
+	if !ok {
 		return "", noPrincipal(name)
 	}
-	p.Partition = c.Partition
-	return p.String(), nil
+	return principal, nil
 }
 
 // noPrincipal is AWS's error for what names nobody.
