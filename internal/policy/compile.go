@@ -15,7 +15,7 @@ type statement struct {
 // Compile makes a parsed and checked document ready for evaluation. bound may
 // be nil. The document must not be changed any more.
 func Compile(d *Document, bound Bound) *Policy {
-	p := &Policy{document: d}
+	p := &Policy{document: d, bound: bound}
 	variables := d.Version == Version2012
 	for i := range d.Statements {
 		source := &d.Statements[i]
@@ -93,6 +93,12 @@ func lowerAction(room []byte, text string) action {
 	}
 	a.bit = 1 << (sum >> 4 & 63)
 	return a
+}
+
+// MatchesAction reports whether an action matches a pattern of Action: "*" and
+// "?" are wildcards, and the case of ASCII letters does not count.
+func MatchesAction(pattern, action string) bool {
+	return Matches(string(lowerAction(nil, pattern).name), string(lowerAction(nil, action).name))
 }
 
 // coversAction reports whether a statement is about an action.

@@ -173,9 +173,22 @@ func (s *Statement) actionFault() string {
 			return twoColons
 		case vendor != "*" && !validVendor(vendor):
 			return "Vendor " + quoted(vendor) + " is not valid"
+		case !visible(name):
+			return "Action " + quoted(action) + " is not valid"
 		}
 	}
 	return ""
+}
+
+// visible reports whether s has visible ASCII characters only. What else looks
+// like an action means none, and a Deny of it nothing.
+func visible(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7E {
+			return false
+		}
+	}
+	return true
 }
 
 func validVendor(vendor string) bool {

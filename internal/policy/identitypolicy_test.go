@@ -54,6 +54,8 @@ var identityFaults = []struct{ document, want string }{
 	{statement(`"Action":"kms:key:Decrypt","Resource":"*"`), "Actions/Condition can contain only one colon."},
 	{statement(`"Action":"k ms:Decrypt","Resource":"*"`), "Vendor k ms is not valid"},
 	{statement(`"Action":"k*:Decrypt","Resource":"*"`), "Vendor k* is not valid"},
+	{statement(`"Action":"kms:Decrypt ","Resource":"*"`), "Action kms:Decrypt  is not valid"},
+	{statement(`"Action":"kms:Revo\u212AeGrant","Resource":"*"`), "Action kms:Revo\u212AeGrant is not valid"},
 	{statement(`"Action":":Decrypt","Resource":"*"`), "Vendor  is not valid"},
 	{statement(`"Action":"kms:*","Resource":""`), `Resource  must be in ARN format or "*".`},
 	{statement(`"Action":"kms:*","Resource":["*","1234abcd-12ab-34cd-56ef-1234567890ab"]`), `Resource 1234abcd-12ab-34cd-56ef-1234567890ab must be in ARN format or "*".`},

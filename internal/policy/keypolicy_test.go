@@ -52,6 +52,8 @@ func TestCheckKeyPolicy(t *testing.T) {
 		{statement(toRoot + `"Action":"kms:*","Resource":"arn:aws:kms:eu-west-1:111122223333:key/x"`), `Resource must be "*" in a key policy: arn:aws:kms:eu-west-1:111122223333:key/x`},
 		{statement(toRoot + `"Action":"s3:GetObject","Resource":"*"`), "The following action names are invalid: s3:GetObject"},
 		{statement(toRoot + `"Action":["kms:*","Decrypt"],"Resource":"*"`), "The following action names are invalid: Decrypt"},
+		{statement(toRoot + `"Action":"kms:Decrypt ","Resource":"*"`), "The following action names are invalid: kms:Decrypt "},
+		{statement(toRoot + `"Action":["\u212Ams:*"],"Resource":"*"`), "The following action names are invalid: \u212Ams:*"},
 		{statement(toRoot + `"NotAction":"kms:","Resource":"*"`), "The following action names are invalid: kms:"},
 		{statement(toRoot + `"Action":"k*:Decrypt","Resource":"*"`), "The following action names are invalid: k*:Decrypt"},
 		{condition(`"StringEquals":{"aws:ResourceTag/a":"b"}`), notPermitted},

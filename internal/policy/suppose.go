@@ -1,7 +1,5 @@
 package policy
 
-import "strings"
-
 // Suppose is the policy as it would be if every condition that is not known
 // turned out in favour of whoever asks, or against him. It answers what may be
 // allowed in some request, or is in all of them.
@@ -9,7 +7,7 @@ func (p *Policy) Suppose(known func(*Condition) bool, favour bool) *Policy {
 	if !p.conditional() {
 		return p
 	}
-	q := &Policy{document: p.document}
+	q := &Policy{document: p.document, bound: p.bound}
 	q.denies = suppose(p.denies, known, !favour)
 	q.allows = suppose(p.allows, known, favour)
 	return q
@@ -53,7 +51,7 @@ func (s *Statement) Covers(action string) bool {
 		list, covered = s.NotAction, false
 	}
 	for _, pattern := range list {
-		if Matches(strings.ToLower(pattern), strings.ToLower(action)) {
+		if MatchesAction(pattern, action) {
 			return covered
 		}
 	}

@@ -72,4 +72,8 @@ func TestSuppose(t *testing.T) {
 	if !s.Covers("kms:Decrypt") || !s.Covers("KMS:DECRYPT") || s.Covers("iam:GetUser") {
 		t.Error("Covers does not know what a statement is about")
 	}
+	kelvin := &policy.Statement{Action: []string{"\u212Ams:*"}} // whose lower case is k
+	if kelvin.Covers("kms:Decrypt") {
+		t.Error("Covers folds more than the evaluator does")
+	}
 }

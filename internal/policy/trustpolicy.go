@@ -75,7 +75,7 @@ func (s *Statement) trustActionFault() string {
 		return noActions
 	}
 	for _, action := range s.Action {
-		if !validTrustAction(strings.ToLower(action)) {
+		if !validTrustAction(string(lowerAction(nil, action).name)) {
 			return otherAction
 		}
 	}

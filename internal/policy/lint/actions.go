@@ -54,9 +54,8 @@ func kmsActions() []action {
 
 // expand are the actions that a pattern covers.
 func (l *linter) expand(pattern string) (covered []action) {
-	pattern = strings.ToLower(pattern)
 	for _, a := range l.kms {
-		if policy.Matches(pattern, strings.ToLower(a.name)) {
+		if policy.MatchesAction(pattern, a.name) {
 			covered = append(covered, a)
 		}
 	}
@@ -70,7 +69,7 @@ func (l *linter) covered(s *policy.Statement) (all []action) {
 		list, want = s.NotAction, false
 	}
 	for _, a := range l.kms {
-		listed := slices.ContainsFunc(list, func(p string) bool { return policy.Matches(strings.ToLower(p), strings.ToLower(a.name)) })
+		listed := slices.ContainsFunc(list, func(p string) bool { return policy.MatchesAction(p, a.name) })
 		if listed == want {
 			all = append(all, a)
 		}
@@ -130,7 +129,7 @@ func isOurs(vendor string) bool {
 func (l *linter) trustAction(vendor, name, pattern string) {
 	if strings.EqualFold(vendor, "sts") {
 		for _, known := range [...]string{"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "TagSession", "SetSourceIdentity", "SetContext"} {
-			if policy.Matches(strings.ToLower(name), strings.ToLower(known)) {
+			if policy.MatchesAction(name, known) {
 				return
 			}
 		}

@@ -77,11 +77,21 @@ func applies(d *policy.Document, s *policy.Statement, r *policy.Request) bool {
 	return misses(d, s, r) == ""
 }
 
+// lower puts the ASCII letters of an action in lower case.
+func lower(action string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'A' && c <= 'Z' {
+			return c - 'A' + 'a'
+		}
+		return c
+	}, action)
+}
+
 // misses says what a statement is not about; "" if it is about what is asked.
 func misses(d *policy.Document, s *policy.Statement, r *policy.Request) string {
 	variables := d.Version == policy.Version2012
-	// "Action": names are compared without regard to case.
-	action := func(pattern string) bool { return glob(literal(strings.ToLower(pattern)), strings.ToLower(r.Action)) }
+	// "Action": names are compared without regard to the case of ASCII letters.
+	action := func(pattern string) bool { return glob(literal(lower(pattern)), lower(r.Action)) }
 	resource := func(pattern string) bool { return matchResource(pattern, variables, r) }
 	switch {
 	case s.Action == nil && s.NotAction == nil,
