@@ -128,6 +128,9 @@ func (s *Scanner) peek() byte {
 // an error.
 func (s *Scanner) Peek() byte { return s.peek() }
 
+// Offset is where the scanner stands in its data.
+func (s *Scanner) Offset() int { return s.pos }
+
 // take consumes c after white space, or fails.
 func (s *Scanner) take(c byte, reason string) bool {
 	if s.peek() != c {

@@ -185,3 +185,35 @@ func TestProductionEnforcesKeyPolicies(t *testing.T) {
 		t.Errorf("%d keys", len(keys))
 	}
 }
+
+// TestAPolicyReadAndPutAgainMeansNobodyElse: of a user who is another one by now
+// GetKeyPolicy shows the id, which cannot be put.
+func TestAPolicyReadAndPutAgainMeansNobodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	const alice = "arn:aws:iam::111122223333:user/alice"
+	document := `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"},` +
+		`{"Effect":"Allow","Principal":{"AWS":"` + alice + `"},"Action":"kms:Encrypt","Resource":"*"}]}`
+	old := c.user(t, "alice", "")
+	id := c.must(t, "CreateKey", object{"Policy": document}).str("KeyMetadata", "KeyId")
+	was := c.ask(t, "iam:GetUser", "UserName", "alice").one("UserId")
+	read := func() string { return c.must(t, "GetKeyPolicy", object{"KeyId": id}).str("Policy") }
+	if got := read(); got != document {
+		t.Errorf("while she is there: %s", got)
+	}
+	c.ask(t, "iam:DeleteAccessKey", "UserName", "alice", "AccessKeyId", old.accessKey)
+	c.ask(t, "iam:DeleteUser", "UserName", "alice")
+	for _, when := range []string{"gone", "another one"} {
+		shown := read()
+		if want := strings.Replace(document, alice, was, 1); shown != want {
+			t.Errorf("%s: shown as %s", when, shown)
+		}
+		if got := c.call("PutKeyPolicy", object{"KeyId": id, "Policy": shown}); got.code != "MalformedPolicyDocumentException" || !strings.HasSuffix(got.message, "invalid principals.") {
+			t.Errorf("%s: put again: %q %q", when, got.code, got.message)
+		}
+		if when == "gone" {
+			c.user(t, "alice", "")
+		}
+	}
+}

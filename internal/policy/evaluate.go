@@ -4,6 +4,7 @@ package policy
 // safe for concurrent use.
 type Policy struct {
 	document *Document
+	bound    Bound
 	denies   []statement // in the document's order, as allows
 	allows   []statement
 }
@@ -141,6 +142,10 @@ func (s *statement) applies(r *Request, asked *action, resourceBased bool, known
 
 // Document is what was compiled.
 func (p *Policy) Document() *Document { return p.document }
+
+// Bound are the ids that the principals of a resource-based policy are bound to;
+// it may be nil, and must not be changed.
+func (p *Policy) Bound() Bound { return p.bound }
 
 // spend takes steps and reports whether there were enough left.
 func (r *Request) spend(steps int) bool {

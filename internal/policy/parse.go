@@ -33,6 +33,9 @@ type parser struct {
 	awsjson.Scanner
 	err       error
 	wildcards int
+	// named, if it is set, is told each principal of an account, and where in the
+	// text it stands with its quotes.
+	named func(name string, start, end int)
 }
 
 // refuse keeps the first error of the language. After one of JSON nothing that
@@ -100,6 +103,20 @@ func (p *parser) each(value func()) {
 func (p *parser) strings() []string {
 	list := []string{}
 	p.each(func() { list = append(list, p.pattern()) })
+	return list
+}
+
+// names reads what strings does, and tells where.
+func (p *parser) names() []string {
+	list := []string{}
+	p.each(func() {
+		p.Peek() // white space is none of it
+		start := p.Offset()
+		list = append(list, p.pattern())
+		if p.named != nil {
+			p.named(list[len(list)-1], start, p.Offset())
+		}
+	})
 	return list
 }
 
@@ -171,7 +188,7 @@ func (p *parser) principals() *Principals {
 	p.object(func(kind string) {
 		switch kind {
 		case "AWS":
-			all.AWS = p.strings()
+			all.AWS = p.names()
 		case "Service":
 			all.Service = p.strings()
 		case "Federated":
