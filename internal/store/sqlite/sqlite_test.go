@@ -151,7 +151,7 @@ func TestNoDatabase(t *testing.T) {
 // the database and started anew all the same. Without it, the log grows.
 func TestLogStaysSmall(t *testing.T) {
 	t.Parallel()
-	const limit = 1 << 20
+	const limit = 2 << 20
 	size := func(every int) int64 {
 		s, err := Open(t.Context(), t.TempDir(), Options{checkpointEvery: every})
 		if err != nil {
