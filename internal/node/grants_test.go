@@ -212,6 +212,38 @@ func TestEndOfAGrant(t *testing.T) {
 	}
 }
 
+// TestGrantsOfWhoIsGone: lists show who was meant by his id, so that nobody gives
+// the grant to another one of his name again.
+func TestGrantsOfWhoIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	const alice = "arn:aws:iam::111122223333:user/alice"
+	c.ask(t, "iam:CreateUser", "UserName", "alice")
+	was := c.ask(t, "iam:GetUser", "UserName", "alice").one("UserId")
+	id := c.createKey(t)
+	grant := c.must(t, "CreateGrant", object{"KeyId": id, "GranteePrincipal": alice, "RetiringPrincipal": alice, "Operations": []string{"Decrypt"}}).str("GrantId")
+	check := func(when, want string, byName int) {
+		t.Helper()
+		for _, in := range []object{{"KeyId": id}, {"KeyId": id, "GrantId": grant}} {
+			g := c.must(t, "ListGrants", in).body["Grants"].([]any)[0].(object)
+			if g["GranteePrincipal"] != want || g["RetiringPrincipal"] != want {
+				t.Errorf("%s: %v", when, g)
+			}
+		}
+		for _, in := range []object{{"KeyId": id, "GranteePrincipal": alice}, {"KeyId": id, "GranteePrincipal": alice, "GrantId": grant}} {
+			if n := len(c.must(t, "ListGrants", in).body["Grants"].([]any)); n != byName {
+				t.Errorf("%s: %v finds %d", when, in, n)
+			}
+		}
+	}
+	check("while she is there", alice, 1)
+	c.ask(t, "iam:DeleteUser", "UserName", "alice")
+	check("when she is gone", was, 0)
+	c.ask(t, "iam:CreateUser", "UserName", "alice")
+	check("when another one has her name", was, 0)
+}
+
 // TestGrantRecords: the audit records name grants as CloudTrail's do, and no
 // token.
 func TestGrantRecords(t *testing.T) {

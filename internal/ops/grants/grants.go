@@ -123,12 +123,29 @@ func retirable(k *key.Key, g *record.Grant, id string) []byte {
 }
 
 // listEntry is a grant as lists show it.
-func listEntry(partition, keyARN, id string, g *record.Grant) api.GrantListEntry {
+func (o *Ops) listEntry(ctx context.Context, partition, keyARN, id string, g *record.Grant) (e api.GrantListEntry, err error) {
 	account := arn.Principal{Kind: arn.AccountPrincipal, Partition: partition, Account: g.IssuingAccount}
-	return api.GrantListEntry{
+	e = api.GrantListEntry{
 		KeyId: keyARN, GrantId: id, Name: g.Name, Operations: g.Operations, CreationDate: time.UnixMilli(g.CreatedMs),
-		GranteePrincipal: g.Grantee, GranteeServicePrincipal: g.GranteeService,
-		RetiringPrincipal: g.Retiring, RetiringServicePrincipal: g.RetiringService,
+		GranteeServicePrincipal: g.GranteeService, RetiringServicePrincipal: g.RetiringService,
 		IssuingAccount: account.String(), Constraints: grant.Constraints(g),
 	}
+	if e.GranteePrincipal, err = o.shown(ctx, g.Grantee, g.GranteeID); err != nil {
+		return e, err
+	}
+	e.RetiringPrincipal, err = o.shown(ctx, g.Retiring, g.RetiringID)
+	return e, err
+}
+
+// shown is a grant's principal: the ARN, or the id that was meant if he is gone or
+// is another one by now, who is not to be taken for him.
+func (o *Ops) shown(ctx context.Context, name, id string) (string, error) {
+	if id == "" {
+		return name, nil
+	}
+	now, exists, err := o.Principals.Resolve(ctx, name)
+	if err != nil || exists && now == id {
+		return name, err
+	}
+	return id, nil
 }

@@ -36,29 +36,39 @@ func (o *Ops) ListGrants(ctx context.Context, c *call.Call, in *api.ListGrantsRe
 		grantee = p
 	}
 	k := c.Key()
+	take := func(id string, g *record.Grant) (bool, error) {
+		if grantee != "" && g.Grantee != grantee {
+			return false, nil
+		}
+		entry, err := o.listEntry(ctx, c.Partition, k.ARN, id, g)
+		if err != nil || grantee != "" && entry.GranteePrincipal != grantee {
+			return false, err
+		}
+		out.Grants = append(out.Grants, entry)
+		return true, nil
+	}
 	if in.Has(api.ListGrantsGrantId) {
 		if err := grant.CheckID(in.GrantId); err != nil {
 			return nil, err
 		}
 		g, _, err := o.Grants.Read(ctx, k.Region, k.Account, k.ID, in.GrantId)
-		if errors.Is(err, grantdir.ErrNotFound) || err == nil && grantee != "" && g.Grantee != grantee {
+		if errors.Is(err, grantdir.ErrNotFound) {
 			return out, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		out.Grants = append(out.Grants, listEntry(c.Partition, k.ARN, in.GrantId, g))
-		return out, nil
+		_, err = take(in.GrantId, g)
+		return out, err
 	}
 	limit := limitOf(in.Has(api.ListGrantsLimit), int(in.Limit))
 	prefix := record.GrantPrefix(k.Region, k.Account, k.ID)
 	next, err := o.list(ctx, c, prefix, in.Marker, limit, func(kv store.KV) (bool, error) {
 		g, err := o.Grants.Decode(ctx, c.Region, kv)
-		if err != nil || grantee != "" && g.Grantee != grantee {
+		if err != nil {
 			return false, err
 		}
-		out.Grants = append(out.Grants, listEntry(c.Partition, k.ARN, string(kv.Key[len(prefix):]), g))
-		return true, nil
+		return take(string(kv.Key[len(prefix):]), g)
 	})
 	out.NextMarker, out.Truncated = next, next != ""
 	return out, err

@@ -41,8 +41,9 @@ func (o *Ops) ListRetirableGrants(ctx context.Context, c *call.Call, in *api.Lis
 		if err != nil || g.Retiring != name || g.RetiringID != "" && g.RetiringID != id {
 			return false, err
 		}
-		out.Grants = append(out.Grants, listEntry(c.Partition, arn.Key(c.Partition, p.Region, p.Account, p.KeyID), p.Name, g))
-		return true, nil
+		entry, err := o.listEntry(ctx, c.Partition, arn.Key(c.Partition, p.Region, p.Account, p.KeyID), p.Name, g)
+		out.Grants = append(out.Grants, entry)
+		return true, err
 	})
 	out.NextMarker, out.Truncated = next, next != ""
 	return out, err
