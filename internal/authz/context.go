@@ -2,8 +2,6 @@ package authz
 
 import (
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"trent/internal/api"
 	"trent/internal/condkey"
@@ -213,15 +211,7 @@ func and(v policy.Values, value string) policy.Values {
 
 // folds reports whether name is lower but for its case.
 func folds(name, lower string) bool {
-	if strings.EqualFold(name, lower) {
-		return true
-	}
-	for i := range len(name) {
-		if name[i] >= utf8.RuneSelf {
-			return strings.ToLower(name) == lower
-		}
-	}
-	return false
+	return policy.Folds(name, lower)
 }
 
 func withDefault(s, unless string) policy.Values {

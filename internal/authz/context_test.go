@@ -259,9 +259,10 @@ func TestTheSidesOfReEncrypt(t *testing.T) {
 // TestNamesThatDifferInCaseOnly: a condition key means all of them.
 func TestNamesThatDifferInCaseOnly(t *testing.T) {
 	t.Parallel()
-	r := requestOf(t, api.OpEncrypt, `{"EncryptionContext":{"Äpp":"1","app":"","APP":"3","aPp":"4"}}`, &user, plain)
+	r := requestOf(t, api.OpEncrypt, `{"EncryptionContext":{"Äpp":"1","app":"","APP":"3","aPp":"4","cla\u017fs":"5"}}`, &user, plain)
 	for key, want := range map[string][]string{
-		"kms:encryptioncontext:app": {"", "3", "4"}, "kms:encryptioncontext:äpp": {"1"}, "aws:resourcetag/twice": {"one", "two"}, "aws:resourcetag/thrice": nil,
+		"kms:encryptioncontext:app": {"", "3", "4"}, "kms:encryptioncontext:äpp": {"1"},
+		"kms:encryptioncontext:claſs": {"5"}, "kms:encryptioncontext:class": nil, "aws:resourcetag/twice": {"one", "two"}, "aws:resourcetag/thrice": nil,
 	} {
 		v := r.Values(key)
 		got := v.Set

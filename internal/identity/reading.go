@@ -274,14 +274,14 @@ func denyEverything() *policy.Policy {
 	}}, nil)
 }
 
-// lowered are tags with keys in lower case: IAM's tag keys are the same in any.
+// lowered are tags with folded keys: IAM's tag keys are the same in any.
 func lowered(tags map[string]string) map[string]string {
 	if len(tags) == 0 {
 		return nil
 	}
 	all := make(map[string]string, len(tags))
 	for key, value := range tags {
-		all[strings.ToLower(key)] = value
+		all[policy.Fold(key)] = value
 	}
 	return all
 }

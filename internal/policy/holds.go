@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -29,7 +28,7 @@ type condition struct {
 }
 
 func compileCondition(source *Condition, variables bool) condition {
-	c := condition{source: source, key: strings.ToLower(source.Key), set: source.Set, ifExists: source.IfExists}
+	c := condition{source: source, key: Fold(source.Key), set: source.Set, ifExists: source.IfExists}
 	known := false
 	c.operator, known = operatorOf(source.Operator)
 	c.lost = !known

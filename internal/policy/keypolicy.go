@@ -105,7 +105,7 @@ func validAction(action string) bool {
 
 // fault is what is wrong with a condition in a key policy.
 func (c *Condition) fault() string {
-	key := strings.ToLower(c.Key)
+	key := Fold(c.Key)
 	if key == "kms:resourcealiases" || strings.HasPrefix(key, "aws:resourcetag/") || strings.HasPrefix(key, "kms:resourcetag/") {
 		return notPermittedKeys
 	}

@@ -142,9 +142,9 @@ func (c *compiler) variable(name string) bool {
 // and a default in single quotes.
 func parseVariable(name string) variable {
 	if key, rest, found := strings.Cut(name, ", '"); found && strings.HasSuffix(rest, "'") {
-		return variable{key: strings.ToLower(key), fallback: strings.TrimSuffix(rest, "'"), hasDefault: true}
+		return variable{key: Fold(key), fallback: strings.TrimSuffix(rest, "'"), hasDefault: true}
 	}
-	return variable{key: strings.ToLower(name)}
+	return variable{key: Fold(name)}
 }
 
 // simplify finds the cheapest form.

@@ -3,7 +3,6 @@ package sts
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"trent/internal/policy"
 )
@@ -28,13 +27,13 @@ func (in *assumeRole) context() asked {
 	one("sts:sourceidentity", in.sourceIdentity)
 	for _, key := range slices.Sorted(maps.Keys(in.role.Tags)) {
 		value := policy.Values{Present: true, One: in.role.Tags[key]}
-		a["aws:resourcetag/"+strings.ToLower(key)] = value
-		a["iam:resourcetag/"+strings.ToLower(key)] = value
+		a["aws:resourcetag/"+policy.Fold(key)] = value
+		a["iam:resourcetag/"+policy.Fold(key)] = value
 	}
 	var keys []string
 	for _, t := range in.tags {
 		keys = append(keys, t.key)
-		a["aws:requesttag/"+strings.ToLower(t.key)] = policy.Values{Present: true, One: t.value}
+		a["aws:requesttag/"+policy.Fold(t.key)] = policy.Values{Present: true, One: t.value}
 	}
 	if len(keys) > 0 {
 		a["aws:tagkeys"] = policy.Values{Present: true, Multi: true, Set: keys}

@@ -102,15 +102,15 @@ func (in *assumeRole) mergeTags(s *record.Session, caller *identity.Session) err
 	if caller != nil {
 		s.Transitive = slices.Clone(caller.Transitive)
 		for key, value := range caller.Tags {
-			if slices.ContainsFunc(caller.Transitive, func(t string) bool { return strings.EqualFold(t, key) }) {
+			if slices.ContainsFunc(caller.Transitive, func(t string) bool { return policy.Folds(key, policy.Fold(t)) }) {
 				s.Tags[key] = value
-				inherited[strings.ToLower(key)] = true
+				inherited[policy.Fold(key)] = true
 			}
 		}
 	}
 	given := map[string]bool{}
 	for _, t := range in.tags {
-		key := strings.ToLower(t.key)
+		key := policy.Fold(t.key)
 		switch {
 		case given[key]:
 			return invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
@@ -123,7 +123,7 @@ func (in *assumeRole) mergeTags(s *record.Session, caller *identity.Session) err
 		s.Tags[t.key] = t.value
 	}
 	for _, key := range in.transitive {
-		if !given[strings.ToLower(key)] {
+		if !given[policy.Fold(key)] {
 			return invalid("The specified transitive tag key must be included in the requested tags.")
 		}
 		s.Transitive = append(s.Transitive, key)
