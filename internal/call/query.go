@@ -22,10 +22,12 @@ type QueryAPI struct {
 type QueryOperation struct {
 	Name    string
 	Mutates bool
-	// Open operations need no identity-based policy: everybody may
-	// (GetCallerIdentity), or the operation's Subject decides itself
-	// (AssumeRole, by the role's trust policy).
+	// Open operations need no identity-based policy (GetCallerIdentity). What
+	// binds everybody, as an endpoint's policy does, binds their callers too.
 	Open bool
+	// Own: the operation's Subject decides itself (AssumeRole, by the role's trust
+	// policy).
+	Own bool
 	// NoResult: AWS's answer has no result element.
 	NoResult bool
 	// Alone: a mutation that counts and changes nothing of the account's. It does

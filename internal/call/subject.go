@@ -20,6 +20,9 @@ type Subject struct {
 	TagKeys     []string          // aws:TagKeys, where there are no values
 	PolicyARN   string            // iam:PolicyARN
 	Boundary    string            // iam:PermissionsBoundary
+	// Tagging is the action of a call that gives tags to what it makes. The caller
+	// must be permitted that as well; "" if the call gives none.
+	Tagging string
 }
 
 // Values implements policy.Context for the condition keys of IAM's, whose names
@@ -48,7 +51,7 @@ func (s *Subject) Values(name string) policy.Values {
 // tagValue is the value of a tag, whose key is in lower case.
 func tagValue(tags map[string]string, lower string) policy.Values {
 	for key, value := range tags {
-		if strings.ToLower(key) == lower {
+		if policy.Folds(key, lower) {
 			return policy.Values{Present: true, One: value}
 		}
 	}

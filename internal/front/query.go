@@ -86,9 +86,6 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 		return apierr.New(apierr.UnknownOperation, "Could not find operation %s for version %s", query.Shown(action), query.Shown(version))
 	}
 	c.Operation = op
-	if s := c.Caller.Session; !op.Open && s != nil && s.RoleARN == "" { // GetSessionToken's, for which IAM wants MFA
-		return apierr.New(apierr.UnrecognizedClient, "The security token included in the request is invalid.")
-	}
 	in := op.New()
 	d := query.NewDecoder(params)
 	in.Decode(d)
@@ -110,17 +107,31 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 	return &apierr.Error{Code: apierr.ConcurrentModification, Message: "The request was rejected because multiple requests to change this object were submitted simultaneously. Wait a few minutes and submit your request again.", Err: call.ErrConflict}
 }
 
+// authorizeQuery decides, as far as the operation has not done so itself. Who
+// makes something with tags needs the permission to tag it too.
+func authorizeQuery(c *call.Query, s *call.Subject) error {
+	env := c.Environment()
+	switch {
+	case c.Operation.Own:
+		return nil
+	case c.Operation.Open:
+		return authz.Unbarred(&c.Caller, &env, c.Action(), s.Resource, s)
+	}
+	err := authz.Identity(&c.Caller, &env, c.Action(), s.Resource, s.Shown, s)
+	if err == nil && s.Tagging != "" {
+		err = authz.Identity(&c.Caller, &env, s.Tagging, s.Resource, "", &call.Subject{RequestTags: s.RequestTags})
+	}
+	return err
+}
+
 // attemptQuery authorizes a request and runs its operation.
 func (p *Pipeline) attemptQuery(ctx context.Context, c *call.Query, in call.QueryRequest, out *query.XML) error {
 	subject, err := in.Subject(ctx, c)
 	if err != nil {
 		return err
 	}
-	if !c.Operation.Open {
-		env := c.Environment()
-		if err := authz.Identity(&c.Caller, &env, c.Action(), subject.Resource, subject.Shown, &subject); err != nil {
-			return err
-		}
+	if err := authorizeQuery(c, &subject); err != nil {
+		return err
 	}
 	name := c.Operation.Name
 	out.Root(name+"Response", c.API.Namespace)

@@ -30,7 +30,7 @@ func (in *createPolicy) Decode(d *query.Decoder) {
 
 func (in *createPolicy) Subject(_ context.Context, c *call.Query) (call.Subject, error) {
 	self := arn.ManagedPolicy(c.Partition, c.Caller.Account, in.path, in.name)
-	return call.Subject{Resource: self, Shown: "policy " + in.name, RequestTags: asMap(in.tags)}, nil
+	return call.Subject{Resource: self, Shown: "policy " + in.name, RequestTags: asMap(in.tags), Tagging: tagging("iam:TagPolicy", in.tags)}, nil
 }
 
 func (in *createPolicy) Run(ctx context.Context, c *call.Query, out *query.XML) error {

@@ -37,7 +37,7 @@ func (in *createRole) Subject(ctx context.Context, c *call.Query) (s call.Subjec
 		}
 	}
 	return call.Subject{
-		Resource: roleARN(c, in.path, in.name), Shown: "role " + in.name, RequestTags: asMap(in.tags), Boundary: in.boundary,
+		Resource: roleARN(c, in.path, in.name), RequestTags: asMap(in.tags), Tagging: tagging("iam:TagRole", in.tags), Boundary: in.boundary,
 	}, nil
 }
 

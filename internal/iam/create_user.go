@@ -31,7 +31,7 @@ func (in *createUser) Subject(ctx context.Context, c *call.Query) (s call.Subjec
 			return s, err
 		}
 	}
-	return call.Subject{Resource: userARN(c, in.path, in.name), RequestTags: asMap(in.tags), Boundary: in.boundary}, nil
+	return call.Subject{Resource: userARN(c, in.path, in.name), RequestTags: asMap(in.tags), Tagging: tagging("iam:TagUser", in.tags), Boundary: in.boundary}, nil
 }
 
 func (in *createUser) Run(ctx context.Context, c *call.Query, out *query.XML) error {

@@ -11,14 +11,6 @@ import (
 // DeleteRolePermissionsBoundary. Where there is none it changes nothing.
 type deletePermissionsBoundary struct{ ofHolder }
 
-func (in *deletePermissionsBoundary) Subject(ctx context.Context, c *call.Query) (s call.Subject, err error) {
-	s, err = in.ofHolder.Subject(ctx, c)
-	if in.found != nil {
-		s.Boundary = *in.found.boundary
-	}
-	return s, err
-}
-
 func (in *deletePermissionsBoundary) Run(ctx context.Context, c *call.Query, _ *query.XML) error {
 	if err := in.there(); err != nil {
 		return err

@@ -71,6 +71,9 @@ func (in *ofHolder) Subject(ctx context.Context, c *call.Query) (s call.Subject,
 			in.found = &holder{r.Name, &r.Inline, &r.Attached, &r.Boundary, &r.Tags, func(t *change, c *call.Query) { update(t, c, o) }}
 		}
 	}
+	if c.Operation.Mutates && in.found != nil && in.found.boundary != nil {
+		s.Boundary = *in.found.boundary // what changes a policy has the condition key, what reads one has not
+	}
 	return s, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"trent/internal/apierr"
+	"trent/internal/policy"
 	"trent/internal/query"
 )
 
@@ -44,6 +45,14 @@ func asMap(tags []tag) map[string]string {
 	return m
 }
 
+// tagging is the action that a call needs besides its own: none without tags.
+func tagging(action string, tags []tag) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return action
+}
+
 // withTags returns the tags have with others added or replaced. Keys are
 // compared without regard to case, as IAM does; the case that was given first
 // stays. The errors are AWS's: a key twice, a reserved one, or too many.
@@ -54,7 +63,7 @@ func withTags(have map[string]string, add []tag) (map[string]string, error) {
 	}
 	given := map[string]bool{}
 	for _, t := range add {
-		folded := strings.ToLower(t.key)
+		folded := policy.Fold(t.key)
 		if given[folded] {
 			return nil, apierr.New(apierr.InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
@@ -64,7 +73,7 @@ func withTags(have map[string]string, add []tag) (map[string]string, error) {
 		}
 		key := t.key
 		for old := range all {
-			if strings.EqualFold(old, t.key) {
+			if policy.Folds(old, folded) {
 				key = old
 			}
 		}
@@ -80,7 +89,7 @@ func withTags(have map[string]string, add []tag) (map[string]string, error) {
 func withoutTags(have map[string]string, keys []string) map[string]string {
 	left := maps.Clone(have)
 	maps.DeleteFunc(left, func(key, _ string) bool {
-		return slices.ContainsFunc(keys, func(gone string) bool { return strings.EqualFold(gone, key) })
+		return slices.ContainsFunc(keys, func(gone string) bool { return policy.Folds(key, policy.Fold(gone)) })
 	})
 	return left
 }

@@ -56,6 +56,8 @@ var identityFaults = []struct{ document, want string }{
 	{statement(`"Action":"k*:Decrypt","Resource":"*"`), "Vendor k* is not valid"},
 	{statement(`"Action":"kms:Decrypt ","Resource":"*"`), "Action kms:Decrypt  is not valid"},
 	{statement(`"Action":"kms:Revo\u212AeGrant","Resource":"*"`), "Action kms:Revo\u212AeGrant is not valid"},
+	{statement(`"Action":" kms:Decrypt","Resource":"*"`), "Vendor  kms is not valid"},
+	{statement(`"NotAction":["kms:*","kms:Generate Mac"],"Resource":"*"`), "Action kms:Generate Mac is not valid"},
 	{statement(`"Action":":Decrypt","Resource":"*"`), "Vendor  is not valid"},
 	{statement(`"Action":"kms:*","Resource":""`), `Resource  must be in ARN format or "*".`},
 	{statement(`"Action":"kms:*","Resource":["*","1234abcd-12ab-34cd-56ef-1234567890ab"]`), `Resource 1234abcd-12ab-34cd-56ef-1234567890ab must be in ARN format or "*".`},

@@ -110,10 +110,18 @@ func (in *assumeRole) Subject(ctx context.Context, c *call.Query) (s call.Subjec
 		if !r.Decide().Allowed {
 			return s, denied(c, action, in.role.ARN)
 		}
+		if action == setSourceIdentity && c.Caller.Session != nil && c.Caller.Session.RoleARN != "" {
+			env := c.Environment() // of a role that assumes a role, its own policies must allow this too
+			if authz.Identity(&c.Caller, &env, action, in.role.ARN, "", asked) != nil {
+				return s, denied(c, action, in.role.ARN)
+			}
+		}
 	}
 	c.Resources = []audit.Resource{{AccountID: in.role.Account, ARN: in.role.ARN, Type: "AWS::IAM::Role"}}
 	return call.Subject{Resource: in.role.ARN}, nil
 }
+
+const setSourceIdentity = "sts:SetSourceIdentity"
 
 // actions are those that the session takes: tags and a source identity are
 // actions of their own, also where a chain brings them along.
@@ -124,7 +132,7 @@ func (in *assumeRole) actions(caller *identity.Caller) []string {
 		actions = append(actions, "sts:TagSession")
 	}
 	if in.sourceIdentity != "" || inherited != nil && inherited.SourceIdentity != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
+		actions = append(actions, setSourceIdentity)
 	}
 	return actions
 }

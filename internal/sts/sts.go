@@ -15,16 +15,15 @@ type Config struct {
 	Identity *identity.Directory
 }
 
-// New returns the service. All of its operations are Open: GetCallerIdentity and
-// GetSessionToken need no permission, and AssumeRole asks the role's trust policy
-// too.
+// New returns the service. GetCallerIdentity and GetSessionToken need no
+// permission, and AssumeRole asks the role's trust policy too.
 func New(c Config) *call.QueryAPI {
 	api := &call.QueryAPI{
 		Service: "sts", Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
 		Operations: map[string]*call.QueryOperation{},
 	}
 	for _, op := range []*call.QueryOperation{
-		{Name: "AssumeRole", Open: true, Mutates: true, Alone: true, New: func() call.QueryRequest { return &assumeRole{Config: &c} }},
+		{Name: "AssumeRole", Own: true, Mutates: true, Alone: true, New: func() call.QueryRequest { return &assumeRole{Config: &c} }},
 		{Name: "GetCallerIdentity", Open: true, New: func() call.QueryRequest { return getCallerIdentity{} }},
 		{Name: "GetSessionToken", Open: true, Mutates: true, Alone: true, New: func() call.QueryRequest { return &getSessionToken{Config: &c} }},
 	} {
