@@ -292,7 +292,7 @@ type KeyDetail struct {
 	Key
 	Aliases   []string          `json:"aliases"` // with "alias/"
 	Tags      map[string]string `json:"tags"`
-	Policy    string            `json:"policy"` // the document, as it was given
+	Policy    string            `json:"policy"` // the document, as GetKeyPolicy shows it
 	Materials []Material        `json:"materials"`
 }
 

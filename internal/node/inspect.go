@@ -14,6 +14,7 @@ import (
 	"trent/internal/domains"
 	"trent/internal/key"
 	"trent/internal/keydir"
+	"trent/internal/policy"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -267,7 +268,11 @@ const maxAliases = 100
 
 // detail adds what stands beside a key's record.
 func (n *Node) detail(ctx context.Context, k *key.Key) (admin.KeyDetail, error) {
-	d := admin.KeyDetail{Key: described(k), Policy: k.Policy, Aliases: []string{}, Tags: map[string]string{}, Materials: []admin.Material{}}
+	shown, err := policy.Show(ctx, k.Policy, k.Rules.Bound(), n.Identity.Resolve)
+	if err != nil {
+		return admin.KeyDetail{}, err
+	}
+	d := admin.KeyDetail{Key: described(k), Policy: shown, Aliases: []string{}, Tags: map[string]string{}, Materials: []admin.Material{}}
 	prefix := record.AliasOfKeyPrefix(k.Region, k.Account, k.ID)
 	rows, _, _, err := n.store.Range(ctx, prefix, record.PrefixEnd(prefix), maxAliases)
 	if err != nil {

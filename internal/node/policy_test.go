@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/admin"
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/identity"
 	"trent/internal/node"
@@ -208,6 +209,9 @@ func TestAPolicyReadAndPutAgainMeansNobodyElse(t *testing.T) {
 		shown := read()
 		if want := strings.Replace(document, alice, was, 1); shown != want {
 			t.Errorf("%s: shown as %s", when, shown)
+		}
+		if d, err := f.Key(t.Context(), admin.KeyName{ID: id, Region: "eu-west-1", Account: "111122223333"}); err != nil || d.Policy != shown {
+			t.Errorf("%s: operators are shown %s, %v", when, d.Policy, err)
 		}
 		if got := c.call("PutKeyPolicy", object{"KeyId": id, "Policy": shown}); got.code != "MalformedPolicyDocumentException" || !strings.HasSuffix(got.message, "invalid principals.") {
 			t.Errorf("%s: put again: %q %q", when, got.code, got.message)
