@@ -89,6 +89,7 @@ func Identity(caller *identity.Caller, env *Environment, action, resource, shown
 func Unbarred(caller *identity.Caller, env *Environment, action, resource string, extra policy.Context) error {
 	r := &Request{Action: action, Resource: resource, Caller: caller, Extra: extra, Environment: *env}
 	d := r.Decide()
+	d.Allowed, d.Explicit = false, false // decided again, without what is his own
 	for l := IdentityPolicy; l < NumLayers; l++ {
 		d.Findings[l] = Finding{Allows: true}
 	}
