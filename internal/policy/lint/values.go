@@ -34,6 +34,8 @@ func domainOf(k *condkey.Key) domain {
 		return domain{is: arn.IsRegion, form: "a Region, as eu-west-1"}
 	case condkey.PrincipalARN:
 		return domain{is: isPrincipalARN, pattern: isNoSession, form: "the ARN of a user, a root user or a role; for a role's session it is the role's"}
+	case condkey.GranteePrincipal, condkey.RetiringPrincipal:
+		return domain{is: func(v string) bool { return strings.HasPrefix(v, "arn:") }, form: "an ARN; an account's is that of its root user, also where a request gives its id"}
 	case condkey.SourceARN, condkey.GrantConstraintSourceARN:
 		return domain{is: func(v string) bool { return strings.HasPrefix(v, "arn:") }, form: "an ARN"}
 	case condkey.RotationPeriodInDays:
