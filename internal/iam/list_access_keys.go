@@ -2,10 +2,12 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"trent/internal/call"
+	"trent/internal/identity"
 	"trent/internal/query"
 )
 
@@ -43,6 +45,9 @@ func (in *listAccessKeys) Run(ctx context.Context, c *call.Query, out *query.XML
 	out.Open("AccessKeyMetadata")
 	for _, id := range ids {
 		k, err := in.Identity.StoredKey(ctx, id)
+		if errors.Is(err, identity.ErrNoEntity) { // deleted since the user was read
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -3,9 +3,11 @@ package iam
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 
 	"trent/internal/call"
+	"trent/internal/identity"
 	"trent/internal/query"
 	"trent/internal/record"
 	"trent/internal/store"
@@ -38,7 +40,13 @@ func (in *listEntitiesForPolicy) Run(ctx context.Context, c *call.Query, out *qu
 	}
 	in.users, in.groups, in.roles = nil, nil, nil
 	all := bytes.TrimSuffix(record.AttachmentPrefix(c.Caller.Account, fold(in.found.Record.Name), false), []byte("permits-"))
-	err := in.rows(ctx, in.Config, c, all, func(kv store.KV) (bool, error) { return in.take(ctx, c, kv) })
+	err := in.rows(ctx, in.Config, c, all, func(kv store.KV) (bool, error) {
+		taken, err := in.take(ctx, c, kv)
+		if errors.Is(err, identity.ErrNoEntity) { // gone since the row was read
+			return false, nil
+		}
+		return taken, err
+	})
 	if err != nil {
 		return err
 	}

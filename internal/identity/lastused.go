@@ -151,6 +151,11 @@ func (d *Directory) write(ctx context.Context, records *record.Sealer, ids []str
 		if err != nil {
 			return err
 		}
+		if another, err := d.anotherRole(records, kv, id); err != nil {
+			return err
+		} else if another {
+			continue
+		}
 		cmps = append(cmps, store.Cmp{Key: kv.Key, Mod: kv.Mod})
 		path, u := record.LastUsedPath(id), pending[id]
 		value, err := records.Seal(path, record.TypeLastUsed, 1, &record.LastUsed{TimeMs: u.Time.UnixMilli(), Service: u.Service, Region: u.Region})
@@ -171,4 +176,15 @@ func (d *Directory) write(ctx context.Context, records *record.Sealer, ids []str
 		failed = append(failed, d.write(ctx, records, []string{id}, pending))
 	}
 	return errors.Join(failed...)
+}
+
+// anotherRole reports whether a record is that of a role which has taken the name
+// of the one with that id.
+func (d *Directory) anotherRole(records *record.Sealer, kv store.KV, id string) (bool, error) {
+	if p, ok := record.ParsePath(kv.Key); !ok || p.Kind != record.KindRole {
+		return false, nil
+	}
+	var r record.Role
+	_, err := records.Open(kv.Key, kv.Value, record.TypeRole, &r)
+	return r.ID != id, err
 }

@@ -169,4 +169,12 @@ func TestLastUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("after the role was deleted", map[string]identity.LastUse{userKey: {at.Add(time.Minute), "iam", "us-east-1"}})
+	f.Used(session, at.Add(2*time.Minute), "kms", "eu-west-1")
+	another := theRole()
+	another.ID = "AROAANOTHER"
+	f.put(t, record.RolePath(account, "payroll"), record.TypeRole, another)
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect("after another role took its name", map[string]identity.LastUse{userKey: {at.Add(time.Minute), "iam", "us-east-1"}})
 }
