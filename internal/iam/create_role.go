@@ -75,7 +75,7 @@ func (in *createRole) Run(ctx context.Context, c *call.Query, out *query.XML) er
 		return err
 	}
 	out.Open("Role")
-	writeRole(out, c, &r.Record, true)
+	err = in.writeRole(ctx, out, c, &r.Record, true)
 	out.Close("Role")
-	return nil
+	return err
 }

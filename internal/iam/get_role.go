@@ -19,7 +19,9 @@ func (in *getRole) Run(ctx context.Context, c *call.Query, out *query.XML) error
 		return err
 	}
 	out.Open("Role")
-	writeRole(out, c, &in.found.Record, true)
+	if err := in.writeRole(ctx, out, c, &in.found.Record, true); err != nil {
+		return err
+	}
 	out.Open("RoleLastUsed")
 	if used {
 		out.Time("LastUsedDate", last.Time)

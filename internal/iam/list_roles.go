@@ -35,9 +35,9 @@ func (in *listRoles) Run(ctx context.Context, c *call.Query, out *query.XML) err
 			return false, err
 		}
 		out.Open("member")
-		writeRole(out, c, r, false)
+		err = in.writeRole(ctx, out, c, r, false)
 		out.Close("member")
-		return true, nil
+		return true, err
 	})
 	out.Close("Roles")
 	in.write(out)

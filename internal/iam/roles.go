@@ -10,6 +10,7 @@ import (
 	"trent/internal/arn"
 	"trent/internal/call"
 	"trent/internal/identity"
+	"trent/internal/policy"
 	"trent/internal/query"
 	"trent/internal/record"
 )
@@ -76,18 +77,25 @@ func (in *ofRole) there() error {
 	return nil
 }
 
-// writeRole writes a role's members; lists leave some out.
-func writeRole(out *query.XML, q *call.Query, r *record.Role, whole bool) {
+// writeRole writes a role's members; lists leave some out. Whom the trust policy
+// names and who is gone is shown by his unique id: who puts back what he has read
+// must not trust another one of the same name.
+func (c *Config) writeRole(ctx context.Context, out *query.XML, q *call.Query, r *record.Role, whole bool) error {
+	trust, err := policy.Show(ctx, r.Trust.Document, r.Trust.Bound, c.Identity.Resolve)
+	if err != nil {
+		return err
+	}
 	out.Text("Path", r.Path)
 	out.Text("RoleName", r.Name)
 	out.Text("RoleId", r.ID)
 	out.Text("Arn", roleARN(q, r.Path, r.Name))
 	out.Time("CreateDate", time.UnixMilli(r.CreatedMs))
-	out.Document("AssumeRolePolicyDocument", r.Trust.Document)
+	out.Document("AssumeRolePolicyDocument", trust)
 	out.Optional("Description", r.Description)
 	out.Int("MaxSessionDuration", r.MaxSessionSeconds)
 	if whole {
 		writeBoundary(out, r.Boundary)
 		writeTags(out, r.Tags)
 	}
+	return nil
 }

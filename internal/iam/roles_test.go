@@ -115,6 +115,43 @@ func TestTrustPolicies(t *testing.T) {
 }
 
 // TestRoleLastUsed: GetRole tells it, and a role that is deleted leaves nothing.
+// TestTrustOfWhoIsGone: a trust policy shows the id of who is gone, also when
+// another one has his name, and what it shows cannot be put again.
+func TestTrustOfWhoIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.ok("CreateUser", "UserName", "bob").one("UserId")
+	given := trust(iamARN + "user/bob")
+	f.ok("CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", given)
+	shown := func() string {
+		t.Helper()
+		document := f.ok("GetRole", "RoleName", "r").one("AssumeRolePolicyDocument")
+		if listed := f.ok("ListRoles").one("AssumeRolePolicyDocument"); listed != document {
+			t.Errorf("listed as %s", listed)
+		}
+		text, err := url.PathUnescape(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if got := shown(); got != given {
+		t.Errorf("while he is there: %s", got)
+	}
+	f.ok("DeleteUser", "UserName", "bob")
+	for range 2 {
+		if got := shown(); got != trust(id) {
+			t.Errorf("when he is gone: %s", got)
+		}
+		f.refused(apierr.MalformedPolicyDocument, `Invalid principal in policy: "AWS":"`+id+`"`, "UpdateAssumeRolePolicy", "RoleName", "r", "PolicyDocument", trust(id))
+		f.do("CreateUser", "UserName", "bob")
+	}
+	f.ok("UpdateAssumeRolePolicy", "RoleName", "r", "PolicyDocument", given)
+	if got := shown(); got != given {
+		t.Errorf("when the other one is meant: %s", got)
+	}
+}
+
 func TestRoleLastUsed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
