@@ -337,7 +337,7 @@ func TestRefusals(t *testing.T) {
 	}
 	w := world{caller: &user, op: api.OpCreateKey}
 	tagging := w.request(t)
-	tagging.Action = "kms:TagResource"
+	tagging.Action, tagging.Resource = "kms:TagResource", "arn:aws:kms:eu-west-1:111122223333:key/*"
 	checkRefusal(t, tagging, who+"kms:TagResource because no identity-based policy allows the kms:TagResource action")
 	// Of another account's key the text tells nothing, and names it as it was given.
 	for name, w := range map[string]world{

@@ -19,7 +19,10 @@ func (d *Decision) Refusal(r *Request) error {
 		return Denied(r.Caller, r.Action, r.Resource)
 	}
 	kind, resource := d.Layer.String(), r.Resource
-	if resource == "" && !r.tagsNewKey() {
+	switch {
+	case r.tagsNewKey():
+		resource = ""
+	case resource == "":
 		resource = "*" // as policies call what is on no resource
 	}
 	if d.Explicit {

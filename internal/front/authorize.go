@@ -31,7 +31,8 @@ func (p *Pipeline) ask(c *call.Call, action string, k *key.Key) *authz.Request {
 }
 
 // authorizeKeyless authorizes what is on no key: the caller's own policies
-// decide, by the action alone. Tags of a key to be are an action of their own.
+// decide, by the action alone. Tags of a key to be are an action of their own, on
+// whatever key of the account and Region it will be.
 func (p *Pipeline) authorizeKeyless(ctx context.Context, c *call.Call, in api.Request) error {
 	switch c.Row.Target {
 	case optable.None, optable.FilterKey, optable.KeyStore:
@@ -43,7 +44,9 @@ func (p *Pipeline) authorizeKeyless(ctx context.Context, c *call.Call, in api.Re
 		return err
 	}
 	if in, ok := in.(*api.CreateKeyRequest); ok && len(in.Tags) > 0 {
-		if _, err := p.Authorizer.Authorize(ctx, p.ask(c, optable.Of(api.OpTagResource).Actions[0], nil)); err != nil {
+		r := p.ask(c, optable.Of(api.OpTagResource).Actions[0], nil)
+		r.Resource = arn.Key(c.Partition, c.Region, c.Caller.Account, "*")
+		if _, err := p.Authorizer.Authorize(ctx, r); err != nil {
 			return err
 		}
 	}

@@ -221,3 +221,36 @@ func TestAPolicyReadAndPutAgainMeansNobodyElse(t *testing.T) {
 		}
 	}
 }
+
+// TestTagsOfANewKey need kms:TagResource on all keys of the account and Region, and
+// a Deny on keys holds for new ones.
+func TestTagsOfANewKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := f.caller("111122223333")
+	const keys = "arn:aws:kms:eu-west-1:111122223333:key/"
+	tagging := func(effect, resource string) string {
+		return `,{"Effect":"` + effect + `","Action":"kms:TagResource","Resource":"` + resource + `"}`
+	}
+	const lacks, denied = "because no identity-based policy allows the kms:TagResource action", "with an explicit deny in an identity-based policy"
+	for i, row := range []struct{ tags, refused string }{
+		{"", lacks},
+		{tagging("Allow", "*"), ""},
+		{tagging("Allow", keys+"*"), ""},
+		{tagging("Allow", keys+"1234abcd-12ab-34cd-56ef-1234567890ab"), lacks},
+		{tagging("Allow", "arn:aws:kms:us-east-1:111122223333:key/*"), lacks},
+		{tagging("Allow", "*") + tagging("Deny", keys+"*"), denied},
+		{tagging("Allow", "*") + tagging("Deny", keys+"1234abcd-12ab-34cd-56ef-1234567890ab"), ""},
+	} {
+		name := fmt.Sprintf("u%d", i)
+		u := c.user(t, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:CreateKey","Resource":"*"}`+row.tags+`]}`)
+		u.must(t, "CreateKey", object{})
+		got, want := u.call("CreateKey", object{"Tags": []object{{"TagKey": "a", "TagValue": "b"}}}), ""
+		if row.refused != "" {
+			want = "User: arn:aws:iam::111122223333:user/" + name + " is not authorized to perform: kms:TagResource " + row.refused
+		}
+		if got.message != want {
+			t.Errorf("%s: %q %q, want %q", row.tags, got.code, got.message, want)
+		}
+	}
+}
