@@ -3,6 +3,8 @@ package iam_test
 import (
 	"slices"
 	"testing"
+
+	"trent/internal/apierr"
 )
 
 // TestBoundaryKey: the condition key iam:PermissionsBoundary is there for the
@@ -68,6 +70,21 @@ func TestTagging(t *testing.T) {
 		if got := f.ok(operation, append(row.params, "Tags.member.1.Key", "k", "Tags.member.1.Value", "v")...).subject.Tagging; got != row.want {
 			t.Errorf("%s: %s, want %s", operation, got, row.want)
 		}
+	}
+}
+
+// TestPolicyPaths: a path with an empty name in it is none; it would be another
+// path than the one that a policy names.
+func TestPolicyPaths(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const may = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`
+	for _, path := range []string{"//", "//a/", "/a//", "/a//b/", "/a", "a/", "/a b/"} {
+		f.refused(apierr.Validation, "1 validation error detected: Value '"+path+"' at 'path' failed to satisfy constraint: Member must satisfy regular expression pattern: "+
+			`((/[A-Za-z0-9\.,\+@=_-]+)*)/`, "CreatePolicy", "PolicyName", "p", "Path", path, "PolicyDocument", may)
+	}
+	for name, path := range map[string]string{"p": "/", "q": "/a/", "r": "/a/b.,+@=_-/"} {
+		f.ok("CreatePolicy", "PolicyName", name, "Path", path, "PolicyDocument", may)
 	}
 }
 

@@ -29,11 +29,14 @@ var (
 
 // validPolicyPath: "/", or names between slashes.
 func validPolicyPath(s string) bool {
-	if s == "" || s[0] != '/' || s[len(s)-1] != '/' {
+	if s == "/" {
+		return true
+	}
+	if len(s) < 3 || s[0] != '/' || s[len(s)-1] != '/' {
 		return false
 	}
-	for part := range strings.SplitSeq(strings.Trim(s, "/"), "/") {
-		if s != "/" && !arn.ValidName(part) {
+	for part := range strings.SplitSeq(s[1:len(s)-1], "/") {
+		if !arn.ValidName(part) {
 			return false
 		}
 	}
