@@ -144,12 +144,50 @@ func TestEverybody(t *testing.T) {
 		`"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}`:                                       placed,
 		`"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`:                                          found,
 		`"StringEquals":{"aws:SourceVpce":"vpce-1a2b3c4d"}`:                                 placed,
+
+		// A value that does not pin the account, the organization or the place
+		// restricts nobody.
+		`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*"}`:                                            found,
+		`"StringLike":{"aws:PrincipalArn":"arn:aws:*"}`:                                                 found,
+		`"StringLike":{"aws:PrincipalArn":"*:role/deploy"}`:                                             found,
+		`"StringLike":{"aws:PrincipalArn":"arn:*:iam::111122223333:role/deploy"}`:                       found, // a path has colons
+		`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::11112222333?:role/deploy"}`:                     found,
+		`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:*"}`:                               "",
+		`"ArnLike":{"aws:PrincipalArn":"arn:*:iam::111122223333:role/*"}`:                               "",
+		`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::1111*:role/*"}`:                                    found,
+		`"ArnEquals":{"aws:PrincipalArn":["arn:aws:iam::111122223333:role/a","arn:aws:iam::*:role/b"]}`: found,
+		`"StringEquals":{"aws:PrincipalArn":"${aws:PrincipalArn}"}`:                                     found,
+		`"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalAccount}:role/deploy"}`:           found,
+		`"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:user/${aws:username}"}`:          "",
+		`"StringLike":{"aws:userid":"*:deploy"}`:                                                        found,
+		`"StringLike":{"aws:userid":"*:*"}`:                                                             found,
+		`"StringLike":{"aws:userid":"AROA*"}`:                                                           found,
+		`"StringEquals":{"aws:userid":"${aws:userid}"}`:                                                 found,
+		`"StringLike":{"aws:userid":"AROAJQABLZS4A3QDU576Q:*"}`:                                         "",
+		`"StringEquals":{"aws:userid":"AIDAJQABLZS4A3QDU576Q"}`:                                         "",
+		`"StringEquals":{"aws:PrincipalAccount":"${aws:PrincipalAccount}"}`:                             found,
+		`"StringEquals":{"aws:PrincipalAccount":"${aws:username,'111122223333'}"}`:                      found,
+		`"StringLike":{"kms:CallerAccount":["0*","1*","2*","3*","4*","5*","6*","7*","8*","9*"]}`:        found,
+		`"StringLike":{"kms:CallerAccount":"111122223333"}`:                                             "",
+		`"StringLike":{"aws:PrincipalOrgID":"o-*"}`:                                                     found + "; warning unused-condition-key 2",
+		`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`:                                          "warning unused-condition-key 2",
+		`"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/*"}`:                           "warning unused-condition-key 2",
+		`"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-*/r-ab12/*"}`:                             found + "; warning unused-condition-key 2",
+		`"StringLike":{"aws:SourceVpce":"vpce-*"}`:                                                      found,
+		`"IpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]}`:                                      found,
+		`"IpAddress":{"aws:SourceIp":"::/1"}`:                                                           found,
+		`"IpAddress":{"aws:SourceIp":"2001:db8::/32"}`:                                                  placed,
 	} {
 		run(t, lint.Options{Kind: lint.Key}, []lintCase{
 			{"everybody", document(enable, allow(anyone, "kms:Decrypt", condition)), want},
 			{"in a list", document(enable, allow(`"Principal":{"AWS":["arn:aws:iam::111122223333:role/App","*"]},`, "kms:Decrypt", condition)), want},
-			{"denied", document(enable, deny(anyone, "kms:Decrypt", condition)), ""},
 		})
+		// A Deny to everybody is nothing to warn of, whatever its condition.
+		for _, f := range lint.Check(document(enable, deny(anyone, "kms:Decrypt", condition)), lint.Options{Kind: lint.Key}) {
+			if f.Rule == "everyone" {
+				t.Errorf("denied under %s: %+v", condition, f)
+			}
+		}
 	}
 }
 

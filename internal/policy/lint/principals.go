@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -78,18 +79,42 @@ func restricts(c *policy.Condition) restriction {
 // negative reports whether an operator holds for all values but those listed.
 func negative(operator string) bool { return strings.Contains(operator, "Not") }
 
-// wide reports whether a value leaves everybody in.
+// wide reports whether a value leaves in whom it does not pin: by his account,
+// his organization, an id, an address or an endpoint. A policy variable stands
+// for anything, for it is of the same request.
 func wide(c *policy.Condition, v string) bool {
-	switch {
-	case c.Operator == "IpAddress":
-		return v == "0.0.0.0/0" || v == "::/0"
-	case !patterns(c.Operator):
-		return false
-	case strings.Trim(v, "*?") == "":
-		return true
+	if c.Operator == "IpAddress" {
+		return wideRange(v)
 	}
-	parts := strings.SplitN(v, ":", 6)
-	return len(parts) == 6 && parts[0] == "arn" && strings.Trim(parts[4], "*?") == ""
+	pinned, _, variable := strings.Cut(v, "${")
+	end := -1
+	if patterns(c.Operator) {
+		end = strings.IndexAny(pinned, "*?")
+	}
+	if end >= 0 {
+		pinned = pinned[:end]
+	}
+	whole := end < 0 && !variable
+	switch key := strings.ToLower(c.Key); key {
+	case "aws:userid": // of a role's session, the role's id and the name of the session
+		return !whole && !strings.Contains(pinned, ":")
+	case "aws:principalorgpaths", "aws:sourceorgpaths":
+		return !whole && !strings.Contains(pinned, "/")
+	case "aws:principalarn", "aws:sourcearn":
+		if family(c.Operator) == "Arn" { // which compare each part for itself
+			parts := strings.SplitN(v, ":", 6)
+			return len(parts) < 6 || !arn.ValidAccount(parts[4]) && (key == "aws:principalarn" || !whole)
+		}
+		return !whole && (strings.Count(pinned, ":") < 5 || !arn.ValidAccount(accountOf(pinned)))
+	}
+	return !whole
+}
+
+// wideRange reports whether a range of addresses is most of the Internet.
+func wideRange(v string) bool {
+	const fewest4, fewest6 = 8, 16
+	r, err := netip.ParsePrefix(v)
+	return err == nil && (r.Addr().Is4() && r.Bits() < fewest4 || r.Addr().Is6() && r.Bits() < fewest6)
 }
 
 // patterns reports whether an operator takes its values for patterns.
