@@ -9,42 +9,6 @@ import (
 	"trent/internal/policy"
 )
 
-// lockout finds key policies that nobody could change any more, or that only
-// principals could who may go.
-func (l *linter) lockout() {
-	if l.Kind != Key {
-		return
-	}
-	const action = "kms:PutKeyPolicy"
-	var able, conditional []string // who may, without a condition and with one
-	account := false
-	for i := range l.doc.Statements {
-		s := &l.doc.Statements[i]
-		if s.Effect != policy.Allow || !s.Covers(action) || s.Principal == nil {
-			continue
-		}
-		for _, name := range allNames(s.Principal) {
-			switch {
-			case l.unmet(s, action), l.denied(name, action) != nil, l.Account != "" && name != "*" && accountOf(name) != l.Account:
-			case !l.unconditional(s, action):
-				conditional = append(conditional, name)
-			default:
-				able = append(able, name)
-				account = account || isAccount(name)
-			}
-		}
-	}
-	const mend = `let the account itself: "Principal": {"AWS": "arn:aws:iam::<account>:root"}, "Action": "kms:*"; IAM policies then say who`
-	switch {
-	case len(able)+len(conditional) == 0:
-		l.add(Error, "lockout", "nobody can change this policy any more", "No statement allows kms:PutKeyPolicy to anybody of the account who is not denied it: the key could never be managed again", mend)
-	case len(able) == 0:
-		l.add(Warning, "lockout", "the policy can be changed only while a condition holds: by "+join(conditional), "Should it never hold again, the key cannot be managed", mend)
-	case !account && !slices.Contains(able, "*"):
-		l.add(Warning, "lockout", "the policy can be changed by nobody but "+join(able), "When they are deleted, nobody can: who is made again under the same name is another principal. IAM policies do not count without the account", mend)
-	}
-}
-
 // allNames are the principals of a statement that have an ARN or an account, and
 // "*".
 func allNames(p *policy.Principals) []string {
@@ -71,12 +35,6 @@ func (l *linter) denied(name, action string) *policy.Statement {
 // they hold then.
 func (l *linter) unconditional(s *policy.Statement, action string) bool {
 	return !slices.ContainsFunc(s.Condition, func(c policy.Condition) bool { return l.asked(&c, action) || !holdsAbsent(&c) })
-}
-
-// unmet reports whether a condition of a statement holds in no request for an
-// action.
-func (l *linter) unmet(s *policy.Statement, action string) bool {
-	return slices.ContainsFunc(s.Condition, func(c policy.Condition) bool { return !l.asked(&c, action) && !holdsAbsent(&c) })
 }
 
 // asked reports whether requests for an action may have the key of a condition.

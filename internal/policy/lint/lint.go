@@ -1,9 +1,10 @@
 // Package lint finds what is wrong with a policy that its author would not see:
 // policies that lock everybody out, that allow something to everybody, whose
 // conditions never hold, whose actions do not exist, whose statements have no
-// effect. It is pure, and must never decide anything: no request is asked here,
-// and a policy with findings is stored and enforced all the same, unless AWS
-// refuses it. cmd/trent may import it.
+// effect. It is pure, and must never decide anything on a request: a policy with
+// findings is stored and enforced all the same, unless AWS refuses it. Whether a
+// key policy locks everybody out it asks internal/authz, for callers that it
+// makes up. cmd/trent may import it.
 //
 // Each rule is a function of one statement or of the document, and each finding
 // says what it saw, why that matters and how to mend it. A rule speaks of what
@@ -98,7 +99,9 @@ func Check(text string, o Options) []Finding {
 		l.refused(err)
 	}
 	l.size(text)
-	l.lockout()
+	if l.Kind == Key && len(text) <= maxKeyPolicy {
+		l.lockout()
+	}
 	for i := range d.Statements {
 		l.at = i
 		s := &d.Statements[i]
