@@ -24,6 +24,9 @@ yet. Exit status 1 says that something is wrong.
 Give the public keys with --public-key (trent audit keys prints them). Without,
 the copies beside the trail are used, which an editor of the trail can replace.
 
+A trail that was begun in another's place, because that was lost or the service
+restored, says so; the other's records are where its trail is.
+
 Whether the end of the trail was cut off shows only by something that is kept
 elsewhere: --head takes a record's node, number and hash, as trent status prints
 them, or a digest's file.
@@ -35,6 +38,7 @@ between --since and --until, which the digests must cover.`
 type auditVerify struct {
 	keys, heads  []string
 	from         uint64
+	approvedOnly bool
 	absent       string
 	since, until string
 	output       string
@@ -52,9 +56,10 @@ func auditVerifyCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&v.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once")
 	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or a digest's file")
 	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
+	c.Flags().BoolVar(&v.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
 	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
 	c.Flags().StringVar(&v.since, "since", "", "`time` from which on, RFC 3339; empty is the trail's begin")
-	c.Flags().StringVar(&v.until, "until", "", "`time` up to which, RFC 3339; empty is the last digest's")
+	c.Flags().StringVar(&v.until, "until", "", "`time` up to which, RFC 3339; empty is as far as the digests reach")
 	outputFlag(c, &v.output)
 	return c
 }
@@ -112,7 +117,7 @@ func (v *auditVerify) options() (o digest.Options, err error) {
 	if v.output != outputTable && v.output != outputJSON {
 		return o, fmt.Errorf("--output %q: want table or json", v.output)
 	}
-	o.From = v.from
+	o.From, o.ApprovedOnly = v.from, v.approvedOnly
 	for _, file := range v.keys {
 		keys, err := readKeys(file)
 		if err != nil {
@@ -151,6 +156,9 @@ func (v *auditVerify) absence() (*digest.Absence, error) {
 			return nil, fmt.Errorf("--%s %q: want a time as 2026-11-23T08:00:00Z", flag.name, flag.text)
 		}
 		*flag.into = at
+	}
+	if !a.Until.IsZero() && a.Until.Before(a.Since) {
+		return nil, errors.New("--until is before --since")
 	}
 	return a, nil
 }
@@ -222,7 +230,20 @@ func verifiedTable(t *table, v verified) {
 	if v.More > 0 {
 		t.row("WRONG", "", fmt.Sprintf("and %d more", v.More))
 	}
-	if v.Sound {
+	unsigned := uint64(0)
+	for _, n := range v.Nodes {
+		if n.Records == 0 {
+			t.row("The trail of " + n.Node + " has no records.")
+		}
+		if n.Predecessor != "" {
+			t.row(fmt.Sprintf("The trail of %s follows, since %s, that of %s.", n.Node, cell(n.Began), n.Predecessor))
+		}
+		unsigned += n.Unsigned
+	}
+	switch {
+	case v.Sound && unsigned > 0:
+		t.row(fmt.Sprintf("Nothing is wrong in what is signed; of %d records behind that nothing is known.", unsigned))
+	case v.Sound:
 		t.row("Nothing is wrong.")
 	}
 }

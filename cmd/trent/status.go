@@ -54,6 +54,9 @@ func statusTable(t *table, s admin.Status) {
 	if s.Audit.Error != "" {
 		t.row("audit error", s.Audit.Error)
 	}
+	if s.Audit.DigestError != "" {
+		t.row("audit digest error", s.Audit.DigestError)
+	}
 	t.row()
 	t.row("REGION", "KEYS", "PENDING DELETION", "DOMAIN KEY", "TOKEN EPOCH", "DOMAIN")
 	for _, r := range s.Regions {

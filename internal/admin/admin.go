@@ -124,6 +124,8 @@ type Audit struct {
 	// Digest is the last signed digest; nil before the first.
 	Digest *Digest    `json:"digest,omitempty"`
 	Keys   []AuditKey `json:"keys"` // that sign digests
+	// DigestError is why no digest could be made when one was due.
+	DigestError string `json:"digestError,omitempty"`
 }
 
 // Digest is a signed digest of the audit trail.

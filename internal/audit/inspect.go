@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A Fault is a place in a node's trail that is not as it was written.
@@ -66,22 +69,22 @@ type inspector struct {
 	record  func(Record)
 	fault   func(Fault)
 
-	newest bool // the segment that is read is the last
-	head   Head // of the last record that was read; zero before the first
+	newest bool   // the segment that is read is the last
+	gap    string // names that are missing before it, "" if none: no fault unless records are missing too
+	head   Head   // of the last record that was read; zero before the first
 	id     segmentID
 	next   uint32 // place of the next record, unless it begins another write
 }
 
-// checkNumbers finds segments and epochs that are missing between two.
+// checkNumbers finds segments and epochs that are missing between two. An epoch
+// that a failed start has begun has none, which is no fault.
 func (in *inspector) checkNumbers(before, id segmentID) {
 	switch {
 	case id.epoch == before.epoch && id.number == before.number+1, id.epoch == before.epoch+1 && id.number == 1:
 	case id.epoch == before.epoch:
-		in.fault(Fault{Epoch: id.epoch, Segment: before.number + 1, Sequence: in.head.Sequence,
-			Text: fmt.Sprintf("%d segments are missing before segment %d of epoch %d", id.number-before.number-1, id.number, id.epoch)})
+		in.gap = fmt.Sprintf(": %d segments are missing before it", id.number-before.number-1)
 	default:
-		in.fault(Fault{Epoch: before.epoch, Segment: before.number, Sequence: in.head.Sequence,
-			Text: fmt.Sprintf("segments are missing between segment %d of epoch %d and segment %d of epoch %d", before.number, before.epoch, id.number, id.epoch)})
+		in.gap = fmt.Sprintf(": segments are missing between segment %d of epoch %d and this one", before.number, before.epoch)
 	}
 }
 
@@ -92,17 +95,13 @@ func (in *inspector) at(offset int, sequence uint64, format string, args ...any)
 func (in *inspector) segment(id segmentID) error {
 	in.id, in.next = id, 0
 	path := id.path(in.nodeDir)
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if info.Size() > maxInspected {
-		in.fault(in.at(0, in.head.Sequence, "the segment has %d bytes, which no segment has", info.Size()))
+	b, err := ReadRegular(path, maxInspected)
+	if errors.Is(err, ErrNotRegular) {
+		in.fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", err))
 		return nil
 	}
-	b, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return err
 	}
 	if len(b) < headerBytes || !id.isHeader(b[:headerBytes]) {
 		f := in.at(0, in.head.Sequence, "the segment has no header of its own")
@@ -125,8 +124,9 @@ func (in *inspector) step(b []byte, at int) int {
 		}
 		r, err := s.link(b[at+prefixBytes : at+n])
 		if err != nil {
-			in.fault(in.at(at, r.Sequence, "%v", err))
+			in.fault(in.at(at, r.Sequence, "%v%s", err, in.gap))
 		}
+		in.gap = ""
 		in.head = Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
 		in.next = r.place + uint32(n)
 		r.Offset = int64(at)
@@ -162,4 +162,34 @@ func (s *scanner) readable(b []byte) bool {
 	}
 	n := binary.BigEndian.Uint32(b)
 	return validBodyLen(n) && len(b)-prefixBytes >= int(n) && crc32c(b[prefixBytes:prefixBytes+n]) == binary.BigEndian.Uint32(b[4:])
+}
+
+// ErrNotRegular: what is to be read is no regular file, or a larger one than is
+// ever written.
+var ErrNotRegular = errors.New("audit: not a regular file of a permitted size")
+
+// ReadRegular reads a file that is not to be trusted: no link, no device, nothing
+// that blocks, and at most so many bytes.
+func ReadRegular(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%w: %s is a link", ErrNotRegular, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, fmt.Errorf("%w: %s, %d bytes", ErrNotRegular, path, info.Size())
+	}
+	b := make([]byte, info.Size())
+	n, err := io.ReadFull(f, b)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return b[:n], nil
 }

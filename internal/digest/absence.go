@@ -4,22 +4,27 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"trent/internal/audit"
 )
 
-// Absence is a claim about a trail: that no call of a name was recorded between
-// two times. It holds if the trail is sound, no record says otherwise, and
-// digests cover that time.
+// Absence is a claim about trails: that no call of a name was recorded between two
+// times. It holds if the trails are sound, no record says otherwise, and their
+// records of the whole time are there and covered by digests.
 type Absence struct {
 	Name    string    `json:"eventName"`
-	Since   time.Time `json:"since"` // zero: from the trail's begin
-	Until   time.Time `json:"until"` // zero: up to the last digest
+	Since   time.Time `json:"since,omitzero"` // zero: from the first record on
+	Until   time.Time `json:"until,omitzero"` // zero: as far as digests reach; Conclude fills it in
 	Records int       `json:"records"`
 	Proven  bool      `json:"proven"`
 	Why     string    `json:"why,omitempty"` // it is not
 }
+
+// longestCall is more than a call takes from its time, which its record has, to
+// the writing of the record.
+const longestCall = 2 * time.Minute
 
 // Visit counts a record that contradicts.
 func (a *Absence) Visit(r audit.Record) {
@@ -33,7 +38,8 @@ func (a *Absence) Visit(r audit.Record) {
 	if json.Unmarshal(r.JSON, &e) != nil || e.EventName != a.Name {
 		return
 	}
-	if !e.EventTime.Before(a.Since) && (a.Until.IsZero() || !e.EventTime.After(a.Until)) {
+	// A record's time is a whole second.
+	if !e.EventTime.Before(a.Since.Truncate(time.Second)) && (a.Until.IsZero() || !e.EventTime.After(a.Until)) {
 		a.Records++
 	}
 }
@@ -41,33 +47,52 @@ func (a *Absence) Visit(r audit.Record) {
 // Conclude says whether the report proves the claim, and makes one that it does
 // not a finding.
 func (a *Absence) Conclude(r *Report) {
+	reach := a.Until.Add(longestCall)
+	if a.Until.IsZero() {
+		for _, n := range r.Nodes {
+			if n.covers.to.After(reach) {
+				reach = n.covers.to
+			}
+		}
+		a.Until = reach.Add(-longestCall).Truncate(time.Second)
+	}
 	switch {
 	case a.Records > 0:
 		a.Why = fmt.Sprintf("there are %d such records", a.Records)
+	case a.Until.Before(a.Since):
+		a.Why = "digests do not reach that time yet"
 	case !r.Sound():
 		a.Why = "the trail is not sound"
-	case !a.covered(r):
-		a.Why = "no digest covers the time's end yet"
+	case !covered(r, a.Since, reach):
+		a.Why = "records of that time are not in the folder, or digests do not cover them yet"
 	}
 	if a.Proven = a.Why == ""; !a.Proven {
 		r.find("", "the absence of %s is not proven: %s", a.Name, a.Why)
 	}
 }
 
-// covered reports whether a node's digests reach behind the time, and those of
-// nodes that another took the place of to their trails' ends.
-func (a *Absence) covered(r *Report) bool {
-	reach := false
+// covered reports whether the trails have all records between two times. A zero
+// from is the beginning, which a trail without a predecessor has.
+func covered(r *Report, from, to time.Time) bool {
+	spans := make([]span, 0, len(r.Nodes))
 	for _, n := range r.Nodes {
-		at, err := time.Parse(timeLayout, n.CoveredAt)
-		switch {
-		case err == nil && !at.Before(a.Until):
-			reach = true
-		case n.Unsigned > 0:
-			return false
+		if !n.covers.to.IsZero() {
+			spans = append(spans, n.covers)
 		}
 	}
-	return reach
+	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
+	for _, s := range spans {
+		if s.from.After(from) {
+			return false
+		}
+		if !s.to.Before(to) {
+			return true
+		}
+		if s.to.After(from) {
+			from = s.to
+		}
+	}
+	return false
 }
 
 // Text is the result in a sentence.
@@ -75,5 +100,9 @@ func (a *Absence) Text() string {
 	if !a.Proven {
 		return "The absence of " + a.Name + " is not proven: " + a.Why + "."
 	}
-	return "Proven: no " + a.Name + " was recorded in that time."
+	since := "the trail's begin"
+	if !a.Since.IsZero() {
+		since = a.Since.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("Proven: no %s was recorded from %s to %s.", a.Name, since, a.Until.UTC().Format(time.RFC3339))
 }

@@ -1,8 +1,11 @@
 package digest
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"slices"
+	"time"
 
 	"trent/internal/audit"
 )
@@ -54,6 +57,9 @@ func (n *nodeCheck) record(r audit.Record) {
 	}
 	n.Records++
 	n.Last = r.Sequence
+	if r.Sequence <= maxBegin {
+		n.begins(&r)
+	}
 	n.Bytes += int64(len(r.JSON))
 	for n.seen < len(n.known) && n.known[n.seen].sequence <= r.Sequence {
 		n.compare(&n.known[n.seen], &r)
@@ -89,13 +95,53 @@ func (n *nodeCheck) cover(k *known) {
 	}
 }
 
-// end finds what is missing behind the last record.
+// maxBegin is among how many records the one stands that names a predecessor.
+const maxBegin = 10
+
+// begins notes that a trail follows another: it was begun in the place of a lost
+// one, or by a restored backup.
+func (n *nodeCheck) begins(r *audit.Record) {
+	var e struct {
+		EventName         string    `json:"eventName"`
+		EventTime         time.Time `json:"eventTime"`
+		EventSource       string    `json:"eventSource"`
+		RequestParameters struct{ LostNode, AuditNode string }
+	}
+	if !bytes.Contains(r.JSON, []byte("AuditTrail")) && !bytes.Contains(r.JSON, []byte("RestoreBackup")) || json.Unmarshal(r.JSON, &e) != nil ||
+		e.EventSource != "trent" || e.EventName != "ReplaceAuditTrail" && e.EventName != "RestoreBackup" {
+		return
+	}
+	n.Predecessor, n.Began = cmp.Or(e.RequestParameters.LostNode, e.RequestParameters.AuditNode), e.EventTime
+}
+
+// end finds what is missing behind the last record, and what time is covered.
 func (n *nodeCheck) end() {
 	if n.seen < len(n.known) {
-		k := n.known[len(n.known)-1]
-		n.find("records %d to %d are missing: %s covers them", n.Last+1, k.sequence, k.what)
+		if k := n.known[len(n.known)-1]; k.sequence > n.after {
+			n.find("records %d to %d are missing: %s covers them", max(n.Last, n.after)+1, k.sequence, k.what)
+		}
 	}
 	if n.Last > n.Covered {
 		n.Unsigned = n.Last - max(n.Covered, n.First-1)
 	}
+	if n.Records > 0 && n.Covered == 0 {
+		n.find("no digest covers any of its %d records", n.Records)
+	}
+	if n.Covered == 0 {
+		return
+	}
+	n.covers.to, _ = time.Parse(timeLayout, n.CoveredAt)
+	n.covers.from = n.Began // zero where there was nothing before
+	if n.First > 1 {
+		n.covers.from = n.covers.to
+		for i := range n.known { // what is missing had been written when this digest was made
+			if k := &n.known[i]; k.digest != nil && k.sequence >= n.First-1 {
+				n.covers.from = k.digest.Made()
+				break
+			}
+		}
+	}
 }
+
+// A span is a time for which a trail has all records, and digests cover them.
+type span struct{ from, to time.Time }

@@ -24,6 +24,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"trent/internal/audit"
 )
 
 // statementType is the first member of every statement, so that no other thing
@@ -116,7 +118,7 @@ func Parse(file []byte) (*Digest, error) {
 		return nil, errFormat
 	}
 	again, err := d.encode()
-	if err != nil || !bytes.Equal(again, d.Signed) || d.Type != statementType || d.Number == 0 || d.Made().IsZero() || !isHex(d.Node, 16) || !isHex(d.Hash, 32) ||
+	if err != nil || !bytes.Equal(again, d.Signed) || d.Type != statementType || d.Number == 0 || d.Number > maxNumber || d.Made().IsZero() || !isHex(d.Node, 16) || !isHex(d.Hash, 32) ||
 		d.Previous != "" && !isHex(d.Previous, 32) {
 		return nil, errFormat
 	}
@@ -156,9 +158,25 @@ func nodeFolder(dir string, node [16]byte) string {
 
 func fileName(number uint64) string { return fmt.Sprintf("%08d%s", number, suffix) }
 
+// maxNumber is more than a digest a second makes in 300,000 years.
+const maxNumber = 1 << 43
+
+// readDigest reads the digest of a number.
+func readDigest(folder string, number uint64) (*Digest, error) {
+	file, err := audit.ReadRegular(filepath.Join(folder, fileName(number)), maxFile)
+	if err != nil {
+		return nil, err
+	}
+	d, err := Parse(file)
+	if err == nil && d.Number != number {
+		err = errFormat
+	}
+	return d, err
+}
+
 // parseName reads a digest's number off its file's name.
 func parseName(name string) (number uint64, ok bool) {
 	base, is := strings.CutSuffix(name, suffix)
 	number, err := strconv.ParseUint(base, 10, 63)
-	return number, is && err == nil && number > 0 && name == fileName(number)
+	return number, is && err == nil && number > 0 && number <= maxNumber && name == fileName(number)
 }

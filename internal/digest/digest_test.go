@@ -1,12 +1,14 @@
 package digest
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,7 +83,7 @@ func TestCutEnd(t *testing.T) {
 	if r := tr.verify(tr.dir, Options{}); r.Sound() {
 		t.Error("records that a digest covers are missing")
 	}
-	covered, err := Covered(tr.dir, node)
+	covered, err := Covered(t.Context(), tr.dir, node, tr.signer, discard())
 	if err != nil || covered.Sequence != last.Sequence {
 		t.Fatalf("%+v, %v", covered, err)
 	}
@@ -114,7 +116,7 @@ func TestIntervals(t *testing.T) {
 		wake := make(chan struct{}, 1)
 		c := tr.config(a)
 		c.Wake = wake
-		m, err := Open(c)
+		m, err := Open(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,25 +153,170 @@ func TestAbsence(t *testing.T) {
 	t.Parallel()
 	tr := usual(t)
 	at := func(minute int) time.Time { return time.Date(2026, 11, 20, 8, minute, 0, 0, time.UTC) }
+	// A second run whose records are gone, as the service says that follows it.
+	follows := func(tr *trail) {
+		replaced := `{"eventSource":"trent","eventName":"ReplaceAuditTrail","eventTime":"2026-11-20T09:00:00Z","requestParameters":{"lostNode":"` + strings.Repeat("ab", 16) + `"}}`
+		a, m := tr.open()
+		if err := a.Append(t.Context(), []byte(replaced)); err != nil {
+			t.Fatal(err)
+		}
+		tr.write(a, 5)
+		tr.digest(m)
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	successor := newTrail(t)
+	follows(successor)
+	cut := newTrail(t)
+	copyTrail(t, tr.dir, cut.dir)
+	cut.signer = tr.signer
+	if err := os.Remove(segments(t, cut.dir)[0]); err != nil {
+		t.Fatal(err)
+	}
+	first := cut.verify(cut.dir, Options{}).Nodes[0].First
+	second := time.Now().Add(-longestCall - time.Second)
 	for _, test := range []struct {
+		tr           *trail
 		name         string
 		since, until time.Time
+		from         uint64
 		proven       bool
 	}{
-		{"Event99", time.Time{}, time.Time{}, true},
-		{"Event5", at(6), at(59), true},
-		{"Event5", at(5), at(59), false},
-		{"Event5", at(0), at(4), true},
-		{"Event5", time.Time{}, time.Time{}, false},
-		{"Event99", time.Time{}, time.Now().Add(time.Hour), false}, // not covered yet
+		{tr, "Event99", time.Time{}, at(59), 0, true},
+		{tr, "Event5", at(6), at(59), 0, true},
+		{tr, "Event5", at(5).Add(500 * time.Millisecond), at(59), 0, false}, // of that second
+		{tr, "Event5", at(5), at(59), 0, false},
+		{tr, "Event5", at(0), at(4), 0, true},
+		{tr, "Event5", time.Time{}, at(59), 0, false},
+		{tr, "Event99", time.Time{}, time.Time{}, 0, true},
+		{tr, "Event99", time.Time{}, time.Now().Add(time.Hour), 0, false}, // not covered yet
+		{tr, "Event99", time.Time{}, time.Now(), 0, false},                // a call may still be on its way
+		{tr, "Event99", time.Now().Add(time.Hour), time.Time{}, 0, false}, // digests do not reach it
+		{cut, "Event1", time.Time{}, at(59), first, false},                // it is in what was moved away
+		{cut, "Event99", at(0), at(59), first, false},
+		{cut, "Event99", second, second, first, false}, // before the digest of what was moved away
+		{successor, "Event99", time.Time{}, at(59), 0, false},
+		{successor, "Event99", at(30), at(59), 0, false}, // when the lost trail was there
+		{successor, "Event99", at(60), at(62), 0, true},
 	} {
 		a := &Absence{Name: test.name, Since: test.since, Until: test.until}
-		r := tr.verify(tr.dir, Options{Visit: a.Visit})
+		r := test.tr.verify(test.tr.dir, Options{Visit: a.Visit, From: test.from})
 		a.Conclude(r)
 		if a.Proven != test.proven || r.Sound() != test.proven {
 			t.Errorf("%s %v–%v: %+v", test.name, test.since, test.until, a)
 		}
 	}
+}
+
+// TestHonestOddities: what failed starts, clocks and clean-ups leave is no fault.
+func TestHonestOddities(t *testing.T) {
+	t.Parallel()
+	tr := newTrail(t)
+	a, m := tr.open()
+	tr.write(a, 5)
+	tr.digest(m)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A start that began an epoch and could make no segment.
+	if err := os.Mkdir(filepath.Join(tr.dir, hex.EncodeToString(node[:]), "00000002"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tr.behind = time.Hour // the clock was set back
+	a, m = tr.open()
+	tr.write(a, 5)
+	tr.digest(m)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := tr.verify(tr.dir, Options{}); !r.Sound() || r.Nodes[0].Covered != 10 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNothingCovered: a trail of which no digest says anything, and a node that
+// somebody has made up, are not sound.
+func TestNothingCovered(t *testing.T) {
+	t.Parallel()
+	tr := usual(t)
+	if err := os.RemoveAll(filepath.Join(tr.dir, hex.EncodeToString(node[:]), folderName)); err != nil {
+		t.Fatal(err)
+	}
+	if r := tr.verify(tr.dir, Options{}); r.Sound() {
+		t.Error("a trail without digests is sound")
+	}
+}
+
+// TestForeignDigests: a start goes on from its last own digest, whatever else
+// lies there: a damaged file, one that was made up, a pipe, a huge file.
+func TestForeignDigests(t *testing.T) {
+	t.Parallel()
+	tr := usual(t)
+	folder := filepath.Join(tr.dir, hex.EncodeToString(node[:]), folderName)
+	own, err := os.ReadFile(filepath.Join(folder, fileName(6)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := bytes.Replace(own, []byte(`"number":6,`), []byte(`"number":99999998,`), 1)
+	huge := filepath.Join(folder, fileName(10))
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(folder, fileName(7)), nil, 0o600),
+		os.WriteFile(filepath.Join(folder, fileName(99999998)), forged, 0o600),
+		syscall.Mkfifo(filepath.Join(folder, fileName(8)), 0o600),
+		os.Symlink("/dev/zero", filepath.Join(folder, fileName(9))),
+		os.WriteFile(huge, nil, 0o600), os.Truncate(huge, 1<<40),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, m := tr.open()
+	if last := m.Last(); last == nil || last.Number != 6 {
+		t.Errorf("it goes on from %+v", last)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := tr.verify(tr.dir, Options{}); r.Sound() || r.Nodes[0].Covered != 75 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestApprovedOnly: digests of fips: strict have one signature, which must be
+// said to be enough, and then digests with both are as good.
+func TestApprovedOnly(t *testing.T) {
+	t.Parallel()
+	tr := newTrail(t)
+	a, m := tr.open()
+	for _, strict := range []bool{false, true, false} {
+		m.Signer = &approved{tr.signer, strict}
+		tr.write(a, 5)
+		tr.digest(m)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := tr.verify(tr.dir, Options{}); r.Sound() {
+		t.Error("a missing signature is not found")
+	}
+	if r := tr.verify(tr.dir, Options{ApprovedOnly: true}); !r.Sound() || r.Nodes[0].Digests != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// approved leaves ML-DSA's signature out.
+type approved struct {
+	*signer
+	strict bool
+}
+
+func (s *approved) Sign(ctx context.Context, statement []byte) ([]Signature, error) {
+	all, err := s.signer.Sign(ctx, statement)
+	if s.strict && err == nil {
+		all = all[:1]
+	}
+	return all, err
 }
 
 // TestStrippedSignature: each algorithm must have signed, so that breaking one

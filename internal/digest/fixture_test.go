@@ -87,6 +87,7 @@ type trail struct {
 	dir     string
 	signer  *signer
 	records int
+	behind  time.Duration // of the clock of whoever makes digests
 }
 
 func newTrail(t *testing.T) *trail {
@@ -99,7 +100,7 @@ func (t *trail) open() (*audit.Trail, *Maker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Open(t.config(tr))
+	m, err := Open(t.Context(), t.config(tr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +110,11 @@ func (t *trail) open() (*audit.Trail, *Maker) {
 func (t *trail) config(tr *audit.Trail) Config {
 	return Config{
 		Dir: t.dir, Node: node, Trail: tr, Signer: t.signer, Settle: func(context.Context) (int64, error) { return 7, nil },
-		Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Now().Add(-t.behind) }, Log: discard(),
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // write appends records, the n-th of which has the event name EventN.
 func (t *trail) write(tr *audit.Trail, n int) {

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"filippo.io/mldsa"
+
+	"trent/internal/audit"
 )
 
 // The algorithms of signatures, by AWS's names.
@@ -53,9 +55,12 @@ func trusted(folder string, given [][]byte) (map[string][]byte, error) {
 		if !strings.HasSuffix(e.Name(), ".pem") || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		file, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		file, err := audit.ReadRegular(filepath.Join(folder, e.Name()), maxFile)
+		if errors.Is(err, audit.ErrNotRegular) {
+			continue
+		}
 		if err != nil {
-			return nil, fmt.Errorf("digest: %w", err)
+			return nil, err
 		}
 		if k, err := ReadKey(file); err == nil {
 			keys[KeyID(k)] = k
@@ -67,8 +72,8 @@ func trusted(folder string, given [][]byte) (map[string][]byte, error) {
 // verify returns what is wrong with a digest's signatures; "" if all that a
 // trusted key made are valid, and there is one of every algorithm that trusted
 // keys have: whoever can forge one algorithm must not get by with leaving out
-// the other.
-func (d *Digest) verify(keys map[string][]byte) string {
+// the other. With approvedOnly ECDSA's is enough, as fips: strict has no other.
+func (d *Digest) verify(keys map[string][]byte, approvedOnly bool) string {
 	valid := map[string]bool{}
 	for _, s := range d.Signatures {
 		spki := keys[s.KeyID]
@@ -84,7 +89,11 @@ func (d *Digest) verify(keys map[string][]byte) string {
 		return "no public key is known"
 	}
 	for _, spki := range keys {
-		if a := algorithmOf(spki); a != "" && !valid[a] {
+		switch a := algorithmOf(spki); {
+		case a == "" || valid[a]:
+		case a == MLDSA && !approvedOnly && valid[ECDSA]:
+			return "it has no " + a + " signature; if fips: strict was on when it was made, say so"
+		case a == ECDSA || !approvedOnly:
 			return "it has no " + a + " signature of a key that is known"
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/audit"
@@ -53,13 +54,18 @@ const defaultEvery = 5 * time.Minute
 type Maker struct {
 	Config
 
-	mu   sync.Mutex
-	last *Digest // nil before the first
+	making sync.Mutex
+	last   atomic.Pointer[Digest] // nil before the first
+	failed atomic.Pointer[string] // why the last try made none; nil if it did
 }
+
+// makeTimeout bounds the making of a digest: a module that hangs, or a disk,
+// must not keep the next try waiting.
+const makeTimeout = 30 * time.Second
 
 // Open goes on behind the node's last digest, of which the trail was opened with
 // what Covered says.
-func Open(c Config) (*Maker, error) {
+func Open(ctx context.Context, c Config) (*Maker, error) {
 	if c.Every == 0 {
 		c.Every = defaultEvery
 	}
@@ -72,15 +78,15 @@ func Open(c Config) (*Maker, error) {
 	if err := syncFolder(m.folder()); err != nil {
 		return nil, err
 	}
-	var err error
-	m.last, err = last(c.Dir, c.Node)
+	last, err := lastValid(ctx, c.Dir, c.Node, c.Signer, c.Log)
+	m.last.Store(last)
 	return m, err
 }
 
 // Covered is the record that the last digest of a node covers: the trail is not
 // whole without it. Its Sequence is 0 if there is none.
-func Covered(dir string, node [16]byte) (h audit.Head, err error) {
-	d, err := last(dir, node)
+func Covered(ctx context.Context, dir string, node [16]byte, s Signer, log *slog.Logger) (h audit.Head, err error) {
+	d, err := lastValid(ctx, dir, node, s, log)
 	if err != nil || d == nil {
 		return h, err
 	}
@@ -89,36 +95,44 @@ func Covered(dir string, node [16]byte) (h audit.Head, err error) {
 	return h, err
 }
 
-// last reads a node's last digest, nil if it has none. Signatures are not
-// checked: a false one could at worst stop the start.
-func last(dir string, node [16]byte) (*Digest, error) {
+// lastValid is the last digest of a node that the signer's own keys have signed,
+// nil if there is none. What is no digest, or another's, is passed over and
+// logged: it proves nothing, and must neither stop a start nor be gone on from.
+func lastValid(ctx context.Context, dir string, node [16]byte, s Signer, log *slog.Logger) (*Digest, error) {
 	folder := filepath.Join(nodeFolder(dir, node), folderName)
 	numbers, err := list(folder)
 	if err != nil || len(numbers) == 0 {
 		return nil, err
 	}
-	number := numbers[len(numbers)-1]
-	file, err := os.ReadFile(filepath.Join(folder, fileName(number)))
+	own, err := s.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
 	}
-	d, err := Parse(file)
-	if err == nil && (d.Number != number || d.Node != hex.EncodeToString(node[:])) {
-		err = errFormat
+	keys := map[string][]byte{}
+	for _, k := range own {
+		keys[k.ID] = k.PublicKey
 	}
-	if err != nil {
-		return nil, fmt.Errorf("digest %d in %s: %w", number, folder, err)
+	for _, number := range slices.Backward(numbers) {
+		d, err := readDigest(folder, number)
+		if err == nil && d.Node == hex.EncodeToString(node[:]) && d.verify(keys, true) == "" {
+			return d, nil
+		}
+		log.Error("a digest of the audit trail is damaged, or is not this service's: it is passed over", "folder", folder, "number", number)
 	}
-	return d, nil
+	return nil, nil
 }
 
 func (m *Maker) folder() string { return nodeFolder(m.Dir, m.Node) }
 
 // Last is the last digest, nil if there is none.
-func (m *Maker) Last() *Digest {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.last
+func (m *Maker) Last() *Digest { return m.last.Load() }
+
+// Failure is why the last try made no digest; "" if it did.
+func (m *Maker) Failure() string {
+	if text := m.failed.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // Run makes a digest at once, then one each Every and after each wake, and a last
@@ -157,8 +171,22 @@ func (m *Maker) makeLast(ctx context.Context) {
 
 // Make makes a digest of everything that the trail holds.
 func (m *Maker) Make(ctx context.Context) (*Digest, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.making.Lock()
+	defer m.making.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
+	defer cancel()
+	d, err := m.make(ctx)
+	if err != nil {
+		text := err.Error()
+		m.failed.Store(&text)
+		return nil, err
+	}
+	m.failed.Store(nil)
+	m.last.Store(d)
+	return d, nil
+}
+
+func (m *Maker) make(ctx context.Context) (*Digest, error) {
 	revision, err := m.Settle(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
@@ -174,8 +202,9 @@ func (m *Maker) Make(ctx context.Context) (*Digest, error) {
 		Type: statementType, Node: hex.EncodeToString(m.Node[:]), Number: 1, Time: m.Now().UTC().Format(timeLayout),
 		Epoch: head.Epoch, Sequence: head.Sequence, Hash: hex.EncodeToString(head.Hash[:]), Revision: revision,
 	}
-	if m.last != nil {
-		s.Number, s.Previous, s.After = m.last.Number+1, hashOf(m.last.Signed), m.last.Sequence
+	if last := m.Last(); last != nil {
+		s.Number, s.Previous, s.After = last.Number+1, hashOf(last.Signed), last.Sequence
+		s.Time = max(s.Time, last.Time) // clocks are set back; the order of digests is not
 	}
 	statement, err := s.encode()
 	if err != nil {
@@ -188,8 +217,7 @@ func (m *Maker) Make(ctx context.Context) (*Digest, error) {
 	if err := write(filepath.Join(m.folder(), folderName), fileName(s.Number), encodeFile(statement, signatures)); err != nil {
 		return nil, err
 	}
-	m.last = &Digest{Statement: s, Signed: statement, Signatures: signatures}
-	return m.last, nil
+	return &Digest{Statement: s, Signed: statement, Signatures: signatures}, nil
 }
 
 // publish puts the public keys beside the digests: for convenience, since

@@ -3,8 +3,8 @@ package digest
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
+	"time"
 
 	"trent/internal/audit"
 )
@@ -28,6 +28,9 @@ type Options struct {
 	// From is the first record that must be there, for a trail of which the begin
 	// was moved away; 0 means 1.
 	From uint64
+	// ApprovedOnly takes digests without an ML-DSA signature, as they are made under
+	// fips: strict.
+	ApprovedOnly bool
 	// Visit, if not nil, is told of every record that can be read.
 	Visit func(audit.Record)
 	// Progress, if not nil, is told now and then how many bytes of records were read.
@@ -51,7 +54,13 @@ type NodeReport struct {
 	CoveredAt string `json:"coveredTime,omitempty"`
 	Unsigned  uint64 `json:"unsignedRecords"` // behind the last digest
 	Torn      bool   `json:"tornEnd"`         // the newest segment's end is torn, as a crash leaves it
-	Bytes     int64  `json:"bytes"`
+	// Predecessor is the node whose trail this one follows; "" if there was none.
+	// Began is the time of the record that says so.
+	Predecessor string    `json:"predecessor,omitempty"`
+	Began       time.Time `json:"began,omitzero"`
+
+	covers span  // the time for which all records are here and covered
+	Bytes  int64 `json:"bytes"`
 }
 
 // Report is the result of a verification.
@@ -138,19 +147,15 @@ func (n *nodeCheck) digests(folder string, keys map[string][]byte) error {
 	}
 	var last *Digest
 	for _, number := range numbers {
-		file, err := os.ReadFile(filepath.Join(folder, fileName(number)))
-		if err != nil {
-			return fmt.Errorf("digest: %w", err)
-		}
-		d, err := Parse(file)
-		if err != nil || d.Number != number || d.Node != n.name {
+		d, err := readDigest(folder, number)
+		if err != nil || d.Node != n.name {
 			n.find("digest %d is not in the form of a digest of this node", number)
-			last = nil
+			last, n.lastNumber = nil, number
 			continue
 		}
 		n.follows(last, d)
 		last = d
-		if text := d.verify(keys); text != "" {
+		if text := d.verify(keys, n.options.ApprovedOnly); text != "" {
 			n.find("digest %d: %s", number, text)
 			continue
 		}
@@ -172,7 +177,8 @@ func (n *nodeCheck) follows(last, d *Digest) {
 			n.find("digest 1 is not a first one")
 		}
 	case last == nil:
-		if n.lastNumber == 0 {
+		// Digests of records that were moved away may have been moved with them.
+		if n.lastNumber == 0 && d.After >= max(n.options.From, 1) {
 			n.find("digests 1 to %d are missing", d.Number-1)
 		}
 	case d.Number != last.Number+1:

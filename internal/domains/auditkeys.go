@@ -56,10 +56,16 @@ func (s *Signer) Sign(ctx context.Context, statement []byte) (signatures []diges
 	}
 	for _, k := range all {
 		b, err := s.Module.SignDigest(ctx, &k.AuditKey, k.number, statement)
+		if errors.Is(err, jobs.Unsupported) && len(all) > 1 { // fips: strict, which was not on when the key was made
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("sign with %s: %w", k.Name, err)
 		}
 		signatures = append(signatures, digest.Signature{Algorithm: k.Algorithm, KeyID: k.ID, Bytes: b})
+	}
+	if len(signatures) == 0 {
+		return nil, jobs.Unsupported
 	}
 	return signatures, nil
 }

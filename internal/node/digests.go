@@ -19,11 +19,11 @@ const eventCreateAuditKey = "CreateAuditKey"
 // openDigests holds the trail against its last digest. What the outbox had is in
 // the trail by then; nothing else is.
 func (n *Node) openDigests(ctx context.Context) (err error) {
-	signer := &domains.Signer{Manager: n.Domains, Made: n.auditKeyMade}
+	signer := n.signer()
 	if _, err := signer.Keys(ctx); err != nil { // the first start makes them
 		return err
 	}
-	n.digests, err = digest.Open(digest.Config{
+	n.digests, err = digest.Open(ctx, digest.Config{
 		Dir: n.trailFolder(), Node: n.Domains.Node(), Trail: n.trail, Signer: signer,
 		Settle: n.settle, Every: n.DigestEvery, Wake: n.undigested, Now: n.Now, Log: n.Log,
 	})
@@ -60,4 +60,9 @@ func (n *Node) auditKeyMade(k digest.Key) (store.Op, error) {
 		SourceIP: internal, UserAgent: internal, ServiceEventDetails: append(details, '}'), EventID: n.events.New(), Type: audit.TypeServiceEvent,
 	}
 	return audit.OutboxOp(records, record.Global, e.EventID, e.AppendJSON(nil))
+}
+
+// signer signs digests; its keys are made when they are first asked for.
+func (n *Node) signer() *domains.Signer {
+	return &domains.Signer{Manager: n.Domains, Made: n.auditKeyMade}
 }

@@ -86,6 +86,7 @@ func (n *Node) auditStatus(ctx context.Context, a *admin.Audit) error {
 	if d := n.digests.Last(); d != nil {
 		a.Digest = &admin.Digest{Number: d.Number, Time: d.Made(), Sequence: d.Sequence}
 	}
+	a.DigestError = n.digests.Failure()
 	keys, err := n.digests.Signer.Keys(ctx)
 	for _, k := range keys {
 		a.Keys = append(a.Keys, admin.AuditKey{ID: k.ID, Algorithm: k.Algorithm, PublicKey: string(digest.PEM(k.PublicKey))})

@@ -50,7 +50,7 @@ func (n *Node) beginEpoch(ctx context.Context) error {
 
 func (n *Node) continueTrail(ctx context.Context, hooks audit.Hooks) (err error) {
 	known := n.Domains.Trail()
-	covered, err := digest.Covered(n.trailFolder(), known.Node)
+	covered, err := digest.Covered(ctx, n.trailFolder(), known.Node, n.signer(), n.Log)
 	if err != nil {
 		return err
 	}
