@@ -18,6 +18,9 @@ TLS, to the key's Region, and from no address; a role is asked as one of its
 sessions. Nothing is done, and nothing is recorded. What is checked later, the
 key's state and usage, is not part of the decision.
 
+CreateAlias, UpdateAlias and DeleteAlias need permission on the alias and on the
+key: both are asked if --alias says which alias, or --key is one.
+
 PRINCIPAL is the ARN of a user, a role, a role's session or a root user, an
 account id, or user/NAME or role/NAME of the key's account. Statements about other
 actions or principals are counted only, unless --all is given.`
@@ -55,6 +58,7 @@ func policyExplainCommand() *cobra.Command {
 	fs.StringVar(&q.Principal, "principal", "", "who asks: an `ARN`, an account id, user/NAME or role/NAME")
 	fs.StringVar(&q.Action, "action", "", "what for: an `action`, as kms:Decrypt")
 	fs.StringVar(&q.Key, "key", "", "on which `key`: key id, key ARN, alias name or alias ARN")
+	fs.StringVar(&q.Alias, "alias", "", "which `alias` the action creates, updates or deletes, as alias/payroll (default: --key, if that is an alias)")
 	fs.StringArrayVar(&context, "context", nil, "a `name=value` of the encryption context; may be repeated")
 	fs.StringArrayVar(&conditions, "condition", nil, "a condition key that the request has, as `key=value`; repeated, values of one key or several keys")
 	fs.StringVar(&q.Listener, "listener", "", "by which `listener` of the configuration the request comes in: its endpoint policy counts")
@@ -105,11 +109,23 @@ func explainTable(t *table, a explain.Answer, all bool) {
 		t.row("key", a.Key)
 		t.row("key state", a.KeyState)
 	}
+	if a.Alias != nil {
+		t.row("alias", a.Alias.Key)
+	}
+	if a.Unasked != "" {
+		t.row("not asked", a.Unasked)
+	}
 	if a.Message != "" {
 		t.row("answer", "AccessDeniedException: "+a.Message)
 	}
 	for _, p := range a.Policies {
 		policyTable(t, p, all)
+	}
+	if a.Alias != nil {
+		for _, p := range a.Alias.Policies {
+			p.Kind = "on the alias, " + p.Kind
+			policyTable(t, p, all)
+		}
 	}
 	if len(a.Grants) > 0 {
 		t.row()

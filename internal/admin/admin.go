@@ -315,6 +315,7 @@ type Question struct {
 	Action    string `json:"action"`           // kms:Decrypt
 	Key       string `json:"key,omitempty"`    // key id, key ARN, alias name or alias ARN; empty for an action without a key
 	Region    string `json:"region,omitempty"` // of the key, or of the request
+	Alias     string `json:"alias,omitempty"`  // alias/NAME that the action creates, updates or deletes; empty: Key, if that is one
 	Account   string `json:"account,omitempty"`
 	// Context is the request's encryption context, Conditions are values of
 	// condition keys that it has besides.

@@ -18,12 +18,16 @@ type Answer struct {
 	Message   string `json:"message"`   // of AccessDeniedException; empty if it is allowed
 	Principal string `json:"principal"` // ARN of who would call: of a role, one of its sessions
 	Action    string `json:"action"`
-	Key       string `json:"key"`      // ARN; empty for an action without a key
+	Key       string `json:"key"`      // ARN; empty for an action without a key, of an Alias the alias
 	KeyState  string `json:"keyState"` // which is checked after the permission
 	// Policies are all that have a say, in the order of the layers.
 	Policies []Policy `json:"policies"`
 	// Grants are those whose grantee the principal is.
 	Grants []Grant `json:"grants"`
+	// Alias is what is decided on the alias that the action changes, and nil if
+	// none was said. Unasked is what the action needs besides and was not asked for.
+	Alias   *Answer `json:"alias,omitempty"`
+	Unasked string  `json:"unasked"`
 }
 
 // Policy is a policy that has a say.
@@ -66,7 +70,7 @@ func Of(r *authz.Request, d *authz.Decision) Answer {
 		Allowed: d.Allowed, Explicit: d.Explicit, Reason: reason(r, d), Principal: r.Caller.PrincipalARN, Action: r.Action,
 		Policies: []Policy{}, Grants: []Grant{},
 	}
-	if r.Key != nil {
+	if a.Key = r.Resource; r.Key != nil {
 		a.Key, a.KeyState = r.Key.ARN, string(r.Key.State)
 	}
 	if !d.Allowed {
@@ -132,8 +136,11 @@ func statement(r *authz.Request, i int, f *policy.Finding, decides bool) Stateme
 		s.Why = "it is not about " + r.Action
 	case policy.ElementResource, policy.ElementNotResource:
 		s.Why = "it is not about this key"
-		if r.Resource == "" {
+		switch {
+		case r.Resource == "":
 			s.Why = "it is about resources, and " + r.Action + " has none"
+		case r.Key == nil:
+			s.Why = "it is not about this alias"
 		}
 	case policy.ElementCondition:
 		s.Why = unmet(f)

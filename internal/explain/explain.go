@@ -34,6 +34,8 @@ type Ask struct {
 	Caller      *identity.Caller
 	Action      string              // kms:Decrypt
 	Key         *key.Key            // nil for an action without a key
+	Identifier  string              // what the request names the key by; empty: its id
+	Alias       string              // alias/NAME that the action creates, updates or deletes; empty: not said
 	Context     map[string]string   // encryption context
 	Conditions  map[string][]string // condition keys that the request is to have, beside those that follow from the rest
 	Environment authz.Environment
@@ -61,8 +63,11 @@ func (a *Ask) Request() (*authz.Request, error) {
 		return nil, &Error{"who may retire a grant depends on the grant: its retiring principal, its grantee if it allows RetireGrant, and the accounts; ask without a key what his own policies say"}
 	case a.Key != nil && onNone(target):
 		return nil, &Error{name + " is asked without a key"}
+	case a.Alias != "" && !changesAlias(op):
+		return nil, &Error{name + " is not about an alias"}
 	case a.Key != nil:
 		r.On(a.Key)
+		r.Identifier = a.Identifier
 	case !onNone(target):
 		return nil, &Error{name + " is asked about a key: say which"}
 	}
@@ -107,13 +112,15 @@ func operation(action string) (op api.Op, side int, name string, err error) {
 const sessionName = "explained"
 
 // session is a session of a role, which itself signs no requests.
-func session(role *identity.Caller) *identity.Caller {
+func session(role *identity.Caller) *identity.Caller { return sessionNamed(role, sessionName) }
+
+func sessionNamed(role *identity.Caller, name string) *identity.Caller {
 	c := *role
 	named := arn.ParsePrincipal(c.PrincipalARN)
-	c.Session = &identity.Session{Name: sessionName, RoleARN: c.PrincipalARN}
-	c.Type, c.PrincipalID = identity.TypeSession, c.PrincipalID+":"+sessionName
+	c.Session = &identity.Session{Name: name, RoleARN: c.PrincipalARN}
+	c.Type, c.PrincipalID = identity.TypeSession, c.PrincipalID+":"+name
 	c.PrincipalARN = arn.Principal{
-		Kind: arn.RoleSession, Partition: named.Partition, Account: named.Account, Name: named.Name, Session: sessionName,
+		Kind: arn.RoleSession, Partition: named.Partition, Account: named.Account, Name: named.Name, Session: name,
 	}.String()
 	return &c
 }

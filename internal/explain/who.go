@@ -18,7 +18,7 @@ import (
 // Holder is somebody who can use or administer a key.
 type Holder struct {
 	Principal string   `json:"principal"` // ARN, account id, service, or "*"
-	Type      string   `json:"type"`      // Root, User, Role, Account, Service, Everybody, Grantee
+	Type      string   `json:"type"`      // Root, User, Role, Session, Account, Service, Everybody, Grantee
 	Access    []Access `json:"access"`
 }
 
@@ -51,6 +51,7 @@ const (
 	TypeRoot      = "Root"
 	TypeUser      = "User"
 	TypeRole      = "Role"
+	TypeSession   = "Session"
 	TypeAccount   = "Account"
 	TypeService   = "Service"
 	TypeEverybody = "Everybody"
@@ -160,7 +161,7 @@ func (s *Survey) ask(c *identity.Caller, q question) (through, conditions []stri
 	if against := worst.Decide(); !against.Allowed {
 		conditions = s.unless(d, against, c, q)
 	}
-	return through, conditions, true
+	return s.withAlias(c, q, through, conditions)
 }
 
 // complete marks access to everything.
@@ -240,6 +241,19 @@ func variable(c *policy.Condition) bool {
 	return slices.ContainsFunc(c.Values, func(v string) bool { return strings.Contains(v, "${") })
 }
 
+// fixed reports whether the variables in a resource are known by the principal
+// and the key alone.
+func fixed(resource string, op api.Op, person bool) bool {
+	for _, part := range strings.Split(resource, "${")[1:] {
+		name, _, _ := strings.Cut(part, "}")
+		name, _, _ = strings.Cut(name, ",")
+		if !known(&policy.Condition{Key: name}, op, person) {
+			return false
+		}
+	}
+	return true
+}
+
 // ways names the statements that allow.
 func (s *Survey) ways(d *authz.Decision, c *identity.Caller, q question) (ways []string) {
 	for l, statement := range decisive(d) {
@@ -275,6 +289,15 @@ func (s *Survey) unless(d, against *authz.Decision, c *identity.Caller, q questi
 		for i := range of.Condition {
 			if !known(&of.Condition[i], q.op, person) {
 				all = append(all, Condition(&of.Condition[i]))
+			}
+		}
+		for _, list := range [...]struct {
+			element policy.Element
+			texts   []string
+		}{{policy.ElementResource, of.Resource}, {policy.ElementNotResource, of.NotResource}} {
+			varies := func(text string) bool { return !fixed(text, q.op, person) }
+			if slices.ContainsFunc(list.texts, varies) {
+				all = append(all, "the key is "+string(list.element)+" "+strings.Join(list.texts, ", "))
 			}
 		}
 		if len(all) > 0 {
@@ -334,8 +357,12 @@ func (s *Survey) name(all []Holder, who, kind string, st *policy.Statement) []Ho
 		conditions = append(conditions, Condition(&st.Condition[j]))
 	}
 	for _, q := range s.actions {
-		if st.Covers(q.name) && (kind == TypeService || kind == TypeEverybody || optable.Of(q.op).CrossAccount) {
-			all[i].add(q, []string{way(authz.ResourcePolicy, nil, st)}, conditions)
+		further := conditions
+		if changesAlias(q.op) {
+			further = append(slices.Clone(conditions), needsIAM)
+		}
+		if st.Covers(q.name) && (kind == TypeEverybody || kind == TypeService && !changesAlias(q.op) || optable.Of(q.op).CrossAccount) {
+			all[i].add(q, []string{way(authz.ResourcePolicy, nil, st)}, further)
 		}
 	}
 	s.complete(&all[i])

@@ -19,7 +19,10 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 	if err := n.errStarting(); err != nil {
 		return explain.Answer{}, err
 	}
-	ask := explain.Ask{Action: q.Action, Context: q.Context, Conditions: q.Conditions}
+	ask := explain.Ask{Action: q.Action, Context: q.Context, Conditions: q.Conditions, Identifier: q.Key}
+	if err := aliasNamed(&ask, q); err != nil {
+		return explain.Answer{}, err
+	}
 	account := q.Account
 	if q.Key != "" {
 		k, err := n.findKey(ctx, admin.KeyName{ID: q.Key, Region: q.Region, Account: q.Account})
@@ -49,7 +52,27 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 	if r.Key != nil {
 		err = n.addGrants(ctx, &a, r, d)
 	}
+	if on := ask.OnAlias(r); on != nil {
+		a.And(explain.Of(on, on.Decide()))
+	}
+	a.Unasked = ask.Unasked(r)
 	return a, err
+}
+
+// aliasNamed adds the alias that an action is about: the one that is said, or that
+// names the key if the action changes aliases.
+func aliasNamed(ask *explain.Ask, q admin.Question) error {
+	if q.Alias != "" {
+		if !arn.ValidAliasName(q.Alias) {
+			return admin.Errorf(admin.InvalidRequest, "alias %q: want alias/NAME", q.Alias)
+		}
+		ask.Alias = q.Alias
+		return nil
+	}
+	if id := arn.Parse(q.Key); (id.Kind == arn.AliasName || id.Kind == arn.AliasARN) && explain.ChangesAlias(q.Action) {
+		ask.Alias = id.ID
+	}
+	return nil
 }
 
 // question tells an operator what cannot be asked.
@@ -170,9 +193,11 @@ func (w *surveyor) account(ctx context.Context, account string) (more bool, err 
 		}
 		w.page.Looked++
 		w.page.Next = c.PrincipalARN
-		if h := w.survey.Of(&c); len(h.Access) > 0 {
+		h := w.survey.Of(&c)
+		if len(h.Access) > 0 {
 			w.page.Holders = append(w.page.Holders, h)
 		}
+		w.page.Holders = append(w.page.Holders, w.survey.Sessions(&c, &h)...)
 	}
 	return false, nil
 }

@@ -6,6 +6,45 @@ import (
 	"trent/internal/policy"
 )
 
+// TestSupposeResources: variables in resources turn out as conditions do.
+func TestSupposeResources(t *testing.T) {
+	t.Parallel()
+	const key = "arn:aws:kms:eu-west-1:111122223333:key/this"
+	unknown := func(*policy.Condition) bool { return false }
+	all := func(*policy.Condition) bool { return true }
+	for name, test := range map[string]struct {
+		statements string
+		known      func(*policy.Condition) bool
+		favour     bool
+		want       bool
+	}{
+		"Resource, favour":               {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:none}"}`, unknown, true, true},
+		"Resource of another Region":     {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:us-east-1:*:key/${aws:a}"}`, unknown, true, false},
+		"Resource, against":              {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:a}"}`, unknown, false, false},
+		"Resource, another too":          {`{"Effect":"Allow","Action":"*","Resource":["arn:aws:kms:*:*:key/${aws:a}","` + key + `"]}`, unknown, false, true},
+		"Resource, known":                {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:a}"}`, all, true, true},
+		"Resource, known to be another":  {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:b}"}`, all, true, false},
+		"NotResource, favour":            {`{"Effect":"Allow","Action":"*","NotResource":"arn:aws:kms:*:*:key/${aws:none}"}`, unknown, true, true},
+		"NotResource, against":           {`{"Effect":"Allow","Action":"*","NotResource":"arn:aws:kms:*:*:key/${aws:b}"}`, unknown, false, false},
+		"NotResource, known":             {`{"Effect":"Allow","Action":"*","NotResource":"arn:aws:kms:*:*:key/${aws:a}"}`, all, true, false},
+		"Deny, favour":                   {`{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:b}"}`, unknown, true, true},
+		"Deny, against":                  {`{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:b}"}`, unknown, false, false},
+		"Deny by NotResource, favour":    {`{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","NotResource":"arn:aws:kms:*:*:key/${aws:b}"}`, unknown, true, true},
+		"Deny by NotResource, against":   {`{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","NotResource":"arn:aws:kms:*:*:key/${aws:a}"}`, unknown, false, false},
+		"of two variables one is known":  {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:a}${aws:x}"}`, func(c *policy.Condition) bool { return c.Key == "aws:a" }, true, true},
+		"and that one is another's then": {`{"Effect":"Allow","Action":"*","Resource":"arn:aws:kms:*:*:key/${aws:b}${aws:x}"}`, func(c *policy.Condition) bool { return c.Key == "aws:b" }, true, false},
+	} {
+		p := policy.Compile(parse(t, `{"Version":"2012-10-17","Statement":[`+test.statements+`]}`), nil)
+		r := policy.Request{Action: "kms:Decrypt", Resource: key, Context: supposedContext{"aws:a": "this", "aws:b": "other"}}
+		if got := p.Suppose(test.known, test.favour).Evaluate(&r).Allow != nil; got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if again := p.Suppose(all, !test.favour).Evaluate(&r); again != p.Evaluate(&r) {
+			t.Errorf("%s: what is all known is %+v", name, again)
+		}
+	}
+}
+
 type supposedContext map[string]string
 
 func (c supposedContext) Values(key string) policy.Values {
