@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,9 +13,18 @@ import (
 	"trent/internal/admin"
 )
 
-const auditQueryLong = `trent audit query finds records of the running server's audit trail. A record must
-have everything that the flags ask for. Records come oldest first, or with --newest
-the other way round; without --limit all of them.
+const auditQueryLong = `trent audit query finds records of the running server's audit trail, and of those
+that it had before (node ids of the past, after a restore or --new-audit-trail). A
+record must have everything that the flags ask for. Records come oldest first, or
+with --newest the other way round; without --limit all of them.
+
+--key finds the calls that were about a key, and those whose caller named it so: a
+key's ARN or id finds all calls that used the key, by whichever name; an alias only
+those that named the alias, whichever key it stood for then. In IAM's calls it is the
+name or ARN of the user, group, role or policy.
+
+What cannot be read of the trail is named on standard error: there may have been more
+records. trent audit verify says what is wrong.
 
 --output json prints the records as they stand in the trail, in CloudTrail's shape.`
 
@@ -38,7 +48,13 @@ func auditQueryCommand() *cobra.Command {
 			if err != nil {
 				return usageError(c, err)
 			}
-			return answer(c, &f, func(a *admin.Client) (admin.AuditPage, error) { return allRecords(c.Context(), a, q) }, recordsTable)
+			return answer(c, &f, func(a *admin.Client) (admin.AuditPage, error) {
+				page, err := allRecords(c.Context(), a, q)
+				for _, what := range page.Damaged {
+					fmt.Fprintln(c.ErrOrStderr(), clean("trent: the audit trail is damaged, records may be missing: "+what))
+				}
+				return page, err
+			}, recordsTable)
 		},
 	}
 	f.register(c)
@@ -46,7 +62,7 @@ func auditQueryCommand() *cobra.Command {
 		into        *string
 		name, usage string
 	}{
-		{&q.Key, "key", "`key` that the call was about: ARN, key id or alias"},
+		{&q.Key, "key", "`key` that the call was about or named: ARN, key id, or alias as named"},
 		{&q.Principal, "principal", "`who` called: ARN, unique id, user name or access key id"},
 		{&q.Operation, "operation", "`name` of the operation"},
 		{&q.Source, "source", "`service`, as kms.amazonaws.com"},
@@ -95,6 +111,11 @@ func allRecords(ctx context.Context, a *admin.Client, q admin.AuditQuery) (all a
 			return all, err
 		}
 		all.Records, all.Next, q.After = append(all.Records, page.Records...), page.Next, page.Next
+		for _, what := range page.Damaged {
+			if !slices.Contains(all.Damaged, what) {
+				all.Damaged = append(all.Damaged, what)
+			}
+		}
 		if page.Next == "" || limit > 0 && len(all.Records) >= limit {
 			return all, nil
 		}

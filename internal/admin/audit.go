@@ -7,7 +7,7 @@ import (
 
 // AuditQuery asks for audit records. Members that are empty ask for nothing.
 type AuditQuery struct {
-	Key       string    `json:"key,omitempty"`       // ARN of a key or an alias, key id or alias name
+	Key       string    `json:"key,omitempty"`       // what the call was about or named: ARN, key id, alias, or IAM's names
 	Principal string    `json:"principal,omitempty"` // ARN, unique id, user name or access key id
 	Operation string    `json:"operation,omitempty"`
 	Source    string    `json:"source,omitempty"` // as kms.amazonaws.com
@@ -28,6 +28,7 @@ type AuditQuery struct {
 type AuditPage struct {
 	Records []RawRecord `json:"records"`
 	Next    string      `json:"next,omitempty"`
+	Damaged []string    `json:"damaged,omitempty"` // of the trail, as far as this page looked: what cannot be read
 }
 
 // RawRecord is an audit record's JSON as it stands in the trail.

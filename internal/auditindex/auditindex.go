@@ -3,10 +3,14 @@
 //
 // Beside the trail, in a folder of its own, it keeps one file for each segment
 // that has ended (docs/formats.md, "Audit index"), made in the background. They
-// are made of the trail alone: whoever removes them has them made again. A file
-// only says where to look; what is found is read from the trail, its checksum
-// verified, and compared with what was asked. The newest segment has no file, and
-// is read.
+// are made of the trail alone: whoever removes or damages them has them made
+// again, and until then the segments are read whole. A file only says where to
+// look; what is found is read from the trail, its checksum verified, and compared
+// with what was asked. A node's newest segment has no file, and is read.
+//
+// All nodes' trails below the folder are looked at: one that was begun anew, or
+// restored, has the older records under another node's id. What cannot be read is
+// named beside what was found.
 //
 // It must never change the trail or be asked what is true of it (internal/digest
 // is). Only the wiring imports it.
@@ -24,7 +28,7 @@ type Kind uint8
 const (
 	Operation Kind = 1  // eventName
 	Source    Kind = 2  // eventSource
-	Resource  Kind = 3  // ARN of a key or an alias, or the part behind its last colon or slash
+	Resource  Kind = 3  // what the call was about or named: ARN, or a name alone
 	Principal Kind = 4  // ARN, unique id, user name or access key id
 	Result    Kind = 5  // errorCode, or Success
 	Request   Kind = 6  // requestID
@@ -51,12 +55,13 @@ type Query struct {
 	Terms        []Term    // a record must have all
 	Since, Until time.Time // both included, in whole seconds; zero: no bound
 	NewestFirst  bool
-	Limit        int      // of records found
+	Limit        int      // of records found; at least 1
 	After        Position // the last record that was seen; zero: from the start
 }
 
-// Position is a record's place in a node's trail.
+// Position is a record's place in the trails.
 type Position struct {
+	Node           [16]byte
 	Epoch, Segment uint64
 	Offset         int64
 }
@@ -65,6 +70,16 @@ type Position struct {
 type entry struct {
 	time  int64 // Unix seconds
 	terms []Term
+}
+
+// hasAll reports whether the record has all terms.
+func (e *entry) hasAll(terms []Term) bool {
+	for _, t := range terms {
+		if !e.has(t) {
+			return false
+		}
+	}
+	return true
 }
 
 // has reports whether the record has a term.
@@ -77,18 +92,13 @@ func (e *entry) has(t Term) bool {
 	return false
 }
 
-// matches reports whether the record is wanted.
-func (q *Query) matches(e *entry) bool {
-	if !q.Since.IsZero() && e.time < q.Since.Unix() || !q.Until.IsZero() && e.time > q.Until.Unix() {
-		return false
-	}
-	for _, t := range q.Terms {
-		if !e.has(t) {
-			return false
-		}
-	}
-	return true
+// spans reports whether a time is one that is asked for.
+func (q *Query) spans(at int64) bool {
+	return (q.Since.IsZero() || at >= q.Since.Unix()) && (q.Until.IsZero() || at <= q.Until.Unix())
 }
+
+// matches reports whether the record is wanted.
+func (q *Query) matches(e *entry) bool { return q.spans(e.time) && e.hasAll(q.Terms) }
 
 // names are what a resource is found by.
 func names(arn string) []string {

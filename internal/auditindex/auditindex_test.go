@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,19 +12,21 @@ import (
 	"trent/internal/audit"
 )
 
-var node = [16]byte{1}
+// The first node's id is the greater one: trails are in the order of their times.
+var nodes = [...][16]byte{{9}, {1}, {1}}
 
-// trail is a trail of two runs with several segments, and its index.
-func trail(t *testing.T, records int) *Index {
+// trail is the trails of two nodes, the newer of two runs, with several segments,
+// and their index.
+func trail(t testing.TB, records int, segmentBytes int64) *Index {
 	t.Helper()
-	x := &Index{Trail: t.TempDir(), Folder: filepath.Join(t.TempDir(), "index"), Node: node, Log: slog.New(slog.DiscardHandler)}
+	x := &Index{Trail: t.TempDir(), Folder: filepath.Join(t.TempDir(), "index"), Wake: make(chan struct{}, 1), Log: slog.New(slog.DiscardHandler)}
 	n := 0
-	for range 2 {
-		a, err := audit.Open(t.Context(), x.Trail, audit.Options{Node: node, Mode: audit.Relaxed, SegmentBytes: 4000})
+	for _, node := range nodes {
+		a, err := audit.Open(t.Context(), x.Trail, audit.Options{Node: node, Mode: audit.Relaxed, SegmentBytes: segmentBytes})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range records / 2 {
+		for range records / len(nodes) {
 			if err := a.Append(t.Context(), []byte(record(n))); err != nil {
 				t.Fatal(err)
 			}
@@ -59,9 +60,9 @@ func record(n int) string {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	const records = 240
-	x := trail(t, records)
+	x := trail(t, records, 4000)
 	all := []Term{
-		{Operation, "Encrypt"}, {Operation, "not this"}, {Source, "kms.amazonaws.com"}, {Resource, "arn:aws:kms:eu-west-1:" + account + ":key/k3"}, {Resource, "k2"},
+		{Operation, "Encrypt"}, {Operation, "not this"}, {Source, "kms.amazonaws.com"}, {Resource, "arn:aws:kms:eu-west-1:" + account + ":key/k3"}, {Resource, "k2"}, {Resource, "alias/k3"},
 		{Principal, "u1"}, {Principal, "AIDA2"}, {Principal, "arn:aws:iam::" + account + ":user/u0"}, {Principal, "AKIA1"}, {AccessKey, "AKIA1"}, {UserName, "u1"},
 		{Result, Success}, {Result, "AccessDeniedException"}, {Request, "r17"}, {Event, "e200"}, {Context, "ward=2"}, {Context, "ward=9"},
 		{Account, account}, {Region, "eu-west-1"}, {ReadOnly, "true"}, {ReadOnly, "false"},
@@ -73,21 +74,10 @@ func TestFind(t *testing.T) {
 			if err := x.Update(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-		case 200: // somebody has damaged some, and removed some
-			files, err := filepath.Glob(filepath.Join(x.Folder, "*", "*", "*.idx"))
-			if err != nil || len(files) < 10 {
-				t.Fatalf("%d index files, %v", len(files), err)
-			}
-			for i, file := range files {
-				if i%3 == 0 {
-					err = os.Remove(file)
-				} else if i%3 == 1 {
-					err = os.Truncate(file, 50)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
+		case 200:
+			damage(t, x)
+		case 250: // another process
+			x = &Index{Trail: x.Trail, Folder: x.Folder, Wake: x.Wake, Log: x.Log}
 		}
 		q := Query{NewestFirst: random.IntN(2) == 0, Limit: 1 + random.IntN(50)}
 		for range random.IntN(4) {
@@ -125,20 +115,20 @@ func naive(q *Query, records int) (found []string) {
 func pages(t *testing.T, x *Index, q Query) (all []string) {
 	t.Helper()
 	for {
-		found, more, err := x.Find(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
+		page, err := x.Find(t.Context(), q)
+		if err != nil || page.Damaged != nil {
+			t.Fatal(err, page.Damaged)
 		}
-		if len(found) > q.Limit {
-			t.Fatalf("%d records, at most %d wanted", len(found), q.Limit)
+		if len(page.Found) > q.Limit {
+			t.Fatalf("%d records, at most %d wanted", len(page.Found), q.Limit)
 		}
-		for _, f := range found {
+		for _, f := range page.Found {
 			all = append(all, string(f.JSON))
 		}
-		if !more {
+		if !page.More {
 			return all
 		}
-		q.After = found[len(found)-1].Position
+		q.After = page.Found[len(page.Found)-1].Position
 	}
 }
 
@@ -151,11 +141,36 @@ func TestMatches(t *testing.T) {
 		{Operation, "Decrypt"}: true, {Operation, "Encrypt"}: false, {Operation, "decrypt"}: false,
 		{Result, "AccessDeniedException"}: true, {Result, Success}: false,
 		{Context, "ward=3"}: true, {Context, "ward"}: false, {Context, "eventName=not this"}: true,
-		{Resource, "k2"}: true, {Resource, "key/k2"}: false, {Resource, "alias/k2"}: false,
+		{Resource, "k2"}: true, {Resource, "key/k2"}: false, {Resource, "alias/k2"}: true, {Resource, "alias/k1"}: false,
 		{Principal, "u1"}: true, {UserName, "u1"}: true, {UserName, "AKIA1"}: false,
 	} {
 		if got := e.has(term); got != want {
 			t.Errorf("%+v: %v", term, got)
+		}
+	}
+}
+
+// TestNamed: a record is found by what its caller named, in whichever way.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for json, want := range map[string][]string{
+		`{"keyId":"alias/payroll"}`:                               {"alias/payroll", "payroll"},
+		`{"keyId":"arn:aws:kms:eu-west-1:1:alias/payroll"}`:       {"arn:aws:kms:eu-west-1:1:alias/payroll", "alias/payroll"},
+		`{"sourceKeyId":"alias/a","destinationKeyId":"alias/b"}`:  {"alias/a", "alias/b"},
+		`{"aliasName":"alias/a","targetKeyId":"k"}`:               {"alias/a", "k"},
+		`{"keyId":5,"aliasName":{"keyId":"no"},"userName":"ada"}`: {"ada"},
+		`{"roleName":"r","policyArn":"arn:aws:iam::1:policy/p"}`:  {"r", "arn:aws:iam::1:policy/p", "p"},
+		`{"groupName":"g"}`:                                       {"g"},
+	} {
+		var e entry
+		e.read([]byte(`{"requestParameters":` + json + `,"errorCode":"X"}`))
+		for _, value := range want {
+			if !e.hasAll([]Term{{Resource, value}, {Result, "X"}}) {
+				t.Errorf("%s is not found by %q", json, value)
+			}
+		}
+		if e.has(Term{Resource, "no"}) {
+			t.Errorf("%s has what is not named there", json)
 		}
 	}
 }

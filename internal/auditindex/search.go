@@ -1,28 +1,17 @@
 package auditindex
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"sync"
 
 	"trent/internal/audit"
 )
-
-// Index finds records of one node's trail.
-type Index struct {
-	Trail  string // folder of the audit trail
-	Folder string // of the index files
-	Node   [16]byte
-	Log    *slog.Logger
-
-	building sync.Mutex
-}
 
 // Found is a record that a query has found.
 type Found struct {
@@ -31,219 +20,267 @@ type Found struct {
 	JSON     []byte
 }
 
-// Run makes the files of segments that have ended: at once, and whenever wake
-// says that another has. It ends with the context.
-func (x *Index) Run(ctx context.Context, wake <-chan struct{}) {
-	for ctx.Err() == nil {
-		if err := x.Update(ctx); err != nil && ctx.Err() == nil {
-			x.Log.Error("the audit trail's index", "error", err)
+// Page is what a query has found.
+type Page struct {
+	Found   []Found
+	More    bool     // there may be more
+	Damaged []string // of where it looked: what cannot be read, and may hold more
+}
+
+// ErrQuery: a query that has no answer.
+var ErrQuery = errors.New("auditindex: no such query")
+
+// maxPageBytes bounds the records of a page.
+const maxPageBytes = 2 << 20
+
+// chain is a node's trail.
+type chain struct {
+	node     [16]byte
+	began    int64 // time of its first record
+	segments []audit.Segment
+}
+
+// search is a query that is being answered.
+type search struct {
+	*Index
+	query *Query
+	after *Position // in the node that is being read: the last record that was seen
+	page  Page
+	bytes int
+	entry entry
+}
+
+// Find returns the records that are wanted, in order: the oldest node's trail
+// first, by the time of its first record.
+func (x *Index) Find(ctx context.Context, q Query) (Page, error) {
+	if q.Limit < 1 {
+		return Page{}, fmt.Errorf("%w: limit %d", ErrQuery, q.Limit)
+	}
+	s := &search{Index: x, query: &q}
+	chains, err := s.chains()
+	if err != nil {
+		return Page{}, err
+	}
+	if q.NewestFirst {
+		slices.Reverse(chains)
+	}
+	if q.After != (Position{}) {
+		at := slices.IndexFunc(chains, func(c chain) bool { return c.node == q.After.Node })
+		if at < 0 {
+			return Page{}, fmt.Errorf("%w: after a record of node %x, which has no trail here", ErrQuery, q.After.Node)
 		}
-		select {
-		case <-ctx.Done():
-		case <-wake:
+		chains, s.after = chains[at:], &q.After
+	}
+	for _, c := range chains {
+		if q.NewestFirst {
+			slices.Reverse(c.segments)
 		}
+		for i := range c.segments {
+			if err := s.segment(ctx, &c.segments[i]); err != nil {
+				return Page{}, err
+			}
+			if s.full() {
+				s.page.Found, s.page.More = s.page.Found[:len(s.page.Found)-1], true
+				return s.page, nil
+			}
+		}
+		s.after = nil
+	}
+	return s.page, nil
+}
+
+// full reports whether there is a record more than the page takes.
+func (s *search) full() bool {
+	return len(s.page.Found) > s.query.Limit || s.bytes > maxPageBytes && len(s.page.Found) > 1
+}
+
+// chains lists the nodes' trails, oldest first.
+func (s *search) chains() (all []chain, err error) {
+	nodes, err := audit.Nodes(s.Trail)
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range nodes {
+		c := chain{node: node, began: math.MaxInt64}
+		if c.segments, err = audit.Segments(s.Trail, node); err != nil {
+			s.damaged(fmt.Sprintf("node %x", node), err)
+			continue
+		}
+		for i := range c.segments {
+			if s.first(&c.segments[i], &c.began) {
+				break
+			}
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b chain) int {
+		return cmp.Or(cmp.Compare(a.began, b.began), bytes.Compare(a.node[:], b.node[:]))
+	})
+	return all, nil
+}
+
+// first reads the time of a segment's first record, if it has one.
+func (s *search) first(segment *audit.Segment, began *int64) (read bool) {
+	if checkSegment(segment) != nil {
+		return false
+	}
+	// What is wrong with the segment is said when it is looked at.
+	_ = segment.Scan(func(r audit.Record) bool {
+		s.entry.read(r.JSON)
+		*began, read = s.entry.time, true
+		return false
+	})
+	return read
+}
+
+// damaged notes what cannot be read. What is gone was moved away just now.
+func (s *search) damaged(what string, err error) {
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if text := what + ": " + err.Error(); !slices.Contains(s.page.Damaged, text) {
+		s.page.Damaged = append(s.page.Damaged, text)
 	}
 }
 
-// Update makes the files that are missing.
-func (x *Index) Update(ctx context.Context) error {
-	x.building.Lock()
-	defer x.building.Unlock()
-	segments, err := audit.Segments(x.Trail, x.Node)
-	if err != nil {
-		return err
+// segment looks at a segment. If what its index file says is not so, the segment
+// is read whole; the file then still says what stands behind a damaged place. The
+// error is the context's.
+func (s *search) segment(ctx context.Context, segment *audit.Segment) error {
+	if s.seen(segment, -1) {
+		return context.Cause(ctx)
 	}
-	for i := range segments {
-		s := &segments[i]
-		if s.Newest || ctx.Err() != nil {
-			continue
+	if err := checkSegment(segment); err != nil {
+		s.damaged(fmt.Sprintf("node %x", segment.Node), err)
+		return nil
+	}
+	had, bytes := len(s.page.Found), s.bytes
+	offsets, err := s.indexed(segment)
+	if err == nil {
+		if err = s.read(ctx, segment, offsets); err == nil || ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		if ready, err := openIndex(x.path(s), s); err == nil {
-			ready.f.Close()
-			continue
-		} else if !errors.Is(err, errStale) {
-			return err
-		}
-		if err := x.write(s); err != nil {
-			return err
-		}
+		s.page.Found, s.bytes = s.page.Found[:had], bytes
+	}
+	scanned, err := s.scan(ctx, segment)
+	if err != nil {
+		scanned = append(scanned, offsets...)
+		slices.Sort(scanned)
+		scanned = slices.Compact(scanned)
+	}
+	if err = cmp.Or(err, s.read(ctx, segment, scanned)); err != nil {
+		s.damaged(fmt.Sprintf("segment %d of epoch %d of node %x", segment.Number, segment.Epoch, segment.Node), err)
 	}
 	return context.Cause(ctx)
 }
 
-func (x *Index) path(s *audit.Segment) string {
-	return filepath.Join(x.Folder, hex.EncodeToString(s.Node[:]), fmt.Sprintf("%08d", s.Epoch), fmt.Sprintf("%08d.idx", s.Number))
+// seen reports whether an earlier page has had what is at an offset of a segment;
+// -1 stands for all of it.
+func (s *search) seen(segment *audit.Segment, offset int64) bool {
+	if s.after == nil {
+		return false
+	}
+	order := cmp.Or(cmp.Compare(segment.Epoch, s.after.Epoch), cmp.Compare(segment.Number, s.after.Segment))
+	if order == 0 && offset < 0 {
+		return false
+	}
+	order = cmp.Or(order, cmp.Compare(offset, s.after.Offset))
+	return order == 0 || (order < 0) != s.query.NewestFirst
 }
 
-// write makes a segment's file. It need not be durable: it can be made again.
-func (x *Index) write(s *audit.Segment) error {
-	b, err := build(s)
+// indexed returns where records that are wanted can be, as the segment's file
+// says, in order; errStale without one, or if it is asked for no term.
+func (s *search) indexed(segment *audit.Segment) (all []int64, err error) {
+	x, err := s.open(segment)
 	if err != nil {
-		return err
-	}
-	path := x.path(s)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("auditindex: %w", err)
-	}
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		return fmt.Errorf("auditindex: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("auditindex: %w", err)
-	}
-	return nil
-}
-
-// Find returns the records that are wanted, in order, and whether there may be
-// more.
-func (x *Index) Find(ctx context.Context, q Query) (found []Found, more bool, err error) {
-	segments, err := audit.Segments(x.Trail, x.Node)
-	if err != nil {
-		return nil, false, err
-	}
-	if q.NewestFirst {
-		slices.Reverse(segments)
-	}
-	for i := range segments {
-		if err := context.Cause(ctx); err != nil {
-			return nil, false, err
+		if !segment.Newest {
+			s.wake()
 		}
-		s := search{query: &q, segment: &segments[i], limit: q.Limit + 1 - len(found)}
-		if err := s.run(ctx, x.path(&segments[i])); err != nil {
-			return nil, false, err
-		}
-		if found = append(found, s.found...); len(found) > q.Limit {
-			return found[:q.Limit], true, nil
-		}
-	}
-	return found, false, nil
-}
-
-// search is a query in one segment.
-type search struct {
-	query   *Query
-	segment *audit.Segment
-	limit   int
-	found   []Found
-	entry   entry
-}
-
-func (s *search) run(ctx context.Context, path string) error {
-	if after := s.query.After; after != (Position{}) {
-		here := Position{Epoch: s.segment.Epoch, Segment: s.segment.Number, Offset: after.Offset}
-		if here != after && before(here, after) != s.query.NewestFirst {
-			return nil // it was seen
-		}
-	}
-	x, err := openIndex(path, s.segment)
-	if errors.Is(err, errStale) {
-		return s.scan(ctx)
-	}
-	if err != nil {
-		return err
+		return nil, err
 	}
 	defer x.f.Close()
 	if !s.query.Since.IsZero() && x.last < s.query.Since.Unix() || !s.query.Until.IsZero() && x.first > s.query.Until.Unix() {
-		return nil
+		return nil, nil
 	}
 	if len(s.query.Terms) == 0 {
-		return s.scan(ctx)
+		return nil, errStale
 	}
-	offsets, err := s.candidates(x)
-	if err != nil {
-		return err
-	}
-	return s.read(ctx, offsets)
-}
-
-// candidates are where records with all terms can be.
-func (s *search) candidates(x *index) (all []uint32, err error) {
 	for i, t := range s.query.Terms {
 		offsets, err := x.offsets(t)
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 {
-			all = offsets
+			for _, o := range offsets {
+				all = append(all, int64(o))
+			}
 			continue
 		}
-		all = slices.DeleteFunc(all, func(o uint32) bool {
-			_, has := slices.BinarySearch(offsets, o)
+		all = slices.DeleteFunc(all, func(o int64) bool {
+			_, has := slices.BinarySearch(offsets, uint32(o))
 			return !has
 		})
-	}
-	if s.query.NewestFirst {
-		slices.Reverse(all)
 	}
 	return all, nil
 }
 
-// read reads the candidates until there are enough.
-func (s *search) read(ctx context.Context, offsets []uint32) error {
-	f, err := os.Open(s.segment.Path)
+// scan reads the segment and returns where records that are wanted are, in order:
+// all, or the oldest first as many as are. What comes with an error holds.
+func (s *search) scan(ctx context.Context, segment *audit.Segment) (offsets []int64, err error) {
+	left := s.query.Limit + 1 - len(s.page.Found)
+	err = segment.Scan(func(r audit.Record) bool {
+		if !s.seen(segment, r.Offset) {
+			if s.entry.read(r.JSON); s.query.matches(&s.entry) {
+				offsets = append(offsets, r.Offset)
+			}
+		}
+		return ctx.Err() == nil && (s.query.NewestFirst || len(offsets) < left)
+	})
+	return offsets, err
+}
+
+// errUnlike: there is no such record where the index file says.
+var errUnlike = errors.New("auditindex: the index has records that the segment has not")
+
+// read takes the records at some offsets, of those that are wanted, until the
+// page is full. It goes on behind one that cannot be read, or has not what was
+// asked for, and returns the first such error.
+func (s *search) read(ctx context.Context, segment *audit.Segment, offsets []int64) (failed error) {
+	if len(offsets) == 0 {
+		return nil
+	}
+	f, err := os.Open(segment.Path)
 	if err != nil {
-		return fmt.Errorf("auditindex: %w", err)
+		return err
 	}
 	defer f.Close()
-	var buf []byte
-	for _, offset := range offsets {
-		if len(s.found) == s.limit {
-			return nil
+	for i := range offsets {
+		offset := offsets[i]
+		if s.query.NewestFirst {
+			offset = offsets[len(offsets)-1-i]
 		}
-		if err := context.Cause(ctx); err != nil {
-			return err
+		if s.full() || ctx.Err() != nil {
+			break
 		}
-		if s.seen(int64(offset)) {
+		if s.seen(segment, offset) {
 			continue
 		}
-		r, err := s.segment.ReadRecord(f, int64(offset), buf)
+		r, err := segment.ReadRecord(f, offset, nil)
+		if err == nil {
+			if s.entry.read(r.JSON); !s.entry.hasAll(s.query.Terms) {
+				err = errUnlike
+			}
+		}
 		if err != nil {
-			return err
+			failed = cmp.Or(failed, err)
+			continue
 		}
-		s.take(&r)
-	}
-	return nil
-}
-
-// scan reads the whole segment.
-func (s *search) scan(ctx context.Context) error {
-	err := s.segment.Scan(func(r audit.Record) bool {
-		if !s.seen(r.Offset) {
-			s.take(&r)
+		if s.query.spans(s.entry.time) {
+			s.page.Found = append(s.page.Found, Found{
+				Position: Position{segment.Node, segment.Epoch, segment.Number, offset}, Sequence: r.Sequence, JSON: r.JSON,
+			})
+			s.bytes += len(r.JSON)
 		}
-		return ctx.Err() == nil && (s.query.NewestFirst || len(s.found) < s.limit)
-	})
-	if s.query.NewestFirst {
-		slices.Reverse(s.found)
-		s.found = s.found[:min(len(s.found), s.limit)]
 	}
-	return errors.Join(err, context.Cause(ctx))
-}
-
-// take keeps a record that is wanted.
-func (s *search) take(r *audit.Record) {
-	s.entry.read(r.JSON)
-	if s.query.matches(&s.entry) {
-		s.found = append(s.found, Found{
-			Position: Position{s.segment.Epoch, s.segment.Number, r.Offset}, Sequence: r.Sequence, JSON: slices.Clone(r.JSON),
-		})
-	}
-}
-
-// seen reports whether an earlier page had what is at an offset.
-func (s *search) seen(offset int64) bool {
-	after := s.query.After
-	here := Position{s.segment.Epoch, s.segment.Number, offset}
-	return after != (Position{}) && (here == after || before(here, after) != s.query.NewestFirst)
-}
-
-// before reports whether a record stands before another.
-func before(a, b Position) bool {
-	if a.Epoch != b.Epoch {
-		return a.Epoch < b.Epoch
-	}
-	if a.Segment != b.Segment {
-		return a.Segment < b.Segment
-	}
-	return a.Offset < b.Offset
+	return failed
 }

@@ -52,9 +52,10 @@ func (e *entry) read(json []byte) {
 	e.add(Result, result)
 }
 
+// add gives the record a term, perhaps once more.
 func (e *entry) add(k Kind, value string) {
-	if t := (Term{k, value}); value != "" && !e.has(t) {
-		e.terms = append(e.terms, t)
+	if value != "" {
+		e.terms = append(e.terms, Term{k, value})
 	}
 }
 
@@ -78,6 +79,8 @@ func (e *entry) identity(s *awsjson.Scanner) {
 	}
 }
 
+// parameters reads the encryption context and what the caller named: an alias is
+// in no other place of a record, for the resource is then its key.
 func (e *entry) parameters(s *awsjson.Scanner) {
 	var o awsjson.Object
 	for s.Member(&o) {
@@ -90,6 +93,12 @@ func (e *entry) parameters(s *awsjson.Scanner) {
 			for _, p := range s.StringMap() {
 				e.add(Context, p.Key+"="+p.Value)
 			}
+		case "keyId", "targetKeyId", "sourceKeyId", "destinationKeyId", "aliasName", "userName", "roleName", "groupName", "policyArn":
+			if s.Peek() != '"' {
+				s.Skip()
+				continue
+			}
+			e.about(s.String())
 		default:
 			s.Skip()
 		}
@@ -105,9 +114,14 @@ func (e *entry) resources(s *awsjson.Scanner) {
 				s.Skip()
 				continue
 			}
-			for _, name := range names(s.String()) {
-				e.add(Resource, name)
-			}
+			e.about(s.String())
 		}
+	}
+}
+
+// about adds what the call was about, and the names that an ARN has within.
+func (e *entry) about(resource string) {
+	for _, name := range names(resource) {
+		e.add(Resource, name)
 	}
 }

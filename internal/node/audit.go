@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -14,8 +15,8 @@ const indexFolder = "audit-index"
 
 // openIndex makes the trail's index, which is filled in the background.
 func (n *Node) openIndex() {
-	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Node: n.Domains.Node(), Log: n.Log}
-	n.start(func(ctx context.Context) { n.index.Run(ctx, n.unindexed) })
+	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log}
+	n.start(n.index.Run)
 }
 
 // segmentEnded is called when a segment of the trail has ended.
@@ -38,23 +39,41 @@ func (n *Node) AuditRecords(ctx context.Context, in admin.AuditQuery) (admin.Aud
 	}
 	q := auditindex.Query{Terms: terms(&in), Since: in.Since, Until: in.Until, NewestFirst: in.Newest, Limit: pageLimit(in.Limit)}
 	if in.After != "" {
-		if _, err := fmt.Sscanf(in.After, "%d.%d.%d", &q.After.Epoch, &q.After.Segment, &q.After.Offset); err != nil {
+		after, ok := readPosition(in.After)
+		if !ok {
 			return admin.AuditPage{}, admin.Errorf(admin.InvalidRequest, "after %q: want what a page named as the next", in.After)
 		}
+		q.After = after
 	}
-	found, more, err := n.index.Find(ctx, q)
+	found, err := n.index.Find(ctx, q)
+	if errors.Is(err, auditindex.ErrQuery) {
+		return admin.AuditPage{}, admin.Errorf(admin.InvalidRequest, "%v", err)
+	}
 	if err != nil {
 		return admin.AuditPage{}, err
 	}
-	page := admin.AuditPage{Records: make([]admin.RawRecord, 0, len(found))}
-	for _, f := range found {
+	page := admin.AuditPage{Records: make([]admin.RawRecord, 0, len(found.Found)), Damaged: found.Damaged}
+	for _, f := range found.Found {
 		page.Records = append(page.Records, f.JSON)
 	}
-	if more {
-		last := found[len(found)-1].Position
-		page.Next = fmt.Sprintf("%d.%d.%d", last.Epoch, last.Segment, last.Offset)
+	if found.More {
+		page.Next = writePosition(found.Found[len(found.Found)-1].Position)
 	}
 	return page, nil
+}
+
+func writePosition(p auditindex.Position) string {
+	return fmt.Sprintf("%x.%d.%d.%d", p.Node, p.Epoch, p.Segment, p.Offset)
+}
+
+// readPosition reads what writePosition writes, and nothing else.
+func readPosition(text string) (p auditindex.Position, ok bool) {
+	var node []byte
+	if _, err := fmt.Sscanf(text, "%32x.%d.%d.%d", &node, &p.Epoch, &p.Segment, &p.Offset); err != nil || len(node) != len(p.Node) {
+		return p, false
+	}
+	p.Node = [16]byte(node)
+	return p, p.Offset >= 0 && text == writePosition(p)
 }
 
 // terms are what a record must have.

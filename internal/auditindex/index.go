@@ -1,0 +1,141 @@
+package auditindex
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"trent/internal/audit"
+)
+
+// Index finds records of the trails of all nodes below a folder.
+type Index struct {
+	Trail  string        // folder of the audit trails
+	Folder string        // of the index files
+	Wake   chan struct{} // with room for one: Run has something to do
+	Log    *slog.Logger
+
+	building sync.Mutex
+	mu       sync.Mutex
+	verified map[string]stamp // index files whose checksum was right
+	failed   map[string]int64 // segments that had no index made, and their bytes
+}
+
+// Run makes the files of segments that have ended: at once, and whenever Wake
+// says so. It ends with the context.
+func (x *Index) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := x.Update(ctx); err != nil && ctx.Err() == nil {
+			x.Log.Error("the audit trail's index", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-x.Wake:
+		}
+	}
+}
+
+// Update makes the files that are missing or damaged. A segment that cannot be
+// indexed keeps no other from it, and is not tried again by this process.
+func (x *Index) Update(ctx context.Context) error {
+	x.building.Lock()
+	defer x.building.Unlock()
+	nodes, err := audit.Nodes(x.Trail)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, node := range nodes {
+		segments, err := audit.Segments(x.Trail, node)
+		failures = append(failures, err)
+		for i := range segments {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			failures = append(failures, x.update(ctx, &segments[i]))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// update makes a segment's file, if it has ended and has none.
+func (x *Index) update(ctx context.Context, s *audit.Segment) error {
+	if bytes, failed := x.failed[s.Path]; s.Newest || failed && bytes == s.Bytes || checkSegment(s) != nil {
+		return nil
+	}
+	if ready, err := x.open(s); err == nil {
+		return ready.f.Close()
+	}
+	b, err := build(ctx, s)
+	if errors.Is(err, os.ErrNotExist) || ctx.Err() != nil {
+		return nil // it was moved away just now, or the service ends
+	}
+	path := x.path(s)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = writeFile(path, b)
+	}
+	if err == nil {
+		return nil
+	}
+	if x.failed == nil {
+		x.failed = map[string]int64{}
+	}
+	x.failed[s.Path] = s.Bytes
+	return fmt.Errorf("auditindex: %s of segment %s: %w", path, s.Path, err)
+}
+
+// checkSegment refuses what is not a file, which would never end.
+func checkSegment(s *audit.Segment) error {
+	info, err := os.Stat(s.Path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is not a file", audit.ErrDamaged, s.Path)
+	}
+	return err
+}
+
+func (x *Index) path(s *audit.Segment) string {
+	return filepath.Join(x.Folder, hex.EncodeToString(s.Node[:]), fmt.Sprintf("%08d", s.Epoch), fmt.Sprintf("%08d.idx", s.Number))
+}
+
+// open opens a segment's file, or returns errStale. The first time its checksum
+// is verified, and again when the file is another.
+func (x *Index) open(s *audit.Segment) (*index, error) {
+	path := x.path(s)
+	opened, err := openIndex(path, s)
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	known := x.verified[path] == opened.stamp
+	x.mu.Unlock()
+	if known {
+		return opened, nil
+	}
+	if err := opened.verify(); err != nil {
+		opened.f.Close()
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.verified == nil {
+		x.verified = map[string]stamp{}
+	}
+	x.verified[path] = opened.stamp
+	return opened, nil
+}
+
+// wake has Run look for files that are missing or damaged.
+func (x *Index) wake() {
+	select {
+	case x.Wake <- struct{}{}:
+	default:
+	}
+}
