@@ -16,7 +16,8 @@ statements decide, and what keeps the others from applying. It decides as for a
 request that has the given encryption context and condition keys, comes now, over
 TLS, to the key's Region, and from no address; a role is asked as one of its
 sessions. Nothing is done, and nothing is recorded. What is checked later, the
-key's state and usage, is not part of the decision.
+key's state and usage, is not part of the decision. What follows from the principal
+or the key cannot be supposed; tags of a role's session can.
 
 CreateAlias, UpdateAlias and DeleteAlias need permission on the alias and on the
 key: both are asked if --alias says which alias, or --key is one.
@@ -33,7 +34,7 @@ func policyExplainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain", Short: "Say whether a principal may do something, and why", Long: policyExplainLong, Args: noArguments,
 		Example: `  trent policy explain --principal role/App --action kms:Decrypt --key alias/payroll --context dept=hr
-  trent policy explain --principal arn:aws:iam::444455556666:user/bob --action kms:Encrypt --key alias/payroll \
+  trent policy explain --principal arn:aws:iam::444455556666:role/App --action kms:Encrypt --key alias/payroll \
       --condition aws:SourceIp=192.0.2.7 --condition aws:PrincipalTag/team=a
   trent policy explain --principal user/alice --account 111122223333 --action kms:CreateKey --output json | jq .allowed`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

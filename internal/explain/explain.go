@@ -21,7 +21,6 @@ import (
 	"trent/internal/identity"
 	"trent/internal/key"
 	"trent/internal/optable"
-	"trent/internal/policy"
 )
 
 // Error is a question that cannot be asked.
@@ -55,7 +54,7 @@ func (a *Ask) Request() (*authz.Request, error) {
 	if r.In, err = parameters(op, a.Context); err != nil {
 		return nil, err
 	}
-	if r.Extra, err = given(a.Conditions); err != nil {
+	if r.Extra, err = a.given(); err != nil {
 		return nil, err
 	}
 	switch target := optable.Of(op).Target; {
@@ -151,33 +150,4 @@ func parameters(op api.Op, context map[string]string) (api.Request, error) {
 		return nil, &Error{"the encryption context cannot be one: " + err.Error()}
 	}
 	return in, nil
-}
-
-// conditions are the values of condition keys that a request is told to have.
-type conditions map[string]policy.Values
-
-// Values implements policy.Context.
-func (c conditions) Values(name string) policy.Values { return c[name] }
-
-func given(values map[string][]string) (policy.Context, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	c := conditions{}
-	for name, list := range values {
-		lower := strings.ToLower(name)
-		k, _ := condkey.Find(lower)
-		vendor, _, _ := strings.Cut(lower, ":")
-		switch {
-		case k == nil && (vendor == "kms" || vendor == "aws" || vendor == lower):
-			return nil, &Error{fmt.Sprintf("there is no condition key %q", name)}
-		case k != nil && k.Multi:
-			c[lower] = policy.Values{Present: true, Multi: true, Set: list}
-		case len(list) != 1:
-			return nil, &Error{fmt.Sprintf("the condition key %s has one value", name)}
-		default:
-			c[lower] = policy.Values{Present: true, One: list[0]}
-		}
-	}
-	return c, nil
 }

@@ -188,7 +188,7 @@ func TestNoQuestion(t *testing.T) {
 		{explain.Ask{Action: "kms:CreateKey", Key: k}, "without a key"},
 		{explain.Ask{Action: "kms:Sign", Key: k, Context: map[string]string{"a": "b"}}, "no encryption context"},
 		{explain.Ask{Action: "kms:Decrypt", Key: k, Conditions: map[string][]string{"kms:Caller": {"x"}}}, "no condition key"},
-		{explain.Ask{Action: "kms:Decrypt", Key: k, Conditions: map[string][]string{"aws:SourceIp": {"x", "y"}}}, "one value"},
+		{explain.Ask{Action: "kms:Decrypt", Key: k, Conditions: map[string][]string{"aws:SourceIp": {"192.0.2.1", "192.0.2.2"}}}, "one value"},
 	} {
 		test.ask.Caller = root()
 		_, err := test.ask.Request()

@@ -53,6 +53,8 @@ func TestPolicyCommands(t *testing.T) {
 		{explain + "--principal bob --action kms:Decrypt", exitRefused, []string{"want the ARN"}},
 		{explain + "--principal user/alice --action Decrypt", exitRefused, []string{"no action"}},
 		{explain + "--principal user/alice --action kms:Decrypt --condition aws:Nope=1", exitRefused, []string{"no condition key"}},
+		{explain + "--principal user/alice --action kms:Decrypt --condition aws:PrincipalTag/a=b", exitRefused, []string{"only those of a role's session may be supposed"}},
+		{explain + "--principal user/alice --action kms:Decrypt --condition aws:SourceIp=notip", exitRefused, []string{"want an address"}},
 		{explain + "--principal user/alice --action kms:Decrypt --condition x", exitUsage, []string{"want key=value"}},
 		{explain + "--principal user/alice --action kms:Decrypt --context a=1 --context a=2", exitUsage, []string{"each name once"}},
 		{explain + "--principal 000000000000 --action kms:DeleteAlias", exitOK, []string{"allowed", ":alias/payroll: His account's root user"}},
