@@ -4,6 +4,7 @@ import (
 	"trent/internal/api"
 	"trent/internal/arn"
 	"trent/internal/authz"
+	"trent/internal/policy"
 )
 
 // changesAlias reports whether an operation needs permission on an alias
@@ -18,13 +19,24 @@ func ChangesAlias(action string) bool {
 	return err == nil && changesAlias(op)
 }
 
+// unsaid stands for the alias that was not said.
+const unsaid = "alias/…"
+
 // OnAlias is the request for the alias that the action changes; nil if it
-// changes none, or if none is said.
+// changes none, or if none is said and one could be allowed.
 func (a *Ask) OnAlias(onKey *authz.Request) *authz.Request {
-	if !changesAlias(onKey.Op) || a.Alias == "" {
+	switch {
+	case !changesAlias(onKey.Op):
+		return nil
+	case a.Alias != "":
+		return aliasRequest(onKey, a.Alias)
+	}
+	q := question{onKey.Op, onKey.Action}
+	s := Survey{key: a.Key, environment: a.Environment, actions: []question{q}, supposed: map[supposition]*policy.Policy{}}
+	if _, _, ok := s.onAliases(onKey.Caller, q); ok {
 		return nil
 	}
-	return aliasRequest(onKey, a.Alias)
+	return aliasRequest(onKey, unsaid)
 }
 
 // aliasRequest is the request for an alias of the caller's account, which has no
@@ -48,14 +60,14 @@ func (a *Answer) And(alias Answer) {
 	}
 }
 
-// Unasked says what else the action needs that was not asked for.
+// Unasked says what else an action that is allowed needs, and was not asked for.
 func (a *Ask) Unasked(r *authz.Request) string {
 	if !changesAlias(r.Op) {
 		return ""
 	}
 	text := ""
 	if a.Alias == "" {
-		text = r.Action + " needs permission on the alias as well, by an IAM policy: on " + arn.Alias(r.Partition, r.Region, r.Caller.Account, "alias/…") + ". Say which with --alias"
+		text = r.Action + " needs permission on the alias as well, by an IAM policy: on " + arn.Alias(r.Partition, r.Region, r.Caller.Account, unsaid) + ". Say which with --alias"
 	}
 	if r.Op == api.OpUpdateAlias {
 		if text != "" {

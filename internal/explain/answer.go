@@ -24,8 +24,8 @@ type Answer struct {
 	Policies []Policy `json:"policies"`
 	// Grants are those whose grantee the principal is.
 	Grants []Grant `json:"grants"`
-	// Alias is what is decided on the alias that the action changes, and nil if
-	// none was said. Unasked is what the action needs besides and was not asked for.
+	// Alias is what is decided on the alias that the action changes; nil if none was
+	// said and one could be allowed. Unasked is what the action needs besides and was not asked for.
 	Alias   *Answer `json:"alias,omitempty"`
 	Unasked string  `json:"unasked"`
 }

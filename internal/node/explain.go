@@ -55,7 +55,9 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 	if on := ask.OnAlias(r); on != nil {
 		a.And(explain.Of(on, on.Decide()))
 	}
-	a.Unasked = ask.Unasked(r)
+	if a.Allowed {
+		a.Unasked = ask.Unasked(r)
+	}
 	return a, err
 }
 
