@@ -19,7 +19,9 @@ const policyWhoLong = `trent policy who lists everybody who can use or administe
 do, and through what: the key policy, the account that the key policy leaves it to
 and a policy of the principal's, or a grant. An account that the policy names stands
 for its users and roles, those of other accounts too if they are on this server.
-What depends on the request is under IF: the conditions that must hold.
+What depends on the request is under IF: the conditions that must hold, and the
+aliases that somebody may change. A role stands for its sessions; those that the key
+policy names are listed beside it if they may do something else.
 
 KEY is a key id, a key ARN, an alias name or an alias ARN.`
 

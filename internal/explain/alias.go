@@ -55,6 +55,11 @@ func (a *Answer) And(alias Answer) {
 	switch {
 	case !alias.Allowed:
 		a.Allowed, a.Explicit, a.Message, a.Reason = false, alias.Explicit, alias.Message, on[1:]
+		for _, p := range a.Policies {
+			for i := range p.Statements {
+				p.Statements[i].Decides = false
+			}
+		}
 	case a.Allowed:
 		a.Reason += on
 	}

@@ -52,6 +52,9 @@ func TestAliasAnswer(t *testing.T) {
 		if a.Allowed != test.allowed || !strings.Contains(a.Reason, test.reason) || !strings.Contains(a.Unasked, test.unasked) || (test.unasked == "") != (a.Unasked == "") {
 			t.Errorf("%s: %v, %s; not asked: %q", test.name, a.Allowed, a.Reason, a.Unasked)
 		}
+		if got := outline(a); strings.HasPrefix(test.reason, "On ") && !test.allowed && strings.Contains(got, "!") {
+			t.Errorf("%s: the key decides what the alias refuses: %s", test.name, got)
+		}
 		if (a.Message == "") != a.Allowed || (a.Alias == nil) != (test.alias == "" && test.allowed) || a.Key != k.ARN {
 			t.Errorf("%s: %+v", test.name, a)
 		}
