@@ -13,10 +13,11 @@ import (
 	"trent/internal/admin"
 )
 
-const auditQueryLong = `trent audit query finds records of the running server's audit trail, and of those
-that it had before (node ids of the past, after a restore or --new-audit-trail). A
-record must have everything that the flags ask for. Records come oldest first, or
-with --newest the other way round; without --limit all of them.
+const auditQueryLong = `trent audit query finds records of the running server's audit trail, and of every
+other node id whose trail is in the folder audit/ too: what was there before a
+restore or --new-audit-trail, if it is still there or was copied back. A record must
+have everything that the flags ask for. Records come oldest first, or with --newest
+the other way round; without --limit all of them.
 
 --key finds the calls that were about a key, and those whose caller named it so: a
 key's ARN or id finds all calls that used the key, by whichever name; an alias only

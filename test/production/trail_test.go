@@ -2,8 +2,10 @@ package production
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,8 +71,63 @@ func TestLostTrail(t *testing.T) {
 		t.Error("the lost trail had nothing")
 	}
 	refused("the new trail", "no new one is begun", "serve", "--new-audit-trail")
+	// Somebody has found the lost one.
+	if err := os.CopyFS(trail, os.DirFS(older)); err != nil {
+		t.Fatal(err)
+	}
 	s = p.Serve()
-	s.CreateKey(t, p.Who)
+	_, arn := s.CreateKey(t, p.Who)
+	s.MustAs(t, p.Who, "CreateAlias", map[string]any{"AliasName": "alias/payroll", "TargetKeyId": arn})
+	s.MustAs(t, p.Who, "Encrypt", map[string]any{"KeyId": "alias/payroll", "Plaintext": "eA=="})
+	s.Stop()
+	s.Restart() // everything is in the trail
+	queryTrails(t, p, lost)
+}
+
+// queryTrails asks for records of both trails: by what callers named, in either
+// order, and with one of them damaged.
+func queryTrails(t *testing.T, p *harness.Production, lost string) {
+	t.Helper()
+	query := func(args ...string) (names []string, out string) {
+		t.Helper()
+		out, code := p.Run(append([]string{"audit", "query", "--output", "json"}, args...)...)
+		var page struct {
+			Records []struct{ EventName string }
+		}
+		if at := strings.IndexByte(out, '{'); code != 0 || at < 0 || json.Unmarshal([]byte(out[at:]), &page) != nil {
+			t.Fatalf("%q: %d, %s", args, code, out)
+		}
+		for _, r := range page.Records {
+			names = append(names, r.EventName)
+		}
+		return names, out
+	}
+	if names, _ := query("--key", "alias/payroll"); !slices.Equal(slices.Sorted(slices.Values(names)), []string{"CreateAlias", "Encrypt"}) {
+		t.Errorf("of the alias: %q", names)
+	}
+	names, out := query()
+	if !slices.Contains(names, "CreateAccount") || !slices.Contains(names, "ReplaceAuditTrail") || !slices.Contains(names, "Encrypt") || strings.Contains(out, "damaged") {
+		t.Errorf("of both trails: %q\n%s", names, out)
+	}
+	newest, _ := query("--newest")
+	if slices.Reverse(newest); !slices.Equal(newest, names) {
+		t.Errorf("the newest first, and turned round: %q, want %q", newest, names)
+	}
+	logs, err := filepath.Glob(filepath.Join(p.Data, "audit", lost, "*", "*.log"))
+	if err != nil || len(logs) == 0 {
+		t.Fatal(logs, err)
+	}
+	b, err := os.ReadFile(logs[0])
+	if err == nil {
+		b[bytes.Index(b, []byte(`"eventName"`))] = 'X'
+		err = os.WriteFile(logs[0], b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, out := query(); !slices.Contains(names, "Encrypt") || !strings.HasPrefix(out, "trent: the audit trail is damaged, records may be missing: segment 1 of epoch 1 of node "+lost) {
+		t.Errorf("with a damaged trail: %q\n%s", names, out)
+	}
 }
 
 // TestLostTrailInDevelopment: trent dev goes on by itself, and says so.
