@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"trent/internal/audit"
 )
@@ -19,6 +20,9 @@ type Index struct {
 	Folder string        // of the index files
 	Wake   chan struct{} // with room for one: Run has something to do
 	Log    *slog.Logger
+	// Share bounds what making files takes of one processor: a Share-th of the
+	// time; 0 and 1 do not.
+	Share int
 
 	building sync.Mutex
 	mu       sync.Mutex
@@ -57,10 +61,26 @@ func (x *Index) Update(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			began := time.Now()
 			failures = append(failures, x.update(ctx, &segments[i]))
+			x.rest(ctx, time.Since(began))
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// rest gives the processor to requests after some work: what has no file yet can
+// wait, and is read where it is asked for.
+func (x *Index) rest(ctx context.Context, worked time.Duration) {
+	if x.Share <= 1 {
+		return
+	}
+	timer := time.NewTimer(worked * time.Duration(x.Share-1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // update makes a segment's file, if it has ended and has none.

@@ -13,9 +13,13 @@ import (
 // indexFolder is that of the audit trail's index in a data folder.
 const indexFolder = "audit-index"
 
+// indexShare leaves the processors to requests: making the index of a segment
+// takes a third of a second, and a busy service fills one every few seconds.
+const indexShare = 20
+
 // openIndex makes the trail's index, which is filled in the background.
 func (n *Node) openIndex() {
-	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log}
+	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log, Share: indexShare}
 	n.start(n.index.Run)
 }
 
