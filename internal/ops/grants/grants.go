@@ -88,10 +88,6 @@ func (o *Ops) find(ctx context.Context, k *key.Key, id string) (*record.Grant, s
 	return g, mod, err
 }
 
-func invalidID(id string) error {
-	return apierr.New(apierr.InvalidGrantID, "Grant ID %s is not valid.", id)
-}
-
 // end deletes a grant, however it is called.
 func (o *Ops) end(ctx context.Context, c *call.Call, id string) error {
 	k := c.Key()
