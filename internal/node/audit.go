@@ -14,7 +14,7 @@ import (
 const indexFolder = "audit-index"
 
 // indexShare leaves the processors to requests: making the index of a segment
-// takes a third of a second, and a busy service fills one every few seconds.
+// takes half a second, and a busy service fills one every few seconds.
 const indexShare = 20
 
 // openIndex makes the trail's index, which is filled in the background.
