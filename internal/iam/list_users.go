@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"strings"
 
 	"trent/internal/call"
 	"trent/internal/identity"
@@ -12,41 +11,21 @@ import (
 )
 
 // listUsers shows the account's users, without their tags.
-type listUsers struct {
-	*Config
-	pages
-	prefix string
-}
-
-func (in *listUsers) Decode(d *query.Decoder) {
-	in.prefix = d.String("PathPrefix", pathPrefix)
-	in.pages.decode(d)
-}
+type listUsers struct{ byPath }
 
 func (in *listUsers) Subject(_ context.Context, c *call.Query) (call.Subject, error) {
 	return call.Subject{Resource: userARN(c, orSlash(in.prefix), "")}, nil
 }
 
 func (in *listUsers) Run(ctx context.Context, c *call.Query, out *query.XML) error {
-	out.Open("Users")
-	err := in.rows(ctx, in.Config, c, record.PrincipalPrefix(record.KindUser, c.Caller.Account), func(kv store.KV) (bool, error) {
-		u, err := identity.OpenUser(c.Records, kv)
-		if err != nil || !strings.HasPrefix(u.Path, in.prefix) {
-			return false, err
+	return in.list(ctx, c, out, "Users", record.KindUser, func(kv store.KV) (string, func() error, error) {
+		e, err := identity.OpenUser(c.Records, kv)
+		if err != nil {
+			return "", nil, err
 		}
-		out.Open("member")
-		writeUser(out, c, u)
-		out.Close("member")
-		return true, nil
+		return e.Path, func() error {
+			writeUser(out, c, e)
+			return nil
+		}, nil
 	})
-	out.Close("Users")
-	in.write(out)
-	return err
-}
-
-func orSlash(path string) string {
-	if path == "" {
-		return "/"
-	}
-	return path
 }

@@ -7,7 +7,7 @@ func (c *Config) policyOperations() []*call.QueryOperation {
 	return append([]*call.QueryOperation{
 		changes("CreateRole", func() call.QueryRequest { return &createRole{Config: c} }),
 		reads("GetRole", func() call.QueryRequest { return &getRole{ofRole{Config: c}} }),
-		reads("ListRoles", func() call.QueryRequest { return &listRoles{Config: c} }),
+		reads("ListRoles", func() call.QueryRequest { return &listRoles{byPath{Config: c}} }),
 		quiet("DeleteRole", func() call.QueryRequest { return &deleteRole{ofRole{Config: c}} }),
 		quiet("UpdateAssumeRolePolicy", func() call.QueryRequest { return &updateAssumeRolePolicy{ofRole: ofRole{Config: c}} }),
 		changes("UpdateRole", func() call.QueryRequest { return &updateRole{ofRole: ofRole{Config: c}} }),
