@@ -41,16 +41,34 @@ const (
 // Origin is an OriginType of AWS KMS.
 type Origin string
 
-// OriginAWSKMS: the module made the material.
-const OriginAWSKMS Origin = "AWS_KMS"
+// The origins that keys of Trent can have.
+const (
+	OriginAWSKMS   Origin = "AWS_KMS"  // the module made the material
+	OriginExternal Origin = "EXTERNAL" // the material was imported
+)
 
 // Material is one key material (HBK) of a key: its id and the exported key
 // token (EKT) that only the crypto module can open.
 type Material struct {
 	ID         MaterialID
 	Text       string // of ID, as answers and records show it
-	Token      []byte
+	Token      []byte // empty if the material was imported and has been deleted, or has expired
 	Generation uint32 // of the domain key that wraps Token
+
+	Created     time.Time // zero for materials of release 0.1
+	Pending     string    // KeyMaterialState of a material that was never used yet: PENDING_ROTATION or PENDING_MULTI_REGION_IMPORT_AND_ROTATION
+	Description string    // of imported material
+	Expires     time.Time // of imported material; zero: never
+	Rotated     time.Time // when it became the current one; zero for the first and for pending ones
+	RotatedBy   string    // RotationType, with Rotated
+}
+
+// Rotation is what a key's automatic and on-demand rotations are like.
+type Rotation struct {
+	Enabled    bool
+	PeriodDays int
+	Next       time.Time // of the automatic ones, if they are enabled
+	OnDemand   int       // on-demand rotations so far
 }
 
 // Key is a snapshot of a KMS key. It is immutable: whoever changes a key
@@ -75,8 +93,14 @@ type Key struct {
 	Tags         map[string]string
 	Aliases      []string   // names with "alias/", in order; more than MaxAliases stand for too many
 	PublicKey    []byte     // SPKI of an asymmetric key, which has one material, whose id commits to it
-	Materials    []Material // oldest first
+	Materials    []Material // oldest first; see Index
 	Current      int        // index into Materials; -1 if none
+	Rotation     Rotation
+
+	PrimaryRegion  string   // of a multi-Region key, may be its own
+	ReplicaRegions []string // of a multi-Region key, without the primary's
+
+	byID map[MaterialID]int // of Materials, if they are many
 
 	Revision int64 // store revision of the key record, for compare-and-swap
 }
@@ -89,8 +113,30 @@ func (k *Key) CurrentMaterial() *Material {
 	return &k.Materials[k.Current]
 }
 
+// fewMaterials are found by looking at each.
+const fewMaterials = 8
+
+// Index makes Material find any of many materials at the same cost. Who makes a
+// snapshot calls it, last.
+func (k *Key) Index() {
+	if len(k.Materials) <= fewMaterials {
+		return
+	}
+	k.byID = make(map[MaterialID]int, len(k.Materials))
+	for i := range k.Materials {
+		k.byID[k.Materials[i].ID] = i
+	}
+}
+
 // Material returns the material with that id; nil if it is not this key's.
 func (k *Key) Material(id MaterialID) *Material {
+	if k.byID != nil {
+		i, ok := k.byID[id]
+		if !ok {
+			return nil
+		}
+		return &k.Materials[i]
+	}
 	for i := range k.Materials {
 		if k.Materials[i].ID == id {
 			return &k.Materials[i]

@@ -189,10 +189,20 @@ func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 		MultiRegion: r.MultiRegion, Description: r.Description,
 		Created: time.UnixMilli(r.CreatedMs).UTC(), Current: -1,
 	}
-	if r.DeletionMs != 0 {
-		k.DeletionDate = time.UnixMilli(r.DeletionMs).UTC()
+	k.PrimaryRegion, k.ReplicaRegions = r.PrimaryRegion, r.ReplicaRegions
+	k.DeletionDate = date(r.DeletionMs)
+	if rotation := r.Rotation; rotation != nil {
+		k.Rotation = key.Rotation{Enabled: rotation.Enabled, PeriodDays: rotation.PeriodDays, Next: date(rotation.NextMs), OnDemand: rotation.OnDemand}
 	}
 	return k
+}
+
+// date is a record's time; 0 is none.
+func date(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 // Usage is what a cache holds, and how often it had what it was asked for.

@@ -35,6 +35,7 @@ type reading struct {
 // each byte of a policy.
 const (
 	snapshotSize = 640
+	materialSize = 300 // itself, its texts, and its place in an index of many
 	compiledSize = 8
 )
 
@@ -141,6 +142,18 @@ func (r *reading) materials(ctx context.Context, stored *record.Key) error {
 			return record.ErrTampered
 		}
 		text := hex.EncodeToString(m.ID)
+		material := key.Material{
+			ID: key.MaterialID(m.ID), Text: text, Created: date(m.CreatedMs), Pending: m.State, Description: m.Description, Expires: date(m.ValidToMs),
+			Rotated: date(m.RotatedMs), RotatedBy: m.RotatedBy,
+		}
+		if string(m.ID) == string(stored.CurrentMaterial) {
+			k.Current = i
+		}
+		r.bytes += materialSize
+		if m.ImportState == record.PendingImport { // there is no token
+			k.Materials = append(k.Materials, material)
+			continue
+		}
 		kv, err := r.part(ctx, record.MaterialPath(k.Region, k.Account, k.ID, m.ID))
 		if err != nil {
 			return fmt.Errorf("%s: %w", text, err)
@@ -149,11 +162,10 @@ func (r *reading) materials(ctx context.Context, stored *record.Key) error {
 		if _, err := r.records.Open(kv.Key, kv.Value, record.TypeMaterial, &mat); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
-		k.Materials = append(k.Materials, key.Material{ID: key.MaterialID(m.ID), Text: text, Token: mat.Token, Generation: mat.Generation})
-		if string(m.ID) == string(stored.CurrentMaterial) {
-			k.Current = i
-		}
+		material.Token, material.Generation = mat.Token, mat.Generation
+		k.Materials = append(k.Materials, material)
 		r.bytes += len(kv.Value)
 	}
+	k.Index()
 	return nil
 }

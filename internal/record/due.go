@@ -15,10 +15,13 @@ const KindDue = "due"
 
 // The jobs of due rows.
 const (
-	JobRotate = "rotate" // a Region's domain key
-	JobRewrap = "rewrap" // the Region's tokens, after a rotation
-	JobDelete = "delete" // a KMS key, at the end of its waiting period
-	JobExpire = "expire" // temporary credentials, some time after they are over
+	JobRotate         = "rotate"          // a Region's domain key
+	JobRewrap         = "rewrap"          // the Region's tokens, after a rotation
+	JobDelete         = "delete"          // a KMS key, at the end of its waiting period
+	JobExpire         = "expire"          // temporary credentials, some time after they are over
+	JobRotateKey      = "rotate-key"      // the automatic rotation of a KMS key
+	JobExpireMaterial = "expire-material" // an imported material, when it expires
+	JobReplicate      = "replicate"       // what a multi-Region key has to bring to its other Regions
 )
 
 // Due is a due row taken apart. Account and KeyID are "-" where the job has

@@ -60,15 +60,19 @@ const StateDeleting = "Deleting"
 type KeyMaterial struct {
 	ID          []byte `cbor:"1,keyasint"` // 32 bytes
 	CreatedMs   int64  `cbor:"2,keyasint,omitempty"`
-	State       string `cbor:"3,keyasint,omitempty"` // AWS: KeyMaterialState
-	ImportState string `cbor:"4,keyasint,omitempty"`
+	State       string `cbor:"3,keyasint,omitempty"` // AWS: KeyMaterialState, of one that was never current yet; the others' follows
+	ImportState string `cbor:"4,keyasint,omitempty"` // of imported material, AWS: ImportState
 	Description string `cbor:"5,keyasint,omitempty"`
 	ValidToMs   int64  `cbor:"6,keyasint,omitempty"`
 	RotatedMs   int64  `cbor:"7,keyasint,omitempty"`
 	RotatedBy   string `cbor:"8,keyasint,omitempty"` // AWS: RotationType
 }
 
-// KeyRotation and KeyExpiration belong to later operations.
+// PendingImport is the ImportState of a material without a token: it was deleted
+// or has expired.
+const PendingImport = "PENDING_IMPORT"
+
+// KeyRotation and KeyExpiration are of keys that have them.
 type (
 	KeyRotation struct {
 		Enabled    bool  `cbor:"1,keyasint"`
