@@ -13,6 +13,8 @@
 #   BENCH_GRANTS=0 make bench           without grants; default 50000 on a key
 #   BENCH_ALGORITHMS="-only RSA" make bench
 #                                       flags of load algorithms; 0 is without it
+#   BENCH_AUDIT="-rounds 31" make bench
+#                                       flags of load audit; 0 is without it
 #   BENCH_MICRO=0 make bench            without the micro-benchmarks
 #   taskset -c 0 make bench             everything on one processor
 #
@@ -32,6 +34,17 @@ bin/load run -bin bin -seconds "${BENCH_SECONDS:-2}" -json bin/bench.json ${BENC
 # BENCH_ALGORITHMS is such a list too.
 # shellcheck disable=SC2086
 [[ ${BENCH_ALGORITHMS:-} == 0 ]] || bin/load algorithms -bin bin -json bin/bench-algorithms.json ${BENCH_ALGORITHMS:-}
+
+# What the audit trail costs, beside a build of the service that discards its
+# records. It stands in a folder of its own and is for nothing else.
+if [[ ${BENCH_AUDIT:-} != 0 ]]; then
+	mkdir -p bin/discard
+	CGO_ENABLED=0 go build -trimpath -tags auditdiscard -ldflags "-s -w" -o bin/discard/trent ./cmd/trent
+	cp bin/trent-hsm bin/discard/trent-hsm
+	# shellcheck disable=SC2086
+	bin/load audit -bin bin -discard bin/discard -seconds "${BENCH_SECONDS:-2}" -json bin/bench-audit.json ${BENCH_AUDIT:-}
+	rm -r bin/discard
+fi
 
 [[ ${BENCH_MICRO:-1} == 0 ]] && exit 0
 mapfile -t packages < <(grep -rl --include='*_test.go' '^func Benchmark' ./internal ./cmd | xargs -r -n1 dirname | sort -u)

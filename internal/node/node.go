@@ -148,6 +148,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 			n = nil
 		}
 	}()
+	if err := n.checkBuild(); err != nil {
+		return n, err
+	}
 	if err := backup.Whole(n.Data); err != nil {
 		return n, err
 	}

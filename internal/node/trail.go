@@ -75,3 +75,18 @@ func (n *Node) replaceTrail(ctx context.Context) error {
 		return audit.OutboxOp(records, record.Global, e.EventID, e.AppendJSON(nil))
 	})
 }
+
+// errDiscards: a benchmark's build must serve nobody.
+var errDiscards = errors.New("this build discards audit records (build tag auditdiscard): it is a benchmark's, and only trent dev runs with it")
+
+// checkBuild refuses to serve with a build that writes no audit records.
+func (n *Node) checkBuild() error {
+	if !audit.Discards {
+		return nil
+	}
+	if !n.Dev {
+		return errDiscards
+	}
+	n.Log.Error("THIS BUILD DISCARDS AUDIT RECORDS: it is a benchmark's")
+	return nil
+}
