@@ -53,6 +53,11 @@ type Node interface {
 	Who(ctx context.Context, q WhoQuery) (explain.Page, error)
 	AuditRecords(ctx context.Context, q AuditQuery) (AuditPage, error)
 
+	// EvidenceKeys yields the keys of an evidence report, with who can use them.
+	EvidenceKeys(ctx context.Context, by Operator, q EvidenceQuery, yield func(EvidenceKey) error) error
+	// EvidenceMade records that a report was made.
+	EvidenceMade(ctx context.Context, by Operator, in EvidenceReport) (Recorded, error)
+
 	Module(ctx context.Context) (Module, error)
 	// RestartModule ends the crypto module, starts it again and waits until its
 	// domains are loaded.

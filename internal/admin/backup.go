@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -47,8 +48,18 @@ func (s *stream) Write(b []byte) (int, error) {
 }
 
 // Backup asks for a backup, to be read to its end and closed.
-func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://trent/v1/backup", nil)
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) { return c.stream(ctx, "backup", nil) }
+
+// stream asks for an answer that is as long as it is, to be read and closed.
+func (c *Client) stream(ctx context.Context, path string, in any) (io.ReadCloser, error) {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://trent/v1/"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,10 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	mux.HandleFunc("POST /v1/backup", s.backup)
+	mux.HandleFunc("POST /v1/report/keys", s.evidenceKeys)
+	mux.Handle("POST /v1/report/made", answerTo(s, func(r *request, in EvidenceReport) (Recorded, error) {
+		return s.node.EvidenceMade(r.ctx, r.by, in)
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, Errorf(NotFound, "no such path or method: %s %s", r.Method, r.URL.Path))
 	})

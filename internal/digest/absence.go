@@ -47,8 +47,8 @@ func (a *Absence) Visit(r audit.Record) {
 // Conclude says whether the report proves the claim, and makes one that it does
 // not a finding.
 func (a *Absence) Conclude(r *Report) {
-	reach := a.Until.Add(longestCall)
 	if a.Until.IsZero() {
+		reach := a.Until.Add(longestCall)
 		for _, n := range r.Nodes {
 			if n.covers.to.After(reach) {
 				reach = n.covers.to
@@ -61,14 +61,24 @@ func (a *Absence) Conclude(r *Report) {
 		a.Why = fmt.Sprintf("there are %d such records", a.Records)
 	case a.Until.Before(a.Since):
 		a.Why = "digests do not reach that time yet"
-	case !r.Sound():
-		a.Why = "the trail is not sound"
-	case !covered(r, a.Since, reach):
-		a.Why = "records of that time are not in the folder, or digests do not cover them yet"
+	default:
+		a.Why = r.Lacks(a.Since, a.Until)
 	}
 	if a.Proven = a.Why == ""; !a.Proven {
 		r.find("", "the absence of %s is not proven: %s", a.Name, a.Why)
 	}
+}
+
+// Lacks says why a report does not prove that the trails have every record of the
+// calls between two times; "" if it does. A zero since is the beginning.
+func (r *Report) Lacks(since, until time.Time) string {
+	switch {
+	case !r.Sound():
+		return "the trail is not sound"
+	case !covered(r, since, until.Add(longestCall)):
+		return "records of that time are not in the folder, or digests do not cover them yet"
+	}
+	return ""
 }
 
 // covered reports whether the trails have all records between two times. A zero

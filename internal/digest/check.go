@@ -92,6 +92,9 @@ func (n *nodeCheck) compare(k *known, r *audit.Record) {
 func (n *nodeCheck) cover(k *known) {
 	if k.digest != nil && k.sequence >= n.Covered {
 		n.Covered, n.CoveredAt = k.sequence, k.digest.Time
+		if n.options.Fits != nil {
+			n.options.Fits(k.digest)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -160,6 +161,28 @@ func fileName(number uint64) string { return fmt.Sprintf("%08d%s", number, suffi
 
 // maxNumber is more than a digest a second makes in 300,000 years.
 const maxNumber = 1 << 43
+
+// Read reads a node's digest off a trail's folder. It verifies no signature.
+func Read(dir, node string, number uint64) (*Digest, error) {
+	return readDigest(filepath.Join(dir, node, folderName), number)
+}
+
+// Keys reads the public keys beside the trails of all nodes below dir, by key id.
+func Keys(dir string) (map[string][]byte, error) {
+	nodes, err := audit.Nodes(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{}
+	for _, node := range nodes {
+		keys, err := trusted(filepath.Join(nodeFolder(dir, node), keysName), nil)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, keys)
+	}
+	return all, nil
+}
 
 // readDigest reads the digest of a number.
 func readDigest(folder string, number uint64) (*Digest, error) {

@@ -160,3 +160,7 @@ func verify(spki []byte, algorithm string, statement, signature []byte) error {
 	}
 	return nil
 }
+
+// Algorithm is the algorithm that a public key (SPKI) signs digests with; "" if it
+// signs none.
+func Algorithm(spki []byte) string { return algorithmOf(spki) }

@@ -33,6 +33,10 @@ type Options struct {
 	ApprovedOnly bool
 	// Visit, if not nil, is told of every record that can be read.
 	Visit func(audit.Record)
+	// Fits, if not nil, is told of every digest whose signatures are valid and whose
+	// last record is the one that stands there, in order, before that record is
+	// visited. Whether the records before it are sound is in the report.
+	Fits func(*Digest)
 	// Progress, if not nil, is told now and then how many bytes of records were read.
 	Progress func(bytes int64)
 }

@@ -1,0 +1,249 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What the page shows of one key; the JSON has all.
+const (
+	maxShownUses    = 300
+	maxShownChanges = 500
+)
+
+//go:embed page.html.tmpl
+var pageText string
+
+// page writes the report as one HTML file, section by section.
+type page struct {
+	w       *bufio.Writer
+	made    *template.Template
+	head    *Head
+	index   *index
+	section section
+	last    string // kind of the section before
+}
+
+// section is what the page shows of one section.
+type section struct {
+	*entry
+	Head         *Head
+	ID           string // in the page
+	Begins       bool   // the first of its kind
+	Key          *Key
+	Changes      []Change
+	MoreChanges  int
+	Uses         []Use
+	MoreUses     int
+	MoreUseCalls uint64
+}
+
+// newPage writes the page's begin.
+func newPage(w io.Writer, head *Head, x *index) (*page, error) {
+	made, err := template.New("page").Funcs(template.FuncMap{
+		"moment": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"number": number, "short": func(hash string) string { return hash[:min(16, len(hash))] }, "operations": shortOperations,
+		"join": strings.Join, "document": indented, "parameters": parameters, "id": sectionID, "kindName": kindName, "from": origin,
+	}).Parse(pageText)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
+	}
+	p := &page{w: bufio.NewWriterSize(w, 1<<16), made: made, head: head, index: x}
+	return p, p.made.ExecuteTemplate(p.w, "head", p)
+}
+
+// Head and Entries are for the template.
+func (p *page) Head() *Head { return p.head }
+
+// Keys are the index's keys.
+func (p *page) Keys() []*entry { return p.of(sectionKey) }
+
+// Accounts are the index's accounts.
+func (p *page) Accounts() []*entry { return p.of(sectionAccount) }
+
+// Service reports whether the service itself was changed.
+func (p *page) Service() bool { return len(p.of(sectionService)) > 0 }
+
+func (p *page) of(section string) (all []*entry) {
+	for _, e := range p.index.entries {
+		if e.section == section {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Name is how people know a section.
+func (e *entry) Name() string {
+	switch e.section {
+	case sectionKey:
+		return cmp.Or(e.Alias, splitPlace(e.about).id)
+	case sectionAccount:
+		return "Account " + e.about
+	}
+	return "The service"
+}
+
+// Place is where a key is.
+func (e *entry) Place() string {
+	p := splitPlace(e.about)
+	return p.region + " / " + p.account
+}
+
+// KeyID is a key's id.
+func (e *entry) KeyID() string { return splitPlace(e.about).id }
+
+// Section is the section's kind, for the template.
+func (e *entry) Section() string {
+	return map[string]string{sectionKey: "key", sectionAccount: "account", sectionService: "service"}[e.section]
+}
+
+// Known reports whether the service has the key.
+func (e *entry) Known() bool { return e.known }
+
+// sectionID is a section's name in the page.
+func sectionID(e *entry) string { return "s" + e.section + "-" + strings.ReplaceAll(e.about, "/", "-") }
+
+func (p *page) begin(e *entry) {
+	p.section = section{entry: e, Head: p.head, ID: sectionID(e), Begins: e.section != p.last}
+	p.last = e.section
+}
+
+func (p *page) key(k *Key) { p.section.Key = k }
+
+func (p *page) change(c *Change) {
+	if len(p.section.Changes) == maxShownChanges {
+		p.section.MoreChanges++
+		return
+	}
+	p.section.Changes = append(p.section.Changes, *c)
+}
+
+func (p *page) use(u *Use) {
+	if len(p.section.Uses) == maxShownUses {
+		p.section.MoreUses++
+		p.section.MoreUseCalls += u.Calls
+		return
+	}
+	p.section.Uses = append(p.section.Uses, *u)
+}
+
+func (p *page) end() error { return p.made.ExecuteTemplate(p.w, "section", &p.section) }
+
+func (p *page) finish(limits []string) error {
+	if err := p.made.ExecuteTemplate(p.w, "foot", limits); err != nil {
+		return err
+	}
+	return p.w.Flush()
+}
+
+// kindName is a kind of uses for people.
+func kindName(kind string) string {
+	switch kind {
+	case KindUse:
+		return "used"
+	case KindRefused:
+		return "refused or failed"
+	case KindAttempt:
+		return "attempted change"
+	}
+	return "looked at"
+}
+
+// number is a number with its thousands apart.
+func number(v any) string {
+	text := fmt.Sprint(v)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// shortOperations are actions without their vendor.
+func shortOperations(actions []string) string {
+	short := slices.Clone(actions)
+	for i := range short {
+		short[i] = strings.TrimPrefix(short[i], "kms:")
+	}
+	return strings.Join(short, ", ")
+}
+
+// indented is a JSON document for reading; any other text is as it is.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return b.String()
+}
+
+// parameter is a part of what a change was asked for.
+type parameter struct {
+	Name, Value string
+	Document    bool
+}
+
+// parameters are what a change was asked for, and what it answered.
+func parameters(record json.RawMessage) (all []parameter) {
+	var e struct {
+		RequestParameters   map[string]json.RawMessage `json:"requestParameters"`
+		ResponseElements    map[string]json.RawMessage `json:"responseElements"`
+		AdditionalEventData map[string]json.RawMessage `json:"additionalEventData"`
+		ServiceEventDetails map[string]json.RawMessage `json:"serviceEventDetails"`
+	}
+	if json.Unmarshal(record, &e) != nil {
+		return nil
+	}
+	for i, values := range [...]map[string]json.RawMessage{e.RequestParameters, e.ServiceEventDetails, e.ResponseElements, e.AdditionalEventData} {
+		var part []parameter
+		for name, raw := range values {
+			_, asked := e.RequestParameters[name]
+			if i > 0 && asked || name == "listenerId" || name == "keyMaterialId" {
+				continue
+			}
+			p := parameter{Name: name, Value: string(raw)}
+			if text := ""; json.Unmarshal(raw, &text) == nil {
+				p.Value = text
+			}
+			p.Document = json.Valid([]byte(p.Value)) && len(p.Value) > 2 && p.Value[0] == '{' || strings.HasSuffix(strings.ToLower(name), "policy") && strings.Contains(p.Value, "{")
+			part = append(part, p)
+		}
+		slices.SortFunc(part, func(a, b parameter) int {
+			if a.Document != b.Document {
+				return map[bool]int{false: -1, true: 1}[a.Document]
+			}
+			return strings.Compare(a.Name, b.Name)
+		})
+		all = append(all, part...)
+	}
+	return all
+}
+
+// origin is where a call came from.
+func origin(record json.RawMessage) string {
+	var e struct {
+		SourceIPAddress string `json:"sourceIPAddress"`
+		UserAgent       string `json:"userAgent"`
+	}
+	if json.Unmarshal(record, &e) != nil {
+		return ""
+	}
+	const most = 120 // of the user agent, in bytes
+	agent := e.UserAgent
+	if len(agent) > most {
+		agent = strings.ToValidUTF8(agent[:most], "") + "…"
+	}
+	if agent == e.SourceIPAddress {
+		return agent
+	}
+	return e.SourceIPAddress + ", " + agent
+}
