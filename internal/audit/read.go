@@ -141,6 +141,11 @@ func (s *scanner) scan(yield func(Record) bool) error {
 	if err := s.header(); err != nil {
 		return err
 	}
+	return s.records(yield)
+}
+
+// records reads the records up to the segment's end.
+func (s *scanner) records(yield func(Record) bool) error {
 	for {
 		body, err := s.frame()
 		if err == io.EOF {
