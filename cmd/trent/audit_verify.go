@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +26,9 @@ restored, says so; the other's records are where its trail is.
 
 Whether the end of the trail was cut off shows only by something that is kept
 elsewhere: --head takes a record's node, number and hash, as trent status prints
-them, or a digest's file.
+them, a digest's file, or a checkpoint (trent audit checkpoint). With --witness the
+checkpoint must be signed by those who have seen it: then no record up to it can
+have been changed or removed, by whoever has the trail's own keys either.
 
 With --absent NAME the command proves that no call of that name was recorded
 between --since and --until, which the digests must cover.`
@@ -37,6 +36,7 @@ between --since and --until, which the digests must cover.`
 // auditVerify are the flags of trent audit verify.
 type auditVerify struct {
 	keys, heads  []string
+	witness      witnesses
 	from         uint64
 	approvedOnly bool
 	absent       string
@@ -50,11 +50,13 @@ func auditVerifyCommand() *cobra.Command {
 		Use: "verify FOLDER", Short: "Verify an audit trail offline", Long: auditVerifyLong, Args: oneFolder,
 		Example: `  trent audit verify /var/lib/trent/audit --public-key trent-audit-keys.pem
   trent audit verify ./copy --public-key keys.pem --head 0a1b…:1234:9f8e… --output json
+  trent audit verify ./copy --public-key keys.pem --head checkpoint --witness witness.example/w1+a5bf2f37+BK…
   trent audit verify ./copy --public-key keys.pem --absent ScheduleKeyDeletion --since 2026-11-01T00:00:00Z --until 2026-11-02T00:00:00Z`,
 		RunE: func(c *cobra.Command, args []string) error { return v.run(c, args[0]) },
 	}
 	c.Flags().StringArrayVar(&v.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once")
-	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or a digest's file")
+	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or the file of a digest or a checkpoint")
+	v.witness.register(c)
 	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
 	c.Flags().BoolVar(&v.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
 	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
@@ -125,14 +127,7 @@ func (v *auditVerify) options() (o digest.Options, err error) {
 		}
 		o.Keys = append(o.Keys, keys...)
 	}
-	for _, text := range v.heads {
-		h, err := parseHead(text)
-		if err != nil {
-			return o, fmt.Errorf("--head %s: %w", text, err)
-		}
-		o.Heads = append(o.Heads, h)
-	}
-	return o, nil
+	return o, v.known(&o)
 }
 
 // absence is what is to be proven absent; nil if nothing is.
@@ -179,32 +174,6 @@ func readKeys(file string) (keys [][]byte, err error) {
 		return nil, errors.New("it holds no public key")
 	}
 	return keys, nil
-}
-
-// parseHead reads NODE:NUMBER:HASH, or a digest's file.
-func parseHead(text string) (h digest.Head, err error) {
-	parts := strings.Split(text, ":")
-	if len(parts) != 3 {
-		b, err := os.ReadFile(text)
-		if err != nil {
-			return h, errors.New("neither NODE:NUMBER:HASH nor a digest's file")
-		}
-		d, err := digest.Parse(b)
-		if err != nil {
-			return h, err
-		}
-		parts = []string{d.Node, strconv.FormatUint(d.Sequence, 10), d.Hash}
-	}
-	node, err1 := hex.DecodeString(parts[0])
-	number, err2 := strconv.ParseUint(parts[1], 10, 64)
-	hash, err3 := hex.DecodeString(parts[2])
-	if errors.Join(err1, err2, err3) != nil || len(node) != len(h.Node) || len(hash) != len(h.Hash) || number == 0 {
-		return h, errors.New("want a node of 32 hex digits, a number, and a hash of 64 hex digits")
-	}
-	h.Sequence = number
-	copy(h.Node[:], node)
-	copy(h.Hash[:], hash)
-	return h, nil
 }
 
 func verifiedTable(t *table, v verified) {

@@ -51,11 +51,17 @@ func statusTable(t *table, s admin.Status) {
 	if d := s.Audit.Digest; d != nil {
 		t.row("audit digest", fmt.Sprintf("number %d of %s, covers record %d", d.Number, cell(d.Time), d.Sequence))
 	}
+	if c := s.Audit.Checkpoint; c != nil {
+		t.row("audit checkpoint", fmt.Sprintf("%d records, as of %s", c.Size, cell(c.Time)))
+	}
 	if s.Audit.Error != "" {
 		t.row("audit error", s.Audit.Error)
 	}
 	if s.Audit.DigestError != "" {
 		t.row("audit digest error", s.Audit.DigestError)
+	}
+	if s.Audit.CheckpointError != "" {
+		t.row("audit checkpoint error", s.Audit.CheckpointError)
 	}
 	t.row()
 	t.row("REGION", "KEYS", "PENDING DELETION", "DOMAIN KEY", "TOKEN EPOCH", "DOMAIN")

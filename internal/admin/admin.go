@@ -129,6 +129,9 @@ type Audit struct {
 	// Digest is the last signed digest; nil before the first.
 	Digest *Digest    `json:"digest,omitempty"`
 	Keys   []AuditKey `json:"keys"` // that sign digests
+	// Checkpoint is the last one of the transparency log; nil before the first.
+	Checkpoint      *Checkpoint `json:"checkpoint,omitempty"`
+	CheckpointError string      `json:"checkpointError,omitempty"` // why none could be made when one was due
 	// DigestError is why no digest could be made when one was due.
 	DigestError string `json:"digestError,omitempty"`
 }
@@ -138,6 +141,12 @@ type Digest struct {
 	Number   uint64    `json:"number"`
 	Time     time.Time `json:"time"`
 	Sequence uint64    `json:"sequence"` // the last record that it covers
+}
+
+// Checkpoint is a signed head of the audit trail's transparency log.
+type Checkpoint struct {
+	Size uint64    `json:"size"` // records that it covers, from the first on
+	Time time.Time `json:"time"` // when it was last known to have all that digests cover
 }
 
 // AuditKey is the public half of a key that signs digests.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/tlog"
 )
 
 // known is a record whose hash is known from elsewhere.
@@ -30,12 +31,15 @@ type nodeCheck struct {
 	after      uint64  // the record that the next one is to follow
 	seen       int     // of known, those that the records have passed
 	differs    bool    // a known hash did not fit: nor will those after it
+	trees      []Tree  // in order of size
+	tree       tlog.Tree
 }
 
 func (n *nodeCheck) find(format string, args ...any) { n.report.find(n.name, format, args...) }
 
 func (n *nodeCheck) sortKnown() {
 	slices.SortStableFunc(n.known, func(a, b known) int { return cmp.Compare(a.sequence, b.sequence) })
+	slices.SortStableFunc(n.trees, func(a, b Tree) int { return cmp.Compare(a.Size, b.Size) })
 }
 
 // fault is told of what is wrong in the files.
@@ -65,6 +69,7 @@ func (n *nodeCheck) record(r audit.Record) {
 		n.compare(&n.known[n.seen], &r)
 		n.seen++
 	}
+	n.grow(&r)
 	if n.options.Visit != nil {
 		n.options.Visit(r)
 	}
@@ -86,6 +91,27 @@ func (n *nodeCheck) compare(k *known, r *audit.Record) {
 	default:
 		n.differs = true
 		n.find("record %d is not the one that %s covers: something was changed, removed or put in between record %d and it", k.sequence, k.what, k.after+1)
+	}
+}
+
+// grow adds a record to the tree, as long as a checkpoint is to be held against it.
+func (n *nodeCheck) grow(r *audit.Record) {
+	if len(n.trees) == 0 || r.Sequence != n.tree.Size()+1 {
+		return // there is none, or a record is missing
+	}
+	n.tree.Add(r.Hash)
+	for len(n.trees) > 0 && n.trees[0].Size == n.tree.Size() {
+		if n.tree.Root() != n.trees[0].Root {
+			n.find("records 1 to %d are not those of the checkpoint of size %d: something was changed, removed or put in between", n.trees[0].Size, n.trees[0].Size)
+		}
+		n.trees = n.trees[1:]
+	}
+}
+
+// ungrown finds what checkpoints have and the trail does not.
+func (n *nodeCheck) ungrown() {
+	for _, t := range n.trees {
+		n.find("a checkpoint has %d records, of which the first %d are here", t.Size, n.tree.Size())
 	}
 }
 
@@ -119,6 +145,7 @@ func (n *nodeCheck) begins(r *audit.Record) {
 
 // end finds what is missing behind the last record, and what time is covered.
 func (n *nodeCheck) end() {
+	n.ungrown()
 	if n.seen < len(n.known) {
 		if k := n.known[len(n.known)-1]; k.sequence > n.after {
 			n.find("records %d to %d are missing: %s covers them", max(n.Last, n.after)+1, k.sequence, k.what)

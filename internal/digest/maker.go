@@ -43,6 +43,7 @@ type Config struct {
 	Settle func(ctx context.Context) (revision int64, err error)
 	Every  time.Duration   // between digests; default five minutes
 	Wake   <-chan struct{} // asks Run for a digest now, as at a segment's end; nil: nobody does
+	Made   func()          // is called after each digest, and must not block; nil: nobody asks
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -183,6 +184,9 @@ func (m *Maker) Make(ctx context.Context) (*Digest, error) {
 	}
 	m.failed.Store(nil)
 	m.last.Store(d)
+	if m.Made != nil {
+		m.Made()
+	}
 	return d, nil
 }
 

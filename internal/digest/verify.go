@@ -17,6 +17,14 @@ type Head struct {
 	Hash     [32]byte
 }
 
+// Tree is the Merkle tree that a node's trail is known to have had at a size: that
+// of a checkpoint of its transparency log.
+type Tree struct {
+	Node [16]byte
+	Size uint64
+	Root [32]byte
+}
+
 // Options of a verification.
 type Options struct {
 	// Keys are the public keys (SPKI) that are trusted. Without any, the ones beside
@@ -25,6 +33,8 @@ type Options struct {
 	Keys [][]byte
 	// Heads must stand in the trail.
 	Heads []Head
+	// Trees must be those of the trail.
+	Trees []Tree
 	// From is the first record that must be there, for a trail of which the begin
 	// was moved away; 0 means 1.
 	From uint64
@@ -113,6 +123,11 @@ func Verify(dir string, o Options) (*Report, error) {
 			r.find(hex.EncodeToString(h.Node[:]), "the whole trail of this node is missing: record %d is known to have been there", h.Sequence)
 		}
 	}
+	for _, t := range o.Trees {
+		if !found[t.Node] {
+			r.find(hex.EncodeToString(t.Node[:]), "the whole trail of this node is missing: a checkpoint has %d records", t.Size)
+		}
+	}
 	return r, nil
 }
 
@@ -130,6 +145,11 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 	for _, h := range o.Heads {
 		if h.Node == node {
 			n.known = append(n.known, known{sequence: h.Sequence, hash: h.Hash, what: "the given head"})
+		}
+	}
+	for _, t := range o.Trees {
+		if t.Node == node {
+			n.trees = append(n.trees, t)
 		}
 	}
 	n.sortKnown()

@@ -1,6 +1,7 @@
 package domains
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,18 +11,29 @@ import (
 	"trent/internal/keyspec"
 	"trent/internal/record"
 	"trent/internal/store"
+	"trent/internal/tlog"
 )
 
-// auditSigners are the keys that sign digests of the audit trail: two, of
-// algorithms that nothing breaks together.
-var auditSigners = [...]struct {
+// An auditSigner is a key that signs what is said of the audit trail.
+type auditSigner struct {
 	name      string
 	spec      keyspec.Spec
 	algorithm keyspec.Algorithm
-}{
-	{"digest-ecdsa", "ECC_NIST_P384", digest.ECDSA},
-	{"digest-mldsa", "ML_DSA_65", digest.MLDSA},
 }
+
+// digestSigners sign digests: two, of algorithms that nothing breaks together.
+// checkpointSigners sign checkpoints, by C2SP's algorithms, and nothing else: what
+// a key signs must not be taken for something else.
+var (
+	digestSigners = []auditSigner{
+		{"digest-ecdsa", "ECC_NIST_P384", digest.ECDSA},
+		{"digest-mldsa", "ML_DSA_65", digest.MLDSA},
+	}
+	checkpointSigners = []auditSigner{
+		{"checkpoint-ed25519", "ECC_NIST_EDWARDS25519", "ED25519_SHA_512"},
+		{"checkpoint-mldsa", "ML_DSA_44", "ML_DSA_SHAKE_256"},
+	}
+)
 
 // Signer signs digests with the keys of the global domain. It makes a key that
 // is missing when it is first asked, and the one that the crypto module does
@@ -41,7 +53,7 @@ type signingKey struct {
 
 // Keys returns the public keys.
 func (s *Signer) Keys(ctx context.Context) (keys []digest.Key, err error) {
-	all, err := s.all(ctx)
+	all, err := s.all(ctx, digestSigners)
 	for _, k := range all {
 		keys = append(keys, k.Key)
 	}
@@ -50,7 +62,7 @@ func (s *Signer) Keys(ctx context.Context) (keys []digest.Key, err error) {
 
 // Sign signs a digest's statement with every key.
 func (s *Signer) Sign(ctx context.Context, statement []byte) (signatures []digest.Signature, err error) {
-	all, err := s.all(ctx)
+	all, err := s.all(ctx, digestSigners)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +82,43 @@ func (s *Signer) Sign(ctx context.Context, statement []byte) (signatures []diges
 	return signatures, nil
 }
 
+// CheckpointSigner signs checkpoints of the audit trail, as Signer digests.
+type CheckpointSigner struct{ Signer *Signer }
+
+// Keys returns the public keys (SPKI).
+func (s CheckpointSigner) Keys(ctx context.Context) (public [][]byte, err error) {
+	all, err := s.Signer.all(ctx, checkpointSigners)
+	for _, k := range all {
+		public = append(public, k.Key.PublicKey)
+	}
+	return public, err
+}
+
+// Sign signs a message with one of the keys.
+func (s CheckpointSigner) Sign(ctx context.Context, spki, message []byte) ([]byte, error) {
+	all, err := s.Signer.all(ctx, checkpointSigners)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range all {
+		if bytes.Equal(k.Key.PublicKey, spki) {
+			signature, err := s.Signer.Module.SignDigest(ctx, &k.AuditKey, k.number, message)
+			if errors.Is(err, jobs.Unsupported) {
+				err = tlog.ErrUnsupported
+			}
+			return signature, err
+		}
+	}
+	return nil, errors.New("there is no such key of checkpoints")
+}
+
 // all reads the keys from the store, each time: rotations wrap them anew.
-func (s *Signer) all(ctx context.Context) (all []signingKey, err error) {
+func (s *Signer) all(ctx context.Context, rows []auditSigner) (all []signingKey, err error) {
 	global, err := s.Region(ctx, Global)
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range auditSigners {
+	for _, row := range rows {
 		var a record.AuditKey
 		path := record.AuditKeyPath(row.name)
 		kv, _, err := s.Store.Get(ctx, path)

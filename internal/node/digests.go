@@ -23,9 +23,12 @@ func (n *Node) openDigests(ctx context.Context) (err error) {
 	if _, err := signer.Keys(ctx); err != nil { // the first start makes them
 		return err
 	}
+	if _, err := n.checkpointSigner().Keys(ctx); err != nil {
+		return err
+	}
 	n.digests, err = digest.Open(ctx, digest.Config{
 		Dir: n.trailFolder(), Node: n.Domains.Node(), Trail: n.trail, Signer: signer,
-		Settle: n.settle, Every: n.DigestEvery, Wake: n.undigested, Now: n.Now, Log: n.Log,
+		Settle: n.settle, Every: n.DigestEvery, Wake: n.undigested, Made: n.digestMade, Now: n.Now, Log: n.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the audit trail's digests: %w", err)

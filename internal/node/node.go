@@ -27,6 +27,7 @@ import (
 	"trent/internal/obs"
 	"trent/internal/quota"
 	"trent/internal/store/sqlite"
+	"trent/internal/tlog"
 )
 
 // defaultPartition of ARNs, where none is configured.
@@ -115,17 +116,19 @@ type Node struct {
 	outbox  *audit.Outbox
 	digests *digest.Maker
 	index   *auditindex.Index
-	// A segment of the trail has ended, and has no digest, no index yet; capacity 1.
-	undigested, unindexed chan struct{}
-	module                *client.Client
-	keys                  *keydir.Dir
-	grants                *grantdir.Dir
-	quota                 *quota.Keys
-	clock                 clock
-	due                   *jobs.Scheduler
-	rotation              *jobs.Rotation
-	ended                 chan error // why the module does not run any more, for good
-	stop                  []func()   // ends what Open started, last first
+	log     *tlog.Log
+	// A segment of the trail has ended, and has no digest, no index yet; a digest was
+	// made, and the log has none of what it covers; capacity 1.
+	undigested, unindexed, unlogged chan struct{}
+	module                          *client.Client
+	keys                            *keydir.Dir
+	grants                          *grantdir.Dir
+	quota                           *quota.Keys
+	clock                           clock
+	due                             *jobs.Scheduler
+	rotation                        *jobs.Rotation
+	ended                           chan error // why the module does not run any more, for good
+	stop                            []func()   // ends what Open started, last first
 
 	source     client.Source // of connections to the module
 	closeAdmin func() error  // nil if there is no admin socket
@@ -179,13 +182,14 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.start(n.rotation.Run)
 	n.start(n.digests.Run)
 	n.openIndex()
+	n.openLog()
 	n.opened.Store(true)
 	return n, nil
 }
 
 // newNode is a node of which nothing runs.
 func newNode(c Config) *Node {
-	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), undigested: make(chan struct{}, 1), unindexed: make(chan struct{}, 1)}
+	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), undigested: make(chan struct{}, 1), unindexed: make(chan struct{}, 1), unlogged: make(chan struct{}, 1)}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now

@@ -87,6 +87,11 @@ func (n *Node) auditStatus(ctx context.Context, a *admin.Audit) error {
 		a.Digest = &admin.Digest{Number: d.Number, Time: d.Made(), Sequence: d.Sequence}
 	}
 	a.DigestError = n.digests.Failure()
+	l := n.log.State()
+	if l.Size > 0 {
+		a.Checkpoint = &admin.Checkpoint{Size: l.Size, Time: l.Current.UTC()}
+	}
+	a.CheckpointError = l.Failure
 	keys, err := n.digests.Signer.Keys(ctx)
 	for _, k := range keys {
 		a.Keys = append(a.Keys, admin.AuditKey{ID: k.ID, Algorithm: k.Algorithm, PublicKey: string(digest.PEM(k.PublicKey))})

@@ -36,6 +36,11 @@ func TestJSON(t *testing.T) {
 	account := "111122223333"
 	ask(t, s, "account", "create", "--id", account)
 	ask(t, s, "account", "new-root-key", account)
+	for ask(t, s, "status")["audit"].(object)["checkpoint"] == nil { // it is made soon after the start
+		if t.Context().Err() != nil {
+			t.Fatal("no checkpoint of the audit trail is made")
+		}
+	}
 	page := strings.Builder{}
 	page.WriteString(jsonHead)
 	for _, command := range []string{

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"trent/internal/digest"
+	"trent/internal/tlog"
+)
+
+// witnesses are the flags that say who must have signed a checkpoint.
+type witnesses struct {
+	texts []string
+	least int
+}
+
+func (w *witnesses) register(c *cobra.Command) {
+	c.Flags().StringArrayVar(&w.texts, "witness", nil, "`key` that must have signed the checkpoint, NAME+ID+BASE64, or a file of such; may be given more than once")
+	c.Flags().IntVar(&w.least, "witnesses", 0, "how `many` of the keys must have; 0 is all")
+}
+
+// keys reads the keys, and how many of them must have signed.
+func (w *witnesses) keys() (keys []*tlog.Key, least int, err error) {
+	for _, text := range w.texts {
+		lines := []string{text}
+		if b, err := os.ReadFile(text); err == nil {
+			lines = strings.Split(strings.TrimSpace(string(b)), "\n")
+		}
+		for _, line := range lines {
+			k, err := tlog.ParseKey(line)
+			if err != nil {
+				return nil, 0, fmt.Errorf("--witness %s: %w", text, err)
+			}
+			keys = append(keys, k)
+		}
+	}
+	if w.least < 0 || w.least > len(keys) {
+		return nil, 0, fmt.Errorf("--witnesses %d: %d keys are given", w.least, len(keys))
+	}
+	if w.least > 0 {
+		return keys, w.least, nil
+	}
+	return keys, len(keys), nil
+}
+
+// known reads what the trail is known to have had.
+func (v *auditVerify) known(o *digest.Options) error {
+	keys, least, err := v.witness.keys()
+	if err != nil {
+		return err
+	}
+	checkpoints := 0
+	for _, text := range v.heads {
+		file, err := os.ReadFile(text)
+		if err == nil && tlog.IsCheckpoint(file) {
+			t, err := parseTree(file, keys, least)
+			if err != nil {
+				return fmt.Errorf("--head %s: %w", text, err)
+			}
+			o.Trees = append(o.Trees, t)
+			checkpoints++
+			continue
+		}
+		h, err := parseHead(text, file)
+		if err != nil {
+			return fmt.Errorf("--head %s: %w", text, err)
+		}
+		o.Heads = append(o.Heads, h)
+	}
+	if len(keys) > 0 && checkpoints == 0 {
+		return errors.New("--witness goes with a checkpoint as --head")
+	}
+	return nil
+}
+
+// parseTree reads a checkpoint that enough witnesses have signed.
+func parseTree(file []byte, keys []*tlog.Key, least int) (t digest.Tree, err error) {
+	c, err := tlog.ParseCheckpoint(file, keys...)
+	if err == nil {
+		err = c.Witnessed(keys, least)
+	}
+	if err != nil {
+		return t, err
+	}
+	node, ok := tlog.NodeOf(c.Origin)
+	if !ok {
+		return t, fmt.Errorf("it is a checkpoint of %q, which is no audit trail", clean(c.Origin))
+	}
+	return digest.Tree{Node: node, Size: c.Size, Root: c.Root}, nil
+}
+
+// parseHead reads NODE:NUMBER:HASH, or the digest that stands in the file of that
+// name.
+func parseHead(text string, file []byte) (h digest.Head, err error) {
+	parts := strings.Split(text, ":")
+	if file != nil {
+		d, err := digest.Parse(file)
+		if err != nil {
+			return h, err
+		}
+		parts = []string{d.Node, strconv.FormatUint(d.Sequence, 10), d.Hash}
+	}
+	if len(parts) != 3 {
+		return h, errors.New("neither NODE:NUMBER:HASH nor the file of a digest or a checkpoint")
+	}
+	node, err1 := hex.DecodeString(parts[0])
+	number, err2 := strconv.ParseUint(parts[1], 10, 64)
+	hash, err3 := hex.DecodeString(parts[2])
+	if errors.Join(err1, err2, err3) != nil || len(node) != len(h.Node) || len(hash) != len(h.Hash) || number == 0 {
+		return h, errors.New("want a node of 32 hex digits, a number, and a hash of 64 hex digits")
+	}
+	h.Sequence = number
+	copy(h.Node[:], node)
+	copy(h.Hash[:], hash)
+	return h, nil
+}

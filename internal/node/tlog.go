@@ -1,0 +1,48 @@
+package node
+
+import (
+	"encoding/hex"
+	"path/filepath"
+
+	"trent/internal/audit"
+	"trent/internal/domains"
+	"trent/internal/tlog"
+)
+
+// logFolder is that of the audit trail's transparency log in a data folder.
+const logFolder = "audit-tlog"
+
+// logShare leaves the processors to requests: a record takes two or three
+// microseconds to read and hash.
+const logShare = 20
+
+// openLog makes the trail's transparency log, which grows in the background.
+func (n *Node) openLog() {
+	n.log = tlog.New(tlog.Config{
+		Trail: n.trailFolder(), Folder: filepath.Join(n.Data, logFolder), Node: n.Domains.Node(), Signer: n.checkpointSigner(), Covered: n.covered,
+		Wake: n.unlogged, Share: logShare, Now: n.Now, Log: n.Log,
+	})
+	n.start(n.log.Run)
+}
+
+// checkpointSigner signs checkpoints; its keys are made when they are first asked for.
+func (n *Node) checkpointSigner() domains.CheckpointSigner {
+	return domains.CheckpointSigner{Signer: n.signer()}
+}
+
+// covered is the last record that a digest covers.
+func (n *Node) covered() (h audit.Head) {
+	if d := n.digests.Last(); d != nil {
+		h.Epoch, h.Sequence = d.Epoch, d.Sequence
+		_, _ = hex.Decode(h.Hash[:], []byte(d.Hash)) // in the form of a digest
+	}
+	return h
+}
+
+// digestMade has the log take in what a digest covers.
+func (n *Node) digestMade() {
+	select {
+	case n.unlogged <- struct{}{}:
+	default:
+	}
+}
