@@ -13,7 +13,7 @@
 // named beside what was found.
 //
 // It must never change the trail or be asked what is true of it (internal/digest
-// is). Only the wiring imports it.
+// is). The wiring and internal/cloudtrail import it.
 package auditindex
 
 import (
@@ -38,8 +38,17 @@ const (
 	Region    Kind = 10 // awsRegion
 	ReadOnly  Kind = 11 // true, false
 	AccessKey Kind = 12 // access key id
-	UserName  Kind = 13 // userName, or the session's of an assumed role
+	UserName  Kind = 13 // userName, or the session's of an assumed role; of the root user: root
+	Type      Kind = 14 // of what the call was about or named: AWS::KMS::Key
+	History   Kind = 15 // account/Region: whose event history, in CloudTrail's words, has the record
 )
+
+// Home is the Region whose event history has what is about no Region: AWS's of
+// global services.
+const Home = "us-east-1"
+
+// HistoryOf is the value of a History term.
+func HistoryOf(account, region string) string { return account + "/" + region }
 
 // Success is the Result of a call that did not fail.
 const Success = "Success"
@@ -56,7 +65,10 @@ type Query struct {
 	Since, Until time.Time // both included, in whole seconds; zero: no bound
 	NewestFirst  bool
 	Limit        int      // of records found; at least 1
-	After        Position // the last record that was seen; zero: from the start
+	After        Position // a page's Next; zero: from the start
+	// Work bounds what a page looks at, in bytes and up to a segment more: one that
+	// finds little may so have few records or none. 0: no bound.
+	Work int64
 }
 
 // Position is a record's place in the trails.
@@ -68,8 +80,9 @@ type Position struct {
 
 // entry is what one record is found by.
 type entry struct {
-	time  int64 // Unix seconds
-	terms []Term
+	time     int64 // Unix seconds
+	terms    []Term
+	accounts []string // that the record is of, perhaps more than once
 }
 
 // hasAll reports whether the record has all terms.

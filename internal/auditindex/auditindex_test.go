@@ -66,6 +66,7 @@ func TestFind(t *testing.T) {
 		{Principal, "u1"}, {Principal, "AIDA2"}, {Principal, "arn:aws:iam::" + account + ":user/u0"}, {Principal, "AKIA1"}, {AccessKey, "AKIA1"}, {UserName, "u1"},
 		{Result, Success}, {Result, "AccessDeniedException"}, {Request, "r17"}, {Event, "e200"}, {Context, "ward=2"}, {Context, "ward=9"},
 		{Account, account}, {Region, "eu-west-1"}, {ReadOnly, "true"}, {ReadOnly, "false"},
+		{Type, "AWS::KMS::Key"}, {Type, "AWS::IAM::User"}, {History, HistoryOf(account, "eu-west-1")}, {History, HistoryOf(account, Home)},
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 300 {
@@ -82,6 +83,9 @@ func TestFind(t *testing.T) {
 		q := Query{NewestFirst: random.IntN(2) == 0, Limit: 1 + random.IntN(50)}
 		for range random.IntN(4) {
 			q.Terms = append(q.Terms, all[random.IntN(len(all))])
+		}
+		if random.IntN(2) == 0 {
+			q.Work = random.Int64N(20_000)
 		}
 		if random.IntN(2) == 0 {
 			q.Since = time.Date(2026, 11, 20, 0, random.IntN(5), random.IntN(60), 0, time.UTC)
@@ -114,7 +118,10 @@ func naive(q *Query, records int) (found []string) {
 // pages joins the pages of a query.
 func pages(t *testing.T, x *Index, q Query) (all []string) {
 	t.Helper()
-	for {
+	for n := 0; ; n++ {
+		if n > 10_000 {
+			t.Fatalf("%+v: pages without end", q)
+		}
 		page, err := x.Find(t.Context(), q)
 		if err != nil || page.Damaged != nil {
 			t.Fatal(err, page.Damaged)
@@ -128,7 +135,10 @@ func pages(t *testing.T, x *Index, q Query) (all []string) {
 		if !page.More {
 			return all
 		}
-		q.After = page.Found[len(page.Found)-1].Position
+		if len(page.Found) == 0 && q.Work == 0 {
+			t.Fatal("nothing is found, and more follows")
+		}
+		q.After = page.Next
 	}
 }
 
@@ -171,6 +181,63 @@ func TestNamed(t *testing.T) {
 		}
 		if e.has(Term{Resource, "no"}) {
 			t.Errorf("%s has what is not named there", json)
+		}
+	}
+}
+
+// TestHistories: whose event history has a record.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	for json, want := range map[string][]string{
+		`"recipientAccountId":"1","awsRegion":"eu-west-1","resources":[]`:                                                        {"1/eu-west-1"},
+		`"resources":[{"accountId":"1","ARN":"a"},{"ARN":"b","accountId":"2"}],"recipientAccountId":"1","awsRegion":"eu-west-1"`: {"1/eu-west-1", "2/eu-west-1"},
+		`"recipientAccountId":"1","awsRegion":"global"`:                                                                          {"1/us-east-1"},
+		`"recipientAccountId":"","awsRegion":"eu-west-1"`:                                                                        nil,
+		`"awsRegion":"eu-west-1"`: nil,
+	} {
+		var e entry
+		e.read([]byte("{" + json + "}"))
+		var got []string
+		for _, term := range e.terms {
+			if term.Kind == History {
+				got = append(got, term.Value)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", json, got, want)
+		}
+	}
+}
+
+// TestUsernames: what an event history calls callers.
+func TestUsernames(t *testing.T) {
+	t.Parallel()
+	for json, want := range map[string]string{
+		`"type":"Root","arn":"arn:aws:iam::1:root"`:                                      "root",
+		`"type":"IAMUser","arn":"arn:aws:iam::1:user/a/bob","userName":"bob"`:            "bob",
+		`"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/app/s1"`:                "s1",
+		`"arn":"arn:aws:sts::1:assumed-role/app/s1","type":"AssumedRole","userName":"x"`: "s1",
+		`"type":"Operator","userName":"ada"`:                                             "ada",
+		`"invokedBy":"AWS Internal"`:                                                     "",
+	} {
+		var e entry
+		e.read([]byte(`{"userIdentity":{` + json + `}}`))
+		if want != "" && !e.has(Term{UserName, want}) || want == "" && slices.ContainsFunc(e.terms, func(term Term) bool { return term.Kind == UserName }) {
+			t.Errorf("%s: %v, want %q", json, e.terms, want)
+		}
+	}
+}
+
+// TestMade: a record is found by the access key that the call has made.
+func TestMade(t *testing.T) {
+	t.Parallel()
+	for _, json := range []string{
+		`{"accessKey":{"userName":"bob","accessKeyId":"AKIA1"}}`, `{"credentials":{"accessKeyId":"AKIA1","expiration":"x"},"assumedRoleUser":{"arn":"b"}}`,
+	} {
+		var e entry
+		e.read([]byte(`{"responseElements":` + json + `,"errorCode":"X"}`))
+		if !e.hasAll([]Term{{Resource, "AKIA1"}, {Type, "AWS::IAM::AccessKey"}, {Result, "X"}}) {
+			t.Errorf("%s: %v", json, e.terms)
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // The bytes of an index file; all integers big-endian:
 //
-//	"TRENTIDX" ‖ u32 version (1) ‖ u32 0 ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
+//	"TRENTIDX" ‖ u32 version (2) ‖ u32 0 ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
 //	i64 first time ‖ i64 last time ‖ u64 number of pairs
 //	for each term of each record, in order: u64 hash of the term ‖ u32 offset of the record in the segment
 //	u32 crc32c of everything before it
@@ -29,7 +29,7 @@ import (
 // hash = the first 8 bytes of SHA-256( u8 kind ‖ value ). Times are the least and
 // the greatest of the records', Unix seconds.
 const (
-	magic       = "TRENTIDX\x00\x00\x00\x01\x00\x00\x00\x00"
+	magic       = "TRENTIDX\x00\x00\x00\x02\x00\x00\x00\x00"
 	namedBytes  = len(magic) + 16 + 3*8 // what says which segment's it is
 	headerBytes = namedBytes + 3*8
 	pairBytes   = 8 + 4
@@ -42,6 +42,9 @@ const (
 	leastRecord = 64
 	leastTerm   = 4
 )
+
+// openWork is what opening a file and searching it counts as.
+const openWork = 16 << 10
 
 type pair struct {
 	hash   uint64
@@ -140,6 +143,7 @@ type index struct {
 	first, last int64
 	pairs       int64
 	records     int64 // at most
+	opening     int64 // bytes that were read to open it, as work counts
 }
 
 // stamp says of a file that it is the same as before.
@@ -183,7 +187,7 @@ func openIndex(path string, s *audit.Segment) (*index, error) {
 	return &index{
 		f: f, stamp: stamp{uint64(stat.Dev), stat.Ino, stat.Size, stat.Ctim, stat.Mtim},
 		first: int64(binary.BigEndian.Uint64(h[namedBytes:])), last: int64(binary.BigEndian.Uint64(h[namedBytes+8:])),
-		pairs: int64(pairs), records: s.Bytes / leastRecord,
+		pairs: int64(pairs), records: s.Bytes / leastRecord, opening: openWork,
 	}, nil
 }
 

@@ -143,6 +143,7 @@ func (x *Index) open(s *audit.Segment) (*index, error) {
 		opened.f.Close()
 		return nil, err
 	}
+	opened.opening += opened.stamp.size
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.verified == nil {

@@ -24,6 +24,7 @@ type Found struct {
 type Page struct {
 	Found   []Found
 	More    bool     // there may be more
+	Next    Position // where they follow
 	Damaged []string // of where it looked: what cannot be read, and may hold more
 }
 
@@ -47,6 +48,7 @@ type search struct {
 	after *Position // in the node that is being read: the last record that was seen
 	page  Page
 	bytes int
+	work  int64 // that was done
 	entry entry
 }
 
@@ -76,13 +78,19 @@ func (x *Index) Find(ctx context.Context, q Query) (Page, error) {
 			slices.Reverse(c.segments)
 		}
 		for i := range c.segments {
+			if q.Work > 0 && s.work > q.Work {
+				s.page.More = true
+				return s.page, nil
+			}
 			if err := s.segment(ctx, &c.segments[i]); err != nil {
 				return Page{}, err
 			}
 			if s.full() {
-				s.page.Found, s.page.More = s.page.Found[:len(s.page.Found)-1], true
+				found := s.page.Found[:len(s.page.Found)-1]
+				s.page.Found, s.page.More, s.page.Next = found, true, found[len(found)-1].Position
 				return s.page, nil
 			}
+			s.page.Next = s.end(&c.segments[i])
 		}
 		s.after = nil
 	}
@@ -92,6 +100,19 @@ func (x *Index) Find(ctx context.Context, q Query) (Page, error) {
 // full reports whether there is a record more than the page takes.
 func (s *search) full() bool {
 	return len(s.page.Found) > s.query.Limit || s.bytes > maxPageBytes && len(s.page.Found) > 1
+}
+
+// end is the position behind a segment, in the query's order.
+func (s *search) end(segment *audit.Segment) Position {
+	return Position{Node: segment.Node, Epoch: segment.Epoch, Segment: segment.Number, Offset: s.behind()}
+}
+
+// behind is the offset behind all records of a segment, in the query's order.
+func (s *search) behind() int64 {
+	if s.query.NewestFirst {
+		return 0
+	}
+	return math.MaxInt64
 }
 
 // chains lists the nodes' trails, oldest first.
@@ -182,7 +203,7 @@ func (s *search) seen(segment *audit.Segment, offset int64) bool {
 	}
 	order := cmp.Or(cmp.Compare(segment.Epoch, s.after.Epoch), cmp.Compare(segment.Number, s.after.Segment))
 	if order == 0 && offset < 0 {
-		return false
+		return s.after.Offset == s.behind()
 	}
 	order = cmp.Or(order, cmp.Compare(offset, s.after.Offset))
 	return order == 0 || (order < 0) != s.query.NewestFirst
@@ -199,6 +220,7 @@ func (s *search) indexed(segment *audit.Segment) (all []int64, err error) {
 		return nil, err
 	}
 	defer x.f.Close()
+	s.work += x.opening
 	if !s.query.Since.IsZero() && x.last < s.query.Since.Unix() || !s.query.Until.IsZero() && x.first > s.query.Until.Unix() {
 		return nil, nil
 	}
@@ -210,6 +232,7 @@ func (s *search) indexed(segment *audit.Segment) (all []int64, err error) {
 		if err != nil {
 			return nil, err
 		}
+		s.work += int64(len(offsets)) * pairBytes
 		if i == 0 {
 			for _, o := range offsets {
 				all = append(all, int64(o))
@@ -227,6 +250,7 @@ func (s *search) indexed(segment *audit.Segment) (all []int64, err error) {
 // scan reads the segment and returns where records that are wanted are, in order:
 // all, or the oldest first as many as are. What comes with an error holds.
 func (s *search) scan(ctx context.Context, segment *audit.Segment) (offsets []int64, err error) {
+	s.work += segment.Bytes
 	left := s.query.Limit + 1 - len(s.page.Found)
 	err = segment.Scan(func(r audit.Record) bool {
 		if !s.seen(segment, r.Offset) {
@@ -266,6 +290,7 @@ func (s *search) read(ctx context.Context, segment *audit.Segment, offsets []int
 			continue
 		}
 		r, err := segment.ReadRecord(f, offset, nil)
+		s.work += int64(len(r.JSON))
 		if err == nil {
 			if s.entry.read(r.JSON); !s.entry.hasAll(s.query.Terms) {
 				err = errUnlike

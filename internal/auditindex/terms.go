@@ -1,17 +1,23 @@
 package auditindex
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"trent/internal/awsjson"
 )
+
+// global is the Region of what operators do, which is in none.
+const global = "global"
 
 // read reads what a record is found by. Of a record that is not of the service's
 // form it reads what it can.
 func (e *entry) read(json []byte) {
 	e.time, e.terms = 0, e.terms[:0]
 	s := awsjson.NewScanner(json)
-	result := Success
+	result, region := Success, ""
+	e.accounts = e.accounts[:0]
 	var o awsjson.Object
 	for s.Member(&o) {
 		switch string(o.Name()) {
@@ -24,7 +30,8 @@ func (e *entry) read(json []byte) {
 		case "eventSource":
 			e.add(Source, s.String())
 		case "awsRegion":
-			e.add(Region, s.String())
+			region = s.String()
+			e.add(Region, region)
 		case "errorCode":
 			result = s.String()
 		case "requestID":
@@ -32,7 +39,9 @@ func (e *entry) read(json []byte) {
 		case "eventID":
 			e.add(Event, s.String())
 		case "recipientAccountId":
-			e.add(Account, s.String())
+			account := s.String()
+			e.add(Account, account)
+			e.accounts = append(e.accounts, account)
 		case "readOnly":
 			value := "false"
 			if s.Bool() {
@@ -43,6 +52,8 @@ func (e *entry) read(json []byte) {
 			e.identity(&s)
 		case "requestParameters":
 			e.parameters(&s)
+		case "responseElements":
+			e.answer(&s)
 		case "resources":
 			e.resources(&s)
 		default:
@@ -50,6 +61,19 @@ func (e *entry) read(json []byte) {
 		}
 	}
 	e.add(Result, result)
+	e.histories(region)
+}
+
+// histories adds the event histories that have the record.
+func (e *entry) histories(region string) {
+	if region == global {
+		region = Home
+	}
+	for i, account := range e.accounts {
+		if account != "" && !slices.Contains(e.accounts[:i], account) {
+			e.add(History, HistoryOf(account, region))
+		}
+	}
 }
 
 // add gives the record a term, perhaps once more.
@@ -60,23 +84,42 @@ func (e *entry) add(k Kind, value string) {
 }
 
 func (e *entry) identity(s *awsjson.Scanner) {
+	kind, name, session := "", "", ""
 	var o awsjson.Object
 	for s.Member(&o) {
 		switch string(o.Name()) {
-		case "arn", "principalId":
+		case "type":
+			kind = s.String()
+		case "arn":
+			principal := s.String()
+			e.add(Principal, principal)
+			session = principal[strings.LastIndexByte(principal, '/')+1:]
+		case "principalId":
 			e.add(Principal, s.String())
 		case "accessKeyId":
 			id := s.String()
 			e.add(Principal, id)
 			e.add(AccessKey, id)
 		case "userName":
-			name := s.String()
+			name = s.String()
 			e.add(Principal, name)
-			e.add(UserName, name)
 		default:
 			s.Skip()
 		}
 	}
+	e.add(UserName, Username(kind, name, session))
+}
+
+// Username is what CloudTrail's event history calls a caller: userIdentity's
+// type, its userName, and the session's name if it is an assumed role's.
+func Username(kind, name, session string) string {
+	switch kind {
+	case "Root":
+		return "root"
+	case "AssumedRole":
+		return session
+	}
+	return name
 }
 
 // parameters reads the encryption context and what the caller named: an alias is
@@ -93,14 +136,58 @@ func (e *entry) parameters(s *awsjson.Scanner) {
 			for _, p := range s.StringMap() {
 				e.add(Context, p.Key+"="+p.Value)
 			}
-		case "keyId", "targetKeyId", "sourceKeyId", "destinationKeyId", "aliasName", "userName", "roleName", "groupName", "policyArn":
+		case "keyId", "targetKeyId", "sourceKeyId", "destinationKeyId", "aliasName", "userName", "roleName", "groupName", "policyArn", "accessKeyId":
 			if s.Peek() != '"' {
 				s.Skip()
 				continue
 			}
+			e.add(Type, TypeOf(string(o.Name())))
 			e.about(s.String())
 		default:
 			s.Skip()
+		}
+	}
+}
+
+// TypeOf is the type of what a request names by a parameter; "" for keys and
+// aliases of KMS, which are resources of their records.
+func TypeOf(parameter string) string {
+	switch parameter {
+	case "userName":
+		return "AWS::IAM::User"
+	case "roleName":
+		return "AWS::IAM::Role"
+	case "groupName":
+		return "AWS::IAM::Group"
+	case "policyArn":
+		return "AWS::IAM::Policy"
+	case "accessKeyId":
+		return "AWS::IAM::AccessKey"
+	}
+	return ""
+}
+
+// answer reads the access key that a call has made, which stands in one of the
+// answer's members.
+func (e *entry) answer(s *awsjson.Scanner) {
+	if s.Peek() != '{' {
+		s.Skip()
+		return
+	}
+	var o awsjson.Object
+	for s.Member(&o) {
+		if name := string(o.Name()); name != "accessKey" && name != "credentials" || s.Peek() != '{' {
+			s.Skip()
+			continue
+		}
+		var made awsjson.Object
+		for s.Member(&made) {
+			if string(made.Name()) != "accessKeyId" {
+				s.Skip()
+				continue
+			}
+			e.add(Type, TypeOf("accessKeyId"))
+			e.about(s.String())
 		}
 	}
 }
@@ -110,11 +197,16 @@ func (e *entry) resources(s *awsjson.Scanner) {
 	for s.Element(&a) {
 		var o awsjson.Object
 		for s.Member(&o) {
-			if string(o.Name()) != "ARN" {
+			switch string(o.Name()) {
+			case "ARN":
+				e.about(s.String())
+			case "type":
+				e.add(Type, s.String())
+			case "accountId":
+				e.accounts = append(e.accounts, s.String())
+			default:
 				s.Skip()
-				continue
 			}
-			e.about(s.String())
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (n *Node) AuditRecords(ctx context.Context, in admin.AuditQuery) (admin.Aud
 		page.Records = append(page.Records, f.JSON)
 	}
 	if found.More {
-		page.Next = writePosition(found.Found[len(found.Found)-1].Position)
+		page.Next = writePosition(found.Next)
 	}
 	return page, nil
 }
