@@ -74,6 +74,7 @@ const (
 	AccessDenied            Code = "AccessDeniedException"
 	AlreadyExists           Code = "AlreadyExistsException"
 	ConcurrentModification  Code = "ConcurrentModificationException"
+	Conflict                Code = "ConflictException"
 	DeleteConflict          Code = "DeleteConflictException"
 	DependencyTimeout       Code = "DependencyTimeoutException"
 	Disabled                Code = "DisabledException"

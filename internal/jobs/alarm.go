@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// alarm is what Run waits at: for a time, or until the clock is moved. Make it
+// alarm is what Run waits at: for a time, or until it is woken. Make it
 // with capacity 1.
 type alarm chan struct{}
 
-// Wake lets Run look at once, because the clock was moved.
+// Wake lets Run look at once, because the clock was moved or something
+// is due that was not.
 func (a alarm) Wake() {
 	select {
 	case a <- struct{}{}:

@@ -54,6 +54,7 @@ const (
 
 // Run works until the context ends.
 func (s *Scheduler) Run(ctx context.Context) {
+	defer s.store.Observe(s.observe)()
 	retry := firstRetry
 	for {
 		wait := lookEvery
@@ -68,6 +69,19 @@ func (s *Scheduler) Run(ctx context.Context) {
 			}
 		}
 		if !s.wait(ctx, wait) {
+			return
+		}
+	}
+}
+
+// observe wakes Run when a row is written that is due before it would look.
+func (s *Scheduler) observe(_ store.Rev, events []store.Event) {
+	for i := range events {
+		if events[i].Deleted {
+			continue
+		}
+		if row, ok := record.ParseDue(events[i].Key); ok && s.jobs[row.Job] != nil && row.At.Sub(s.now()) < lookEvery {
+			s.Wake()
 			return
 		}
 	}
@@ -157,6 +171,19 @@ func (s *Scheduler) due(ctx context.Context, region string, now time.Time) (left
 		}
 		from = append(rows[len(rows)-1].Key, 0)
 	}
+}
+
+// Next is when the first row after now is due, of all Regions; zero is never.
+func (s *Scheduler) Next(ctx context.Context) (next time.Time, err error) {
+	now := s.now()
+	for _, region := range s.regions() {
+		at, err := s.next(ctx, region, now)
+		if err != nil {
+			return time.Time{}, err
+		}
+		next = earlier(next, at)
+	}
+	return next, nil
 }
 
 // next is when a Region's first row after now is due.

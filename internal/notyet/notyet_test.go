@@ -26,12 +26,17 @@ var working = map[api.Op]api.Members{
 		api.ListGrantsGranteeServicePrincipal,
 	api.OpListRetirableGrants: api.ListRetirableGrantsLimit | api.ListRetirableGrantsMarker | api.ListRetirableGrantsRetiringPrincipal |
 		api.ListRetirableGrantsRetiringServicePrincipal,
-	api.OpRetireGrant: api.RetireGrantGrantToken | api.RetireGrantKeyId | api.RetireGrantGrantId | api.RetireGrantDryRun,
-	api.OpRevokeGrant: api.RevokeGrantKeyId | api.RevokeGrantGrantId | api.RevokeGrantDryRun,
-	api.OpDeleteAlias: api.DeleteAliasAliasName,
-	api.OpDescribeKey: api.DescribeKeyGrantTokens | api.DescribeKeyKeyId,
-	api.OpDisableKey:  api.DisableKeyKeyId,
-	api.OpEnableKey:   api.EnableKeyKeyId,
+	api.OpRetireGrant:          api.RetireGrantGrantToken | api.RetireGrantKeyId | api.RetireGrantGrantId | api.RetireGrantDryRun,
+	api.OpRevokeGrant:          api.RevokeGrantKeyId | api.RevokeGrantGrantId | api.RevokeGrantDryRun,
+	api.OpDeleteAlias:          api.DeleteAliasAliasName,
+	api.OpDescribeKey:          api.DescribeKeyGrantTokens | api.DescribeKeyKeyId,
+	api.OpDisableKey:           api.DisableKeyKeyId,
+	api.OpEnableKeyRotation:    api.EnableKeyRotationKeyId | api.EnableKeyRotationRotationPeriodInDays,
+	api.OpDisableKeyRotation:   api.DisableKeyRotationKeyId,
+	api.OpGetKeyRotationStatus: api.GetKeyRotationStatusKeyId,
+	api.OpRotateKeyOnDemand:    api.RotateKeyOnDemandKeyId,
+	api.OpListKeyRotations:     api.ListKeyRotationsKeyId | api.ListKeyRotationsIncludeKeyMaterial | api.ListKeyRotationsLimit | api.ListKeyRotationsMarker,
+	api.OpEnableKey:            api.EnableKeyKeyId,
 	api.OpEncrypt: api.EncryptGrantTokens | api.EncryptKeyId | api.EncryptPlaintext | api.EncryptEncryptionContext | api.EncryptEncryptionAlgorithm |
 		api.EncryptDryRun,
 	api.OpGenerateDataKey: api.GenerateDataKeyGrantTokens | api.GenerateDataKeyKeyId | api.GenerateDataKeyEncryptionContext | api.GenerateDataKeyNumberOfBytes |

@@ -37,23 +37,11 @@ func (Ops) DescribeCustomKeyStores(_ context.Context, c *call.Call, _ *api.Descr
 	return nil, missing(c)
 }
 
-func (Ops) DisableKeyRotation(_ context.Context, c *call.Call, _ *api.DisableKeyRotationRequest) error {
-	return missing(c)
-}
-
 func (Ops) DisconnectCustomKeyStore(_ context.Context, c *call.Call, _ *api.DisconnectCustomKeyStoreRequest) (*api.DisconnectCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }
 
-func (Ops) EnableKeyRotation(_ context.Context, c *call.Call, _ *api.EnableKeyRotationRequest) error {
-	return missing(c)
-}
-
 func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsageRequest) (*api.GetKeyLastUsageResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GetKeyRotationStatus(_ context.Context, c *call.Call, _ *api.GetKeyRotationStatusRequest) (*api.GetKeyRotationStatusResponse, error) {
 	return nil, missing(c)
 }
 
@@ -65,15 +53,7 @@ func (Ops) ImportKeyMaterial(_ context.Context, c *call.Call, _ *api.ImportKeyMa
 	return nil, missing(c)
 }
 
-func (Ops) ListKeyRotations(_ context.Context, c *call.Call, _ *api.ListKeyRotationsRequest) (*api.ListKeyRotationsResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) ReplicateKey(_ context.Context, c *call.Call, _ *api.ReplicateKeyRequest) (*api.ReplicateKeyResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) RotateKeyOnDemand(_ context.Context, c *call.Call, _ *api.RotateKeyOnDemandRequest) (*api.RotateKeyOnDemandResponse, error) {
 	return nil, missing(c)
 }
 

@@ -12,6 +12,7 @@ import (
 	"trent/internal/ops/grants"
 	"trent/internal/ops/keys"
 	"trent/internal/ops/policies"
+	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
 )
@@ -26,6 +27,7 @@ type (
 	signOps   = signature.Ops
 	secretOps = exchange.Ops
 	grantOps  = grants.Ops
+	turnOps   = rotation.Ops
 	missing   = notyet.Ops
 )
 
@@ -40,12 +42,13 @@ type Service struct {
 	*signOps
 	*secretOps
 	*grantOps
+	*turnOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r}
 }

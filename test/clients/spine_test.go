@@ -47,6 +47,7 @@ func TestSpine(t *testing.T) {
 			t.Run("identities", func(t *testing.T) {
 				identities(t, r, func(who harness.Who) caller { return recorder{c.connect(t, s, who), r.mu, r.done} })
 			})
+			t.Run("rotation", func(t *testing.T) { rotations(t, r, lacks[c.name]) })
 			t.Run("keys of all kinds", func(t *testing.T) { kinds(t, r, lacks[c.name]) })
 			proven.check(t, c.name, r.done)
 		})

@@ -1,5 +1,5 @@
 // Package jobs is the right to administer the crypto module: domains, their
-// rotation, rewrapping of tokens, service keys, signatures under digests of the
+// rotation, rewrapping of tokens, new material of KMS keys, service keys, signatures under digests of the
 // audit trail, and its status. It encrypts
 // and decrypts nothing for anybody. internal/domains, internal/jobs and the
 // wiring of cmd/trent may import it, nobody else.
@@ -156,6 +156,35 @@ func (m *Module) Rewrap(ctx context.Context, kind Kind, bind Bind, token []byte)
 	request := proto.RewrapRequest{Kind: uint8(kind), Key: proto.KeyRef{Bind: bind, Token: token}}
 	call.Frame = request.Append(call.Frame)
 	return tokenAnswer(call.Do(ctx))
+}
+
+// Material is a new backing key of a KMS key: its exported key token, the id that
+// commits to it, and the domain key generation that wraps the token.
+type Material struct {
+	ID         [32]byte
+	Token      []byte
+	Generation uint32
+}
+
+// CreateMaterial makes a further backing key for the KMS key of the bind, by the
+// numbers of its spec and usage.
+func (m *Module) CreateMaterial(ctx context.Context, bind Bind, spec uint16, usage uint8, multiRegion bool) (Material, error) {
+	request := proto.CreateKeyRequest{Bind: bind, Spec: spec, Usage: usage}
+	if multiRegion {
+		request.Flags = proto.FlagMultiRegion
+	}
+	call := m.client.Start(proto.CmdCreateKey)
+	defer call.Done()
+	call.Frame = request.Append(call.Frame)
+	answer, err := call.Do(ctx)
+	if err != nil {
+		return Material{}, err
+	}
+	var response proto.CreateKeyResponse
+	if err := response.Decode(answer); err != nil {
+		return Material{}, err
+	}
+	return Material{ID: response.MaterialID, Token: bytes.Clone(response.Token), Generation: response.Generation}, nil
 }
 
 // CreateServiceKey makes a service key of a Region and returns its token.

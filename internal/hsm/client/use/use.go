@@ -36,10 +36,14 @@ type Created struct {
 	PublicKey  []byte // SPKI, nil unless the key is asymmetric
 }
 
-// CreateKey makes a backing key for keyID in the permit's account and Region.
+// CreateKey makes a backing key for keyID in the permit's account and Region: of a
+// new key, or one more of the permit's.
 func (m *Module) CreateKey(ctx context.Context, p authz.Permit, keyID string, spec key.Spec, usage key.Usage, multiRegion bool) (Created, error) {
 	if err := check(p, proto.CmdCreateKey); err != nil {
 		return Created{}, err
+	}
+	if k := p.Key(); k != nil && k.ID != keyID {
+		return Created{}, internal(fmt.Errorf("permit for %s, not for %s", k.ID, keyID))
 	}
 	request := proto.CreateKeyRequest{
 		Bind:  proto.Bind{Region: p.Region(), Account: p.Account(), ID: keyID},
@@ -213,7 +217,7 @@ func copied(answer []byte, err error) ([]byte, error) {
 func permitted(cmd proto.Command, op api.Op) bool {
 	switch cmd {
 	case proto.CmdCreateKey:
-		return op == api.OpCreateKey
+		return op == api.OpCreateKey || op == api.OpRotateKeyOnDemand
 	case proto.CmdEncrypt:
 		return op == api.OpEncrypt
 	case proto.CmdDecrypt:

@@ -231,7 +231,7 @@ func TestPermits(t *testing.T) {
 	ctx := t.Context()
 	right := permit(t, api.OpReEncrypt, k)
 	methods := map[string]method{
-		"CreateKey": {[]api.Op{api.OpCreateKey}, func(p authz.Permit) error {
+		"CreateKey": {[]api.Op{api.OpCreateKey, api.OpRotateKeyOnDemand}, func(p authz.Permit) error {
 			_, err := m.CreateKey(ctx, p, keyID, key.SymmetricDefault, key.EncryptDecrypt, true)
 			return err
 		}, nil},

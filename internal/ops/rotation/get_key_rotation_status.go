@@ -1,0 +1,21 @@
+package rotation
+
+import (
+	"context"
+
+	"trent/internal/api"
+	"trent/internal/call"
+	"trent/internal/key"
+)
+
+// GetKeyRotationStatus tells of the automatic rotation; a key that cannot have
+// one is told as one that has none, as at AWS. On-demand rotations are over when
+// they are answered, so there is none under way.
+func (o *Ops) GetKeyRotationStatus(_ context.Context, c *call.Call, _ *api.GetKeyRotationStatusRequest) (*api.GetKeyRotationStatusResponse, error) {
+	k := c.Key()
+	out := &api.GetKeyRotationStatusResponse{KeyId: k.ARN}
+	if k.Rotation.Enabled && k.State != key.PendingDeletion && k.State != key.PendingReplicaDeletion {
+		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, int32(k.Rotation.PeriodDays), k.Rotation.Next
+	}
+	return out, nil
+}
