@@ -173,15 +173,21 @@ func (s *Scheduler) due(ctx context.Context, region string, now time.Time) (left
 	}
 }
 
-// Next is when the first row after now is due, of all Regions; zero is never.
+// Next is when the first row after now is due for which there is a job, of all
+// Regions; zero is never, or not soon.
 func (s *Scheduler) Next(ctx context.Context) (next time.Time, err error) {
 	now := s.now()
 	for _, region := range s.regions() {
-		at, err := s.next(ctx, region, now)
+		rows, _, _, err := s.store.Range(ctx, record.DueEnd(region, now), record.PrefixEnd(record.DuePrefix(region)), page)
 		if err != nil {
 			return time.Time{}, err
 		}
-		next = earlier(next, at)
+		for _, kv := range rows {
+			if row, ok := record.ParseDue(kv.Key); ok && s.jobs[row.Job] != nil {
+				next = earlier(next, row.At)
+				break
+			}
+		}
 	}
 	return next, nil
 }

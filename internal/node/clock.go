@@ -36,10 +36,16 @@ func (n *Node) MoveClock(ctx context.Context, now time.Time) (left []record.Due,
 	if !n.Dev {
 		return nil, errors.New("node: the clock of production is the system's")
 	}
+	if now.Sub(n.clock.base()) > maxAhead {
+		return nil, ErrClock
+	}
 	for range maxStops {
 		next, err := n.due.Next(ctx)
-		if err != nil || next.IsZero() || !next.Before(now) {
-			break // the rest in one go
+		if err != nil {
+			return nil, err
+		}
+		if next.IsZero() || !next.Before(now) {
+			break
 		}
 		if left, err := n.moveTo(ctx, next); err != nil {
 			return left, err
@@ -50,7 +56,7 @@ func (n *Node) MoveClock(ctx context.Context, now time.Time) (left []record.Due,
 
 // maxStops is how often a clock that is moved stops on its way to let what is due
 // be done at its time, as if it had run: a key that rotates every year rotates
-// four times in four years.
+// four times in four years. After so many it goes the rest of the way at once.
 const maxStops = 1000
 
 // moveTo moves the clock, and works until nothing is due any more.

@@ -281,3 +281,23 @@ func TestRotationsAtOnce(t *testing.T) {
 		t.Errorf("%d rotations, %d rows", rotated, stored)
 	}
 }
+
+// TestFourYears: a clock that is moved by four years finds four yearly rotations on
+// its way, each a year after the one before.
+func TestFourYears(t *testing.T) {
+	t.Parallel()
+	f := newFixtureRotating(t, 4000*day)
+	c := f.caller("111122223333")
+	id := c.createKey(t)
+	c.must(t, "EnableKeyRotation", object{"KeyId": id, "RotationPeriodInDays": 365})
+	f.move(t, (4*365+1)*day)
+	list := c.rotations(t, id, "ROTATIONS_ONLY")
+	if len(list) != 4 {
+		t.Fatalf("%d rotations", len(list))
+	}
+	for i := range list[1:] {
+		if years := (list[i+1]["RotationDate"].(float64) - list[i]["RotationDate"].(float64)) / (365 * 86400); years < 0.999 || years > 1.001 {
+			t.Errorf("between rotation %d and the next: %v years", i, years)
+		}
+	}
+}
