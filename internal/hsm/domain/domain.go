@@ -30,6 +30,9 @@ const reservedKeys = 8192
 // MaxDomains is how many domains one module holds.
 const MaxDomains = 512
 
+// globalName is the domain of identity: it has no KMS keys, and replicates none.
+const globalName = "global"
+
 var (
 	// ErrUnknown says that no such domain or generation is loaded.
 	ErrUnknown = errors.New("domain: not loaded")
@@ -55,6 +58,8 @@ type Config struct {
 	// unseal those that it loads: one slot that opens is enough. There must
 	// be one at least.
 	Providers []unseal.Provider
+	// Peers are domains of other modules, whose replication messages are believed.
+	Peers []Peer
 }
 
 // Set holds the domains of one module. It is safe for concurrent use.
@@ -76,6 +81,7 @@ type loaded struct {
 	hash   [hashSize]byte // of the token
 	active uint32
 	refs   map[uint32]slab.Ref
+	scalar scalarRef // of the replication key, if it has one
 }
 
 // NewSet returns a set without domains. The error says that memory could not

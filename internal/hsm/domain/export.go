@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"trent/internal/hsm/domain/slab"
 	"trent/internal/hsm/kdf"
 	"trent/internal/hsm/token"
 )
@@ -19,7 +18,7 @@ func (s *Set) Create(name string, dev bool, random io.Reader, now time.Time) ([]
 	if !validName(name) || dev != s.cfg.Dev || s.Has(name) {
 		return nil, ErrRefused
 	}
-	st := &state{Name: strings.Clone(name), Epoch: 1}
+	st := &state{Name: strings.Clone(name), Epoch: 1, ReplicationKeys: []replicationKey{}}
 	if _, err := io.ReadFull(random, st.ID[:]); err != nil {
 		return nil, fmt.Errorf("domain: read randomness: %w", err)
 	}
@@ -27,7 +26,7 @@ func (s *Set) Create(name string, dev bool, random io.Reader, now time.Time) ([]
 	if dev {
 		st.ID[0] = token.DomainDevelopment
 	}
-	return s.export(st, nil, random, now)
+	return s.exportNext(st, nil, random, now)
 }
 
 // Rotate returns a token of a loaded domain with one generation more, which
@@ -44,39 +43,65 @@ func (s *Set) Rotate(name string, random io.Reader, now time.Time) ([]byte, erro
 	if len(d.state.Generations) >= MaxGenerations {
 		return nil, ErrRefused
 	}
-	st := &state{
-		Name: d.state.Name, ID: d.state.ID, Epoch: d.state.Epoch + 1, Previous: d.hash,
-		Generations: slices.Clone(d.state.Generations),
-	}
+	st := d.next()
 	for i := range st.Generations {
 		st.Generations[i].State = deactivated
 	}
-	return s.export(st, d.refs, random, now)
+	return s.exportNext(st, d, random, now)
 }
 
-// export adds a new active generation to st and returns its token. refs are
-// the keys of the generations that st has already.
-func (s *Set) export(st *state, refs map[uint32]slab.Ref, random io.Reader, now time.Time) ([]byte, error) {
+// next is the state that follows: as it is, an epoch later.
+func (d *loaded) next() *state {
+	return &state{
+		Name: d.state.Name, ID: d.state.ID, Epoch: d.state.Epoch + 1, Previous: d.hash,
+		Generations: slices.Clone(d.state.Generations), ReplicationKeys: slices.Clone(d.state.ReplicationKeys),
+	}
+}
+
+// exportNext adds a new active generation to st and returns its token. from has
+// the keys that st has already.
+func (s *Set) exportNext(st *state, from *loaded, random io.Reader, now time.Time) ([]byte, error) {
 	number := uint32(1)
 	if n := len(st.Generations); n > 0 {
 		number = st.Generations[n-1].Number + 1
 	}
-	plain := appendCBORHead(make([]byte, 0, keysSize(len(st.Generations)+1)), cborMap, uint32(len(st.Generations)+1))
-	defer func() { clear(plain) }()
+	var scalar [ScalarSize]byte
+	defer clear(scalar[:])
+	if from != nil && !from.scalar.get(s.slab, &scalar) {
+		return nil, ErrUnknown
+	}
 	var key [KeySize]byte
 	defer clear(key[:])
-	for _, g := range st.Generations {
-		ref, ok := refs[g.Number]
+	if _, err := io.ReadFull(random, key[:]); err != nil {
+		return nil, fmt.Errorf("domain: read randomness: %w", err)
+	}
+	known := st.Generations
+	st.Generations = append(st.Generations, generation{number, now.Unix(), active})
+	return s.export(st, known, from, &scalar, &key, random)
+}
+
+// export returns the token of st: the generations known, whose keys from has,
+// perhaps one more with its key, and the scalar of the replication key, if
+// there is one.
+func (s *Set) export(st *state, known []generation, from *loaded, scalar *[ScalarSize]byte, more *[KeySize]byte, random io.Reader) ([]byte, error) {
+	entries := len(st.Generations) + len(st.ReplicationKeys)
+	plain := appendCBORHead(make([]byte, 0, keysSize(len(st.Generations))), cborMap, uint32(entries))
+	defer func() { clear(plain) }()
+	if len(st.ReplicationKeys) > 0 {
+		plain = appendScalar(plain, scalar)
+	}
+	var key [KeySize]byte
+	defer clear(key[:])
+	for _, g := range known {
+		ref, ok := from.refs[g.Number]
 		if !ok || !s.slab.Get(ref, &key) {
 			return nil, ErrUnknown
 		}
 		plain = appendKey(plain, g.Number, &key)
 	}
-	if _, err := io.ReadFull(random, key[:]); err != nil {
-		return nil, fmt.Errorf("domain: read randomness: %w", err)
+	if more != nil {
+		plain = appendKey(plain, st.Generations[len(known)].Number, more)
 	}
-	plain = appendKey(plain, number, &key)
-	st.Generations = append(st.Generations, generation{number, now.Unix(), active})
 	return s.seal(st, plain, random)
 }
 

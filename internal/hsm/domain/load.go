@@ -38,7 +38,7 @@ func (s *Set) Load(tok []byte) error {
 		return err
 	}
 	defer clear(plain)
-	if next.refs, err = s.store(st, plain, current); err != nil {
+	if err := s.store(next, plain, current); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -106,17 +106,21 @@ func (s *Set) unseal(st *state, tokenKey *[KeySize]byte) bool {
 	return false
 }
 
-// store puts the keys of a token into locked memory and returns where each
-// generation's is. A generation that is loaded must be there, with its key.
-func (s *Set) store(st *state, plain []byte, current *loaded) (map[uint32]slab.Ref, error) {
+// store puts the keys of a token into locked memory and sets next's references
+// to them. A generation that is loaded must be there, with its key, and so must
+// the replication key.
+func (s *Set) store(next *loaded, plain []byte, current *loaded) error {
 	var known map[uint32]slab.Ref
 	if current != nil {
 		known = current.refs
 	}
+	st := next.state
 	refs, kept := make(map[uint32]slab.Ref, len(st.Generations)), 0
 	var have [KeySize]byte
 	defer clear(have[:])
-	err := readKeys(plain, st.Generations, func(number uint32, key *[KeySize]byte) error {
+	var scalar [ScalarSize]byte
+	defer clear(scalar[:])
+	err := readKeys(plain, st, &scalar, func(number uint32, key *[KeySize]byte) error {
 		ref, ok := known[number]
 		if !ok {
 			return nil
@@ -129,9 +133,13 @@ func (s *Set) store(st *state, plain []byte, current *loaded) (map[uint32]slab.R
 		return nil
 	})
 	if err != nil || kept != len(known) {
-		return nil, ErrRefused
+		return ErrRefused
 	}
-	err = readKeys(plain, st.Generations, func(number uint32, key *[KeySize]byte) error {
+	if err := s.storeScalar(next, current, &scalar); err != nil {
+		return err
+	}
+	next.refs = refs
+	return readKeys(plain, st, &scalar, func(number uint32, key *[KeySize]byte) error {
 		if _, ok := refs[number]; ok {
 			return nil
 		}
@@ -139,5 +147,4 @@ func (s *Set) store(st *state, plain []byte, current *loaded) (map[uint32]slab.R
 		refs[number] = ref
 		return err
 	})
-	return refs, err
 }

@@ -88,6 +88,7 @@ func decoded(t *testing.T, s *Set, tok []byte) (*state, tokenParts) {
 // resealed makes an authentic token of any state and keys.
 func resealed(t *testing.T, s *Set, st *state, keys map[uint32]*[KeySize]byte) []byte {
 	t.Helper()
+	st.ReplicationKeys = []replicationKey{}
 	plain := appendCBORHead(nil, cborMap, uint32(len(keys)))
 	for _, g := range st.Generations {
 		if key := keys[g.Number]; key != nil {
@@ -188,7 +189,7 @@ func TestSlots(t *testing.T) {
 func TestMostGenerations(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, false)
-	st := &state{Name: string(bytes.Repeat([]byte{'a'}, maxName)), ID: ID{1}, Epoch: 1 << 62}
+	st := &state{Name: string(bytes.Repeat([]byte{'a'}, maxName)), ID: ID{1}, Epoch: 1 << 62, ReplicationKeys: []replicationKey{}}
 	keys := map[uint32]*[KeySize]byte{}
 	for i := range MaxGenerations {
 		number := uint32(1<<32 - 1 - MaxGenerations + i)

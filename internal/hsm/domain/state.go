@@ -39,26 +39,33 @@ type none [0]struct{}
 
 // state is the clear part of a domain token.
 type state struct {
-	Name            string         `cbor:"1,keyasint"`
-	ID              ID             `cbor:"2,keyasint"`
-	Epoch           uint64         `cbor:"3,keyasint"`
-	Previous        [hashSize]byte `cbor:"4,keyasint"`
-	Members         none           `cbor:"5,keyasint"`
-	Operators       none           `cbor:"6,keyasint"`
-	Rules           none           `cbor:"7,keyasint"`
-	Generations     []generation   `cbor:"8,keyasint"`
-	Slots           []slot         `cbor:"9,keyasint"`
-	ReplicationKeys none           `cbor:"10,keyasint"`
-	Roots           none           `cbor:"11,keyasint"`
-	Peers           none           `cbor:"12,keyasint"`
-	Evidence        none           `cbor:"13,keyasint"`
-	Signature       none           `cbor:"14,keyasint"`
+	Name            string           `cbor:"1,keyasint"`
+	ID              ID               `cbor:"2,keyasint"`
+	Epoch           uint64           `cbor:"3,keyasint"`
+	Previous        [hashSize]byte   `cbor:"4,keyasint"`
+	Members         none             `cbor:"5,keyasint"`
+	Operators       none             `cbor:"6,keyasint"`
+	Rules           none             `cbor:"7,keyasint"`
+	Generations     []generation     `cbor:"8,keyasint"`
+	Slots           []slot           `cbor:"9,keyasint"`
+	ReplicationKeys []replicationKey `cbor:"10,keyasint"` // one at most, never nil
+	Roots           none             `cbor:"11,keyasint"`
+	Peers           none             `cbor:"12,keyasint"`
+	Evidence        none             `cbor:"13,keyasint"`
+	Signature       none             `cbor:"14,keyasint"`
 }
 
 type generation struct {
 	Number  uint32 `cbor:"1,keyasint"`
 	Created int64  `cbor:"2,keyasint"` // Unix seconds
 	State   uint8  `cbor:"3,keyasint"`
+}
+
+// replicationKey is the public part of the key by which a domain signs
+// replication messages: ECDSA on P-384. Its scalar is sealed with the domain keys.
+type replicationKey struct {
+	Created int64  `cbor:"1,keyasint"` // Unix seconds
+	Public  []byte `cbor:"2,keyasint"` // SPKI
 }
 
 type slot struct {
@@ -129,6 +136,14 @@ func (s *state) wellFormed() bool {
 			actives++
 		}
 		last = g.Number
+	}
+	if s.ReplicationKeys == nil || len(s.ReplicationKeys) > 1 || len(s.ReplicationKeys) == 1 && s.Name == globalName {
+		return false
+	}
+	for _, k := range s.ReplicationKeys {
+		if k.Created < 0 || pointOf(k.Public) == nil {
+			return false
+		}
 	}
 	for _, slot := range s.Slots {
 		if len(slot.Provider) == 0 || len(slot.Provider) > maxName || len(slot.Sealed) == 0 || len(slot.Sealed) > maxSealedSlot {
@@ -207,8 +222,35 @@ func appendCBORHead(dst []byte, major byte, n uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, major|26), n)
 }
 
-// keysSize bounds the encoding of n domain keys.
-func keysSize(n int) int { return 5 + n*(5+keyEncoded) }
+// keysSize bounds the encoding of n domain keys and a replication key.
+func keysSize(n int) int { return 5 + 3 + ScalarSize + n*(5+keyEncoded) }
+
+// replicationEntry is the replication key's place in the sealed part's map: no
+// generation has that number.
+const replicationEntry = 0
+
+// appendScalar appends the map's first entry, the replication key's scalar.
+func appendScalar(dst []byte, scalar *[ScalarSize]byte) []byte {
+	dst = appendCBORHead(dst, cborUint, replicationEntry)
+	dst = appendCBORHead(dst, cborBytes, ScalarSize)
+	return append(dst, scalar[:]...)
+}
+
+// cutScalar takes the map's head and, if there is one, its first entry off.
+// entries is how many it must have.
+func cutScalar(plain []byte, entries int, scalar *[ScalarSize]byte) (rest []byte, ok bool) {
+	var buf [8]byte
+	rest, ok = bytes.CutPrefix(plain, appendCBORHead(buf[:0], cborMap, uint32(entries)))
+	if !ok || scalar == nil {
+		return rest, ok
+	}
+	head := appendCBORHead(appendCBORHead(buf[:0], cborUint, replicationEntry), cborBytes, ScalarSize)
+	if rest, ok = bytes.CutPrefix(rest, head); !ok || len(rest) < ScalarSize {
+		return nil, false
+	}
+	copy(scalar[:], rest)
+	return rest[ScalarSize:], true
+}
 
 // appendKey appends one entry of the sealed part's map: generation → key.
 // The map is encoded by hand so that no library's buffer keeps domain keys.
@@ -218,17 +260,20 @@ func appendKey(dst []byte, number uint32, key *[slab.KeySize]byte) []byte {
 	return append(dst, key[:]...)
 }
 
-// readKeys reads the sealed part's map, which must hold exactly the given
-// generations, and calls put for each.
-func readKeys(plain []byte, generations []generation, put func(number uint32, key *[slab.KeySize]byte) error) error {
+// readKeys reads the sealed part's map, which must hold exactly the state's
+// generations and its replication key, and calls put for each generation. The
+// scalar is zero if there is no replication key.
+func readKeys(plain []byte, st *state, scalar *[ScalarSize]byte, put func(number uint32, key *[slab.KeySize]byte) error) error {
 	var buf [8]byte
-	head := appendCBORHead(buf[:0], cborMap, uint32(len(generations)))
-	plain, ok := bytes.CutPrefix(plain, head)
-	for _, g := range generations {
+	if len(st.ReplicationKeys) == 0 {
+		scalar = nil
+	}
+	plain, ok := cutScalar(plain, len(st.Generations)+len(st.ReplicationKeys), scalar)
+	for _, g := range st.Generations {
 		if !ok {
 			return ErrRefused
 		}
-		head = appendCBORHead(appendCBORHead(buf[:0], cborUint, g.Number), cborBytes, slab.KeySize)
+		head := appendCBORHead(appendCBORHead(buf[:0], cborUint, g.Number), cborBytes, slab.KeySize)
 		if plain, ok = bytes.CutPrefix(plain, head); !ok || len(plain) < slab.KeySize {
 			return ErrRefused
 		}

@@ -92,6 +92,9 @@ func TestReadKeys(t *testing.T) {
 	key := [KeySize]byte(sequence(7, KeySize))
 	good := appendKey(appendKey(appendCBORHead(nil, cborMap, 2), 5, &key), 300, &key)
 	generations := []generation{{5, 1, deactivated}, {300, 1, active}}
+	readKeys := func(plain []byte, generations []generation, put func(uint32, *[KeySize]byte) error) error {
+		return readKeys(plain, &state{Generations: generations}, new([ScalarSize]byte), put)
+	}
 	ignore := func(uint32, *[KeySize]byte) error { return nil }
 	if err := readKeys(good, generations, ignore); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	"trent/internal/hsm/domain"
 	"trent/internal/hsm/kdf"
 	"trent/internal/hsm/proto"
+	"trent/internal/hsm/replica"
 	"trent/internal/hsm/selftest"
 	"trent/internal/hsm/token"
 )
@@ -247,6 +248,8 @@ func (e *Engine) status(err error) proto.Status {
 		return proto.StatusUnsupported
 	case errors.Is(err, domain.ErrUnknown):
 		return proto.StatusUnknownDomain
+	case errors.Is(err, replica.ErrInvalid):
+		return proto.StatusReplicaRefused
 	case errors.Is(err, domain.ErrRefused):
 		return proto.StatusDomainRefused
 	}

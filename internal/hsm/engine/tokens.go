@@ -19,7 +19,7 @@ func tokenKind(cmd proto.Command) (token.Kind, bool) {
 	switch cmd {
 	case proto.CmdHello, proto.CmdStatus, proto.CmdMoveClock, proto.CmdCreateDomain, proto.CmdLoadDomain, proto.CmdRotateDomain,
 		proto.CmdCreateServiceKey, proto.CmdCreateAuditKey, proto.CmdSealAccessKeySecret, proto.CmdCreateAccessKeySecret,
-		proto.CmdCreateKey, proto.CmdGenerateRandom:
+		proto.CmdCreateKey, proto.CmdGenerateRandom, proto.CmdAddReplicationKey, proto.CmdReplicationKey, proto.CmdOfferReplica:
 		return noToken, true
 	case proto.CmdRewrap:
 		return kindOfRequest, true
@@ -27,13 +27,15 @@ func tokenKind(cmd proto.Command) (token.Kind, bool) {
 		return token.KindService, true
 	case proto.CmdSignDigest:
 		return token.KindAudit, true
+	case proto.CmdReceiveReplica:
+		return token.KindReplica, true
 	case proto.CmdDeriveDayKey:
 		return token.KindSecret, true
 	case proto.CmdEncrypt, proto.CmdDecrypt, proto.CmdCheckCiphertext, proto.CmdReEncrypt,
 		proto.CmdGenerateDataKey, proto.CmdGenerateDataKeyWithoutPlaintext,
 		proto.CmdSign, proto.CmdVerify, proto.CmdGenerateMac, proto.CmdVerifyMac, proto.CmdDeriveSharedSecret,
 		proto.CmdEncapsulate, proto.CmdDecapsulate, proto.CmdPublicEncrypt, proto.CmdPrivateDecrypt,
-		proto.CmdCheckPrivateCiphertext, proto.CmdReEncryptAny, proto.CmdGenerateDataKeyPair:
+		proto.CmdCheckPrivateCiphertext, proto.CmdReEncryptAny, proto.CmdGenerateDataKeyPair, proto.CmdSendReplica:
 		return token.KindKey, true
 	}
 	return noToken, false

@@ -57,6 +57,8 @@ func TestKindCommandTable(t *testing.T) {
 		"CmdPublicEncrypt": token.KindKey, "CmdPrivateDecrypt": token.KindKey, "CmdCheckPrivateCiphertext": token.KindKey,
 		"CmdCreateAuditKey": noToken, "CmdSignDigest": token.KindAudit,
 		"CmdReEncryptAny": token.KindKey, "CmdGenerateDataKeyPair": token.KindKey,
+		"CmdAddReplicationKey": noToken, "CmdReplicationKey": noToken, "CmdOfferReplica": noToken,
+		"CmdSendReplica": token.KindKey, "CmdReceiveReplica": token.KindReplica,
 	}
 	all := commands(t)
 	known, taken := map[proto.Command]bool{}, map[token.Kind]bool{}
@@ -75,7 +77,7 @@ func TestKindCommandTable(t *testing.T) {
 			t.Errorf("command %#x: in the table %v, in the protocol %v", number, ok, !ok)
 		}
 	}
-	withoutTokens := map[token.Kind]bool{token.KindImport: true, token.KindSession: true, token.KindReplica: true}
+	withoutTokens := map[token.Kind]bool{token.KindImport: true, token.KindSession: true}
 	for number := range 256 {
 		kind := token.Kind(number)
 		if kind.Valid() && taken[kind] == withoutTokens[kind] {
@@ -139,6 +141,12 @@ func symmetricUses(e *Engine, ref, good proto.KeyRef, blob []byte) map[proto.Com
 		proto.CmdSignDigest: func() ([]byte, proto.Status) {
 			return e.SignDigest(&proto.SignRequest{Key: ref, Algorithm: 11, MessageType: 1, Message: []byte("m")}, nil)
 		},
+		proto.CmdSendReplica: func() ([]byte, proto.Status) {
+			return e.SendReplica(&proto.SendReplicaRequest{Key: ref, Offer: blob}, nil)
+		},
+		proto.CmdReceiveReplica: func() ([]byte, proto.Status) {
+			return e.ReceiveReplica(&proto.ReceiveReplicaRequest{Key: ref, Delivery: blob}, nil)
+		},
 		proto.CmdReleaseServiceKey: func() ([]byte, proto.Status) { return e.ReleaseServiceKey(&ref, nil) },
 		proto.CmdDeriveDayKey: func() ([]byte, proto.Status) {
 			return e.DeriveDayKey(&proto.DayKeyRequest{Key: ref, Date: "20260301", Region: region, Service: "kms"}, nil)
@@ -159,10 +167,13 @@ func TestEveryKindMeetsEveryCommand(t *testing.T) {
 		token.KindSecret:  forge(t, e, token.KindSecret, accessKeyBind(account, "AKIA"), secret, nil),
 		token.KindService: forge(t, e, token.KindService, proto.Bind{Region: region, ID: "seal"}, secret, nil),
 		token.KindAudit:   auditKey(t, e, "ECC_NIST_P384"),
+		token.KindReplica: forge(t, e, token.KindReplica, good.Bind, secret, nil),
 	} {
 		for cmd, run := range uses(e, ref, good, blob) {
 			want := proto.StatusTokenRefused
-			if takes, _ := tokenKind(cmd); takes == kind && !asymmetricOnly[cmd] {
+			if takes, _ := tokenKind(cmd); takes == kind && cmd == proto.CmdReceiveReplica {
+				want = proto.StatusReplicaRefused // the message is none; TestReplication has one
+			} else if takes == kind && !asymmetricOnly[cmd] && cmd != proto.CmdSendReplica { // which wants a multi-Region key
 				want = proto.StatusOK
 			}
 			if _, status := run(); status != want {

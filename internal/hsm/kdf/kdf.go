@@ -1,6 +1,7 @@
-// Package kdf owns Trent's one key derivation function: NIST SP 800-108r1 in
-// counter mode with HMAC-SHA-256, its labels, and the material id of a
-// symmetric key. The bytes are in docs/formats.md, "Key derivation".
+// Package kdf owns Trent's key derivation: NIST SP 800-108r1 in counter mode
+// with HMAC-SHA-256, its labels, and the material id of a symmetric key; and,
+// for the shared secret of a key agreement, NIST SP 800-56Cr2. The bytes are in
+// docs/formats.md, "Key derivation".
 //
 // It must never keep a key: what it derives from and what it derives is
 // overwritten before a function returns, as far as memory of its own is
@@ -36,6 +37,8 @@ const (
 	LabelEKTService Label = "TRENT-EKT-SERVICE-01"
 	LabelEKTAudit   Label = "TRENT-EKT-AUDIT-01"
 	LabelUnsealFile Label = "TRENT-UNSEAL-FILE-01"
+	// LabelReplication is for Agreed alone.
+	LabelReplication Label = "TRENT-REPLICATION-01"
 )
 
 // publicMaterialLabel begins the hash that is an asymmetric key's material id.
@@ -142,6 +145,21 @@ func (d *Deriver) AEAD(key []byte, label Label, header []byte, nonce *[NonceSize
 	derived := d.Append(d.key[:0], key, label, header, nonce, KeySize)
 	defer clear(d.key[:])
 	return NewAEAD(derived)
+}
+
+// Agreed returns the 256-bit key of a shared secret that two parties have agreed
+// on: the one-step derivation of SP 800-56Cr2 with SHA-384, over the label and
+// the transcript, each with its length before it. The caller wipes it.
+func Agreed(secret []byte, label Label, transcript []byte) (key [KeySize]byte) {
+	in := make([]byte, 0, 4+len(secret)+4+len(label)+4+len(transcript))
+	in = append(binary.BigEndian.AppendUint32(in, 1), secret...)
+	in = append(binary.BigEndian.AppendUint32(in, uint32(len(label))), label...)
+	in = append(binary.BigEndian.AppendUint32(in, uint32(len(transcript))), transcript...)
+	sum := sha512.Sum384(in)
+	copy(key[:], sum[:])
+	clear(in)
+	clear(sum[:])
+	return key
 }
 
 // NewAEAD returns AES-256-GCM under key, 32 bytes, with the random nonces that

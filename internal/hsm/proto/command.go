@@ -6,6 +6,8 @@ import "fmt"
 var commandNames = map[Command]string{
 	CmdHello: "hello", CmdStatus: "status", CmdMoveClock: "move clock",
 	CmdCreateDomain: "create domain", CmdLoadDomain: "load domain", CmdRotateDomain: "rotate domain", CmdRewrap: "rewrap",
+	CmdAddReplicationKey: "add replication key", CmdReplicationKey: "replication key",
+	CmdOfferReplica: "offer replica", CmdSendReplica: "send replica", CmdReceiveReplica: "receive replica",
 	CmdCreateServiceKey: "create service key", CmdReleaseServiceKey: "release service key",
 	CmdCreateAuditKey: "create audit key", CmdSignDigest: "sign digest",
 	CmdSealAccessKeySecret: "seal access-key secret", CmdCreateAccessKeySecret: "create access-key secret",
@@ -31,7 +33,8 @@ func (c Command) String() string {
 // connection's reader: domains, and what depends on the key's spec.
 func (c Command) Slow() bool {
 	switch c {
-	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdCreateAuditKey, CmdSignDigest, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
+	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdAddReplicationKey, CmdOfferReplica, CmdSendReplica, CmdReceiveReplica,
+		CmdCreateAuditKey, CmdSignDigest, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
 		CmdPublicEncrypt, CmdPrivateDecrypt, CmdCheckPrivateCiphertext, CmdReEncryptAny, CmdGenerateDataKeyPair:
 		return true
 	}

@@ -23,6 +23,8 @@ const (
 	CmdLoadDomain   Command = 0x11 // jobs: load a domain token
 	CmdRotateDomain Command = 0x12 // jobs: a domain token with one more generation; state unchanged until it is loaded
 	CmdRewrap       Command = 0x13 // jobs: any token kind, to the active generation
+	// CmdAddReplicationKey: a domain token with a replication key; state unchanged until it is loaded.
+	CmdAddReplicationKey Command = 0x14
 
 	CmdCreateServiceKey  Command = 0x18 // jobs: a new service key, as a token
 	CmdReleaseServiceKey Command = 0x19 // jobs: the service key's bytes
@@ -56,6 +58,11 @@ const (
 	CmdCheckPrivateCiphertext Command = 0x41 // its success only
 	CmdReEncryptAny           Command = 0x42 // one key, or both, asymmetric
 	CmdGenerateDataKeyPair    Command = 0x43
+
+	CmdReplicationKey Command = 0x44 // jobs: the public part of a domain's replication key
+	CmdOfferReplica   Command = 0x45 // jobs: a domain asks another for a multi-Region key
+	CmdSendReplica    Command = 0x46 // jobs: the other answers with the key, sealed to the first
+	CmdReceiveReplica Command = 0x47 // jobs: the first wraps it under its own domain key
 )
 
 // Status is the module's answer code. It is an error except for StatusOK.
@@ -82,11 +89,12 @@ const (
 	StatusInvalidPublicKey  Status = 14 // a peer's public key is not one of the key's spec
 	StatusUnsupported       Status = 15 // the algorithm, or this form of it, is not available in this module
 	StatusInputRefused      Status = 16 // a message, digest or plaintext of a length that the algorithm does not take
+	StatusReplicaRefused    Status = 17 // a replication message that does not authenticate, of a domain that is not believed, or not the one asked for
 )
 
 var statusNames = [...]string{"ok", "malformed", "unknown command", "mute", "busy", "invalid token", "token refused",
 	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal", "clock refused",
-	"invalid signature", "invalid public key", "unsupported", "input refused"}
+	"invalid signature", "invalid public key", "unsupported", "input refused", "replica refused"}
 
 func (s Status) Error() string {
 	if int(s) < len(statusNames) {

@@ -59,6 +59,11 @@ func messages() map[string]func() message {
 		"private decrypt":    func() message { return new(proto.PrivateDecryptRequest) },
 		"re-encrypt any":     func() message { return new(proto.ReEncryptAnyRequest) },
 		"data key pair":      func() message { return new(proto.DataKeyPairRequest) },
+		"replication key":    func() message { return new(proto.ReplicationKeyResponse) },
+		"offer replica":      func() message { return new(proto.OfferReplicaRequest) },
+		"replica offered":    func() message { return new(proto.OfferReplicaResponse) },
+		"send replica":       func() message { return new(proto.SendReplicaRequest) },
+		"receive replica":    func() message { return new(proto.ReceiveReplicaRequest) },
 		"made data key pair": func() message { return new(proto.DataKeyPairResponse) },
 	}
 }
@@ -83,7 +88,7 @@ func fill(r *rand.Rand, name string, v reflect.Value) {
 			v.SetString(text(1, 12))
 		case "Date":
 			v.SetString(text(8, 8))
-		case "Region", "Service":
+		case "Region", "SenderRegion", "Service":
 			v.SetString(text(1, 32))
 		default:
 			v.SetString(text(1, 128))

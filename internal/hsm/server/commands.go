@@ -21,6 +21,11 @@ type Engine interface {
 	LoadDomain(m *proto.LoadDomainRequest, dst []byte) ([]byte, proto.Status)
 	RotateDomain(m *proto.RotateDomainRequest, dst []byte) ([]byte, proto.Status)
 	Rewrap(m *proto.RewrapRequest, dst []byte) ([]byte, proto.Status)
+	AddReplicationKey(m *proto.RotateDomainRequest, dst []byte) ([]byte, proto.Status)
+	ReplicationKey(m *proto.RotateDomainRequest, dst []byte) ([]byte, proto.Status)
+	OfferReplica(m *proto.OfferReplicaRequest, dst []byte) ([]byte, proto.Status)
+	SendReplica(m *proto.SendReplicaRequest, dst []byte) ([]byte, proto.Status)
+	ReceiveReplica(m *proto.ReceiveReplicaRequest, dst []byte) ([]byte, proto.Status)
 	CreateServiceKey(m *proto.CreateServiceKeyRequest, dst []byte) ([]byte, proto.Status)
 	ReleaseServiceKey(m *proto.KeyRef, dst []byte) ([]byte, proto.Status)
 
@@ -87,6 +92,9 @@ type requests struct {
 	privateDecrypt   proto.PrivateDecryptRequest
 	reEncryptAny     proto.ReEncryptAnyRequest
 	dataKeyPair      proto.DataKeyPairRequest
+	offerReplica     proto.OfferReplicaRequest
+	sendReplica      proto.SendReplicaRequest
+	receiveReplica   proto.ReceiveReplicaRequest
 }
 
 // handler decodes a message and runs its command.
@@ -117,6 +125,12 @@ var commands = [256]command{
 
 	proto.CmdCreateAuditKey: slow(with(func(q *requests) *proto.CreateAuditKeyRequest { return &q.createAuditKey }, Engine.CreateAuditKey)),
 	proto.CmdSignDigest:     slow(with(func(q *requests) *proto.SignRequest { return &q.sign }, Engine.SignDigest)),
+
+	proto.CmdAddReplicationKey: slow(with(func(q *requests) *proto.RotateDomainRequest { return &q.rotateDomain }, Engine.AddReplicationKey)),
+	proto.CmdReplicationKey:    fast(with(func(q *requests) *proto.RotateDomainRequest { return &q.rotateDomain }, Engine.ReplicationKey)),
+	proto.CmdOfferReplica:      slow(with(func(q *requests) *proto.OfferReplicaRequest { return &q.offerReplica }, Engine.OfferReplica)),
+	proto.CmdSendReplica:       slow(with(func(q *requests) *proto.SendReplicaRequest { return &q.sendReplica }, Engine.SendReplica)),
+	proto.CmdReceiveReplica:    slow(with(func(q *requests) *proto.ReceiveReplicaRequest { return &q.receiveReplica }, Engine.ReceiveReplica)),
 
 	proto.CmdSealAccessKeySecret:   fast(with(func(q *requests) *proto.SealSecretRequest { return &q.sealSecret }, Engine.SealAccessKeySecret)),
 	proto.CmdCreateAccessKeySecret: fast(with(func(q *requests) *proto.CreateSecretRequest { return &q.createSecret }, Engine.CreateAccessKeySecret)),

@@ -85,6 +85,7 @@ func TestNoFastCommandWaits(t *testing.T) {
 		proto.CmdGenerateDataKey: fast, proto.CmdGenerateDataKeyWithoutPlaintext: fast, proto.CmdGenerateRandom: fast,
 		proto.CmdGenerateMac: fast, proto.CmdVerifyMac: fast,
 		proto.CmdCreateDomain: slow, proto.CmdLoadDomain: slow, proto.CmdRotateDomain: slow, proto.CmdCreateAuditKey: slow, proto.CmdSignDigest: slow,
+		proto.CmdReplicationKey: fast, proto.CmdAddReplicationKey: slow, proto.CmdOfferReplica: slow, proto.CmdSendReplica: slow, proto.CmdReceiveReplica: slow,
 		proto.CmdCreateKey: weighed, proto.CmdSign: weighed, proto.CmdVerify: weighed, proto.CmdDeriveSharedSecret: weighed,
 		proto.CmdEncapsulate: weighed, proto.CmdDecapsulate: weighed, proto.CmdPublicEncrypt: weighed, proto.CmdPrivateDecrypt: weighed,
 		proto.CmdCheckPrivateCiphertext: weighed, proto.CmdReEncryptAny: weighed, proto.CmdGenerateDataKeyPair: weighed,

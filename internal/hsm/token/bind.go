@@ -17,6 +17,8 @@ func (k Kind) bindLabel() string {
 		return "TRENT-BIND-KEY-01"
 	case KindSecret:
 		return "TRENT-BIND-SECRET-01"
+	case KindReplica:
+		return "TRENT-BIND-REPLICA-01"
 	case KindService:
 		return "TRENT-BIND-SERVICE-01"
 	case KindAudit:

@@ -27,7 +27,7 @@ const (
 	KindSecret  Kind = 2 // access-key secret
 	KindImport  Kind = 3 // private key that import parameters belong to
 	KindSession Kind = 4 // session key
-	KindReplica Kind = 5 // replication key
+	KindReplica Kind = 5 // private key of an offer, and the offer's hash
 	KindService Kind = 6 // service key
 	KindAudit   Kind = 7 // private key that signs digests of the audit trail
 )

@@ -236,7 +236,6 @@ func TestBind(t *testing.T) {
 		{KindService, "111122223333", "eu-west-1"},
 		{KindImport, "111122223333", "eu-west-1"},
 		{KindSession, "", "eu-west-1"},
-		{KindReplica, "", "eu-west-1"},
 		{0, "", "eu-west-1"},
 		{7, "", "eu-west-1"},
 	} {

@@ -118,8 +118,45 @@ func TestEveryCommand(t *testing.T) {
 	if err != nil || !info.Dev || info.Mute || len(info.Domains) != 3 || info.FramesRead == 0 || info.Writes == 0 {
 		t.Errorf("Status: %+v, %v", info, err)
 	}
-	if missing := process.Missing(0x01, 0x1f); len(missing) > 0 {
+	replicate(t, m, other)
+	if missing := append(process.Missing(0x01, 0x1f), process.Missing(0x44, 0x47)...); len(missing) > 0 {
 		t.Errorf("commands that no method sends: %v", missing)
+	}
+}
+
+// replicate sends the commands of replication, with what they refuse: only an
+// operation can make a multi-Region key (internal/node has a whole replication).
+func replicate(t *testing.T, m *jobs.Module, other string) {
+	t.Helper()
+	replica := jobs.Replica{Bind: jobs.Bind{Region: region, Account: "111122223333", ID: "mrk-1"}, SenderRegion: other}
+	for _, name := range []string{region, other} {
+		id, spki, err := m.ReplicationKey(t.Context(), name)
+		if err != nil || spki != nil || id == (jobs.DomainID{}) {
+			t.Errorf("ReplicationKey, before there is one: %x of %x, %v", spki, id, err)
+		}
+		token, err := m.AddReplicationKey(t.Context(), name)
+		if err == nil {
+			err = m.LoadDomain(t.Context(), token)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if replica.SenderDomain, spki, err = m.ReplicationKey(t.Context(), name); err != nil || len(spki) != 120 {
+			t.Errorf("ReplicationKey: %x, %v", spki, err)
+		}
+		if _, err := m.AddReplicationKey(t.Context(), name); !errors.Is(err, jobs.DomainRefused) {
+			t.Errorf("a second replication key: %v", err)
+		}
+	}
+	token, offer, err := m.OfferReplica(t.Context(), &replica)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.SendReplica(t.Context(), replica.Bind, token, offer); !errors.Is(err, jobs.TokenRefused) {
+		t.Errorf("the offer's token instead of a key's: %v", err)
+	}
+	if _, err := m.ReceiveReplica(t.Context(), replica.Bind, token, offer); !errors.Is(err, jobs.ReplicaRefused) {
+		t.Errorf("an offer instead of a delivery: %v", err)
 	}
 }
 
