@@ -146,7 +146,7 @@ func (f *file) under(folders ...string) bool {
 
 // forTests reports whether the file belongs to tests, or to what they are made of.
 func (f *file) forTests() bool {
-	return f.test || f.under("test", "internal/store/storetest", "internal/hsm/server/servertest")
+	return f.test || f.under("test", "internal/store/storetest", "internal/hsm/server/servertest", "internal/audit/audittest")
 }
 
 // initFunctions: what runs before main cannot fail, be tested, or be ordered.

@@ -80,9 +80,9 @@ type Position struct {
 
 // entry is what one record is found by.
 type entry struct {
-	time     int64 // Unix seconds
-	terms    []Term
-	accounts []string // that the record is of, perhaps more than once
+	time  int64 // Unix seconds
+	terms []Term
+	joint
 }
 
 // hasAll reports whether the record has all terms.

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/audit/audittest"
 )
 
 // BenchmarkFind measures a query by key and day, a page of the newest 100 of 200
@@ -73,4 +75,38 @@ func benchRecord(segment, n int) string {
 		`"requestParameters":{"keyId":"alias/%s"},"requestID":"r%02d-%05d","eventID":"e%02d-%05d","readOnly":true,`+
 		`"resources":[{"accountId":"%s","type":"AWS::KMS::Key","ARN":"arn:aws:kms:eu-west-1:%s:key/%s"}],"recipientAccountId":"%s"}`,
 		account, segment/2, n/60%60, n%60, key, segment, n, segment, n, account, account, key, account)
+}
+
+// BenchmarkBuild makes the index file of a segment as a service writes it.
+func BenchmarkBuild(b *testing.B) {
+	dir := b.TempDir()
+	calls := audittest.Calls{Total: 45_000, Keys: 500, Users: 200, Begin: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Length: 20 * time.Minute}
+	if err := calls.Write(b.Context(), dir, nodes[0], 0, calls.Total); err != nil {
+		b.Fatal(err)
+	}
+	segments, err := audit.Segments(dir, nodes[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(segments[0].Bytes)
+	b.ReportAllocs()
+	cpu, size := cpuTime(b), 0
+	for b.Loop() {
+		file, err := build(b.Context(), &segments[0])
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = len(file)
+	}
+	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(size), "file-bytes")
+}
+
+// cpuTime is the process's user and system time in nanoseconds.
+func cpuTime(b *testing.B) int64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return r.Utime.Nano() + r.Stime.Nano()
 }

@@ -1,39 +1,44 @@
 package auditindex
 
 import (
-	"bytes"
-	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
-	"io"
-	"math"
 	"os"
-	"slices"
-	"sort"
-	"syscall"
 
 	"trent/internal/audit"
 )
 
-// The bytes of an index file; all integers big-endian:
+// The bytes of an index file; all integers big-endian, and the records numbered
+// from 0 as they stand in the segment:
 //
-//	"TRENTIDX" ‖ u32 version (2) ‖ u32 0 ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
-//	i64 first time ‖ i64 last time ‖ u64 number of pairs
-//	for each term of each record, in order: u64 hash of the term ‖ u32 offset of the record in the segment
+//	head:   "TRENTIDX" ‖ u32 version (3) ‖ u32 0 ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
+//	        i64 first time ‖ i64 last time ‖ u32 records ‖ u32 terms ‖ u32 bytes of the lists
+//	        of each block of terms: u48 its first hash
+//	        u32 crc32c of the head
+//	places: blocks of 256 records, the last with what is left: of each u32 offset in the segment ‖ u32 seconds since the first time; u32 crc32c of the block
+//	terms:  blocks of 512 terms, so too: of each, in order, u48 hash ‖ u32 what has it; u32 crc32c of the block
+//	lists:  u32 count ‖ u32 bytes ‖ as many bytes (appendList) ‖ u32 crc32c of all that
 //	u32 crc32c of everything before it
 //
-// hash = the first 8 bytes of SHA-256( u8 kind ‖ value ). Times are the least and
-// the greatest of the records', Unix seconds.
+// hash = the first 6 bytes of SHA-256( u8 kind ‖ value ). What has a term is one
+// record, 2^31 + its number, or the list at that offset of the lists. Times are
+// the least and the greatest of the records', Unix seconds.
 const (
-	magic       = "TRENTIDX\x00\x00\x00\x02\x00\x00\x00\x00"
-	namedBytes  = len(magic) + 16 + 3*8 // what says which segment's it is
-	headerBytes = namedBytes + 3*8
-	pairBytes   = 8 + 4
-	sumBytes    = 4
+	magic      = "TRENTIDX\x00\x00\x00\x03\x00\x00\x00\x00"
+	namedBytes = len(magic) + 16 + 3*8 // what says which segment's it is
+	fixedBytes = namedBytes + 2*8 + 3*4
+	hashBytes  = 6
+	placeBytes = 4 + 4
+	termBytes  = hashBytes + 4
+	listBytes  = 4 + 4 // before a list
+	sumBytes   = 4
+
+	placesInBlock = 256
+	termsInBlock  = 512
+
+	oneRecord = 1 << 31
 )
 
 // leastRecord is less than a record and its frame have, and leastTerm less than a
@@ -43,27 +48,26 @@ const (
 	leastTerm   = 4
 )
 
-// openWork is what opening a file and searching it counts as.
-const openWork = 16 << 10
-
-type pair struct {
-	hash   uint64
-	offset uint32
-}
-
-func compare(a, b pair) int {
-	return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.offset, b.offset))
-}
-
 // hashOf is the hash of a term.
 func hashOf(t Term) uint64 {
-	h := sha256.Sum256(append([]byte{byte(t.Kind)}, t.Value...))
-	return binary.BigEndian.Uint64(h[:])
+	var room [128]byte
+	h := sha256.Sum256(append(append(room[:0], byte(t.Kind)), t.Value...))
+	return binary.BigEndian.Uint64(h[:]) >> (64 - 8*hashBytes)
+}
+
+// appendHash appends a hash.
+func appendHash(b []byte, hash uint64) []byte {
+	return append(b, byte(hash>>40), byte(hash>>32), byte(hash>>24), byte(hash>>16), byte(hash>>8), byte(hash))
+}
+
+// readHash reads what appendHash appends.
+func readHash(b []byte) uint64 {
+	return uint64(binary.BigEndian.Uint32(b))<<16 | uint64(binary.BigEndian.Uint16(b[4:]))
 }
 
 // named is how a segment's index file begins.
 func named(s *audit.Segment) []byte {
-	b := append(make([]byte, 0, headerBytes), magic...)
+	b := append(make([]byte, 0, fixedBytes), magic...)
 	b = append(b, s.Node[:]...)
 	b = binary.BigEndian.AppendUint64(b, s.Epoch)
 	b = binary.BigEndian.AppendUint64(b, s.Number)
@@ -74,45 +78,80 @@ func crc32c(sum uint32, b []byte) uint32 {
 	return crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), b)
 }
 
-// build makes the index file of a segment that has ended.
-func build(ctx context.Context, s *audit.Segment) ([]byte, error) {
-	if s.Bytes > math.MaxUint32 {
-		return nil, fmt.Errorf("auditindex: %s has %d bytes: more than an index has numbers for", s.Path, s.Bytes)
-	}
-	var pairs []pair
-	var e entry
+// appendSum appends the checksum of what was appended from an offset on.
+func appendSum(b []byte, from int) []byte {
+	return binary.BigEndian.AppendUint32(b, crc32c(0, b[from:]))
+}
+
+// file is the index file of the segment.
+func (b *builder) file(s *audit.Segment) []byte {
+	terms, lists, hashes := b.lists()
 	first, last := int64(0), int64(0)
-	hashes := map[Term]uint64{} // terms come again and again
-	err := s.Scan(func(r audit.Record) bool {
-		e.read(r.JSON)
-		if len(pairs) == 0 || e.time < first {
-			first = e.time
+	for i, p := range b.places {
+		if i == 0 || p.time < first {
+			first = p.time
 		}
-		last = max(last, e.time)
-		for _, t := range e.terms {
-			h, ok := hashes[t]
-			if !ok {
-				h = hashOf(t)
-				hashes[t] = h
+		last = max(last, p.time)
+	}
+	out := named(s)
+	out = binary.BigEndian.AppendUint64(out, uint64(first))
+	out = binary.BigEndian.AppendUint64(out, uint64(last))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(b.places)))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(terms)/termBytes))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(lists)))
+	for i := 0; i < len(hashes); i += termsInBlock {
+		out = appendHash(out, hashes[i])
+	}
+	out = appendSum(out, 0)
+	for places := b.places; len(places) > 0; {
+		from, n := len(out), min(placesInBlock, len(places))
+		for _, p := range places[:n] {
+			out = binary.BigEndian.AppendUint32(out, p.offset)
+			out = binary.BigEndian.AppendUint32(out, seconds(first, p.time))
+		}
+		out, places = appendSum(out, from), places[n:]
+	}
+	for len(terms) > 0 {
+		from, n := len(out), min(termsInBlock*termBytes, len(terms))
+		out, terms = appendSum(append(out, terms[:n]...), from), terms[n:]
+	}
+	return appendSum(append(out, lists...), 0)
+}
+
+// seconds is how long after the first time another is.
+func seconds(first, at int64) uint32 { return uint32(min(uint64(at-first), 1<<32-1)) }
+
+// lists makes the terms and the lists of the file, and the terms' hashes. Terms of
+// the same records, as a user's name and ARN, have a list together.
+func (b *builder) lists() (terms, lists []byte, hashes []uint64) {
+	refs := b.terms()
+	terms = make([]byte, 0, len(refs)*termBytes)
+	at := map[string]uint32{}
+	var list []byte
+	for len(refs) > 0 {
+		n := 1
+		for n < len(refs) && refs[n].hash == refs[0].hash {
+			n++
+		}
+		records := b.records(refs[:n])
+		to := oneRecord + records[0]
+		if len(records) > 1 {
+			list = appendList(binary.BigEndian.AppendUint32(list[:0], uint32(len(records))), records)
+			var known bool
+			if to, known = at[string(list)]; !known {
+				from := len(lists)
+				to = uint32(from)
+				at[string(list)] = to
+				lists = append(lists, list[:4]...)
+				lists = binary.BigEndian.AppendUint32(lists, uint32(len(list)-4))
+				lists = appendSum(append(lists, list[4:]...), from)
 			}
-			pairs = append(pairs, pair{h, uint32(r.Offset)})
 		}
-		return ctx.Err() == nil
-	})
-	if err = cmp.Or(context.Cause(ctx), err); err != nil {
-		return nil, err
+		terms = binary.BigEndian.AppendUint32(appendHash(terms, refs[0].hash), to)
+		hashes = append(hashes, refs[0].hash)
+		refs = refs[n:]
 	}
-	slices.SortFunc(pairs, compare)
-	pairs = slices.Compact(pairs)
-	b := append(make([]byte, 0, headerBytes+len(pairs)*pairBytes+sumBytes), named(s)...)
-	b = binary.BigEndian.AppendUint64(b, uint64(first))
-	b = binary.BigEndian.AppendUint64(b, uint64(last))
-	b = binary.BigEndian.AppendUint64(b, uint64(len(pairs)))
-	for _, p := range pairs {
-		b = binary.BigEndian.AppendUint64(b, p.hash)
-		b = binary.BigEndian.AppendUint32(b, p.offset)
-	}
-	return binary.BigEndian.AppendUint32(b, crc32c(0, b)), nil
+	return terms, lists, hashes
 }
 
 // writeFile makes a file whole or not at all: also after a loss of power its name
@@ -131,112 +170,4 @@ func writeFile(path string, b []byte) error {
 		return err
 	}
 	return os.Rename(part, path)
-}
-
-// errStale: there is no file, or it is not the segment's index.
-var errStale = errors.New("auditindex: not the index of this segment")
-
-// An index is an index file that is open.
-type index struct {
-	f           *os.File
-	stamp       stamp
-	first, last int64
-	pairs       int64
-	records     int64 // at most
-	opening     int64 // bytes that were read to open it, as work counts
-}
-
-// stamp says of a file that it is the same as before.
-type stamp struct {
-	dev, ino       uint64
-	size           int64
-	changed, wrote syscall.Timespec
-}
-
-// openRegular opens a file to read it, unless it is something else: what stands
-// in the folder may be anybody's.
-func openRegular(path string) (*os.File, *syscall.Stat_t, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			return f, stat, nil
-		}
-	}
-	return nil, nil, errors.Join(errStale, err, f.Close())
-}
-
-// openIndex opens the index file of a segment, or returns errStale. Its checksum
-// is not verified.
-func openIndex(path string, s *audit.Segment) (*index, error) {
-	f, stat, err := openRegular(path)
-	if err != nil {
-		return nil, errStale
-	}
-	var h [headerBytes]byte
-	_, err = io.ReadFull(f, h[:])
-	pairs := binary.BigEndian.Uint64(h[namedBytes+16:])
-	if err != nil || !bytes.HasPrefix(h[:], named(s)) || pairs > uint64(s.Bytes)/leastTerm ||
-		stat.Size != int64(headerBytes+sumBytes)+int64(pairs)*pairBytes {
-		f.Close()
-		return nil, errStale
-	}
-	return &index{
-		f: f, stamp: stamp{uint64(stat.Dev), stat.Ino, stat.Size, stat.Ctim, stat.Mtim},
-		first: int64(binary.BigEndian.Uint64(h[namedBytes:])), last: int64(binary.BigEndian.Uint64(h[namedBytes+8:])),
-		pairs: int64(pairs), records: s.Bytes / leastRecord, opening: openWork,
-	}, nil
-}
-
-// verify reads the file and compares its checksum.
-func (x *index) verify() error {
-	r := io.NewSectionReader(x.f, 0, x.stamp.size-sumBytes)
-	sum := uint32(0)
-	for b := make([]byte, 256<<10); ; {
-		n, err := r.Read(b)
-		sum = crc32c(sum, b[:n])
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return errStale
-		}
-	}
-	var want [sumBytes]byte
-	if _, err := x.f.ReadAt(want[:], x.stamp.size-sumBytes); err != nil || binary.BigEndian.Uint32(want[:]) != sum {
-		return errStale
-	}
-	return nil
-}
-
-// offsets returns where the records with a term are, in order. Some may be
-// others', whose terms have the same hash.
-func (x *index) offsets(t Term) ([]uint32, error) {
-	want := hashOf(t)
-	failed := false
-	hash := func(i int64) uint64 {
-		var b [8]byte
-		if _, err := x.f.ReadAt(b[:], int64(headerBytes)+i*pairBytes); err != nil {
-			failed = true
-		}
-		return binary.BigEndian.Uint64(b[:])
-	}
-	from := int64(sort.Search(int(x.pairs), func(i int) bool { return hash(int64(i)) >= want }))
-	n := int64(sort.Search(int(x.pairs-from), func(i int) bool { return hash(from+int64(i)) > want }))
-	if failed || n > x.records {
-		return nil, errStale
-	}
-	b := make([]byte, n*pairBytes)
-	if _, err := x.f.ReadAt(b, int64(headerBytes)+from*pairBytes); err != nil {
-		return nil, errStale
-	}
-	offsets := make([]uint32, 0, n)
-	for ; len(b) > 0; b = b[pairBytes:] {
-		offsets = append(offsets, binary.BigEndian.Uint32(b[8:]))
-	}
-	slices.Sort(offsets)
-	return slices.Compact(offsets), nil
 }

@@ -88,8 +88,8 @@ func (x *Index) update(ctx context.Context, s *audit.Segment) error {
 	if bytes, failed := x.failed[s.Path]; s.Newest || failed && bytes == s.Bytes || checkSegment(s) != nil {
 		return nil
 	}
-	if ready, err := x.open(s); err == nil {
-		return ready.f.Close()
+	if x.ready(s) {
+		return nil
 	}
 	b, err := build(ctx, s)
 	if errors.Is(err, os.ErrNotExist) || ctx.Err() != nil {
@@ -125,32 +125,39 @@ func (x *Index) path(s *audit.Segment) string {
 	return filepath.Join(x.Folder, hex.EncodeToString(s.Node[:]), fmt.Sprintf("%08d", s.Epoch), fmt.Sprintf("%08d.idx", s.Number))
 }
 
-// open opens a segment's file, or returns errStale. The first time its checksum
-// is verified, and again when the file is another.
-func (x *Index) open(s *audit.Segment) (*index, error) {
+// ready reports whether a segment has its file, whole. The checksum of all of it
+// is verified once, and again when the file is another or a query could not use it.
+func (x *Index) ready(s *audit.Segment) bool {
 	path := x.path(s)
 	opened, err := openIndex(path, s)
 	if err != nil {
-		return nil, err
+		return false
 	}
+	defer opened.f.Close()
 	x.mu.Lock()
 	known := x.verified[path] == opened.stamp
 	x.mu.Unlock()
 	if known {
-		return opened, nil
+		return true
 	}
-	if err := opened.verify(); err != nil {
-		opened.f.Close()
-		return nil, err
+	if opened.verify() != nil {
+		return false
 	}
-	opened.opening += opened.stamp.size
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.verified == nil {
 		x.verified = map[string]stamp{}
 	}
 	x.verified[path] = opened.stamp
-	return opened, nil
+	return true
+}
+
+// doubt has Run look at a segment's file, which a query could not use.
+func (x *Index) doubt(s *audit.Segment) {
+	x.mu.Lock()
+	delete(x.verified, x.path(s))
+	x.mu.Unlock()
+	x.wake()
 }
 
 // wake has Run look for files that are missing or damaged.

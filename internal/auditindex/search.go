@@ -210,41 +210,71 @@ func (s *search) seen(segment *audit.Segment, offset int64) bool {
 }
 
 // indexed returns where records that are wanted can be, as the segment's file
-// says, in order; errStale without one, or if it is asked for no term.
-func (s *search) indexed(segment *audit.Segment) (all []int64, err error) {
-	x, err := s.open(segment)
-	if err != nil {
-		if !segment.Newest {
-			s.wake()
-		}
-		return nil, err
+// says, in order; errStale without one.
+func (s *search) indexed(segment *audit.Segment) (offsets []int64, err error) {
+	x, err := openIndex(s.path(segment), segment)
+	if err == nil {
+		defer x.f.Close()
+		offsets, err = s.candidates(x)
+		s.work += openWork + x.read
 	}
-	defer x.f.Close()
-	s.work += x.opening
+	if err != nil && !segment.Newest {
+		s.doubt(segment)
+	}
+	return offsets, err
+}
+
+// candidates are where records can be that are wanted.
+func (s *search) candidates(x *index) (offsets []int64, err error) {
 	if !s.query.Since.IsZero() && x.last < s.query.Since.Unix() || !s.query.Until.IsZero() && x.first > s.query.Until.Unix() {
 		return nil, nil
 	}
-	if len(s.query.Terms) == 0 {
-		return nil, errStale
-	}
-	for i, t := range s.query.Terms {
-		offsets, err := x.offsets(t)
+	numbers, err := s.having(x)
+	for i := 0; err == nil && i < len(numbers); i++ {
+		offset, at, exact, err := x.place(numbers[i])
 		if err != nil {
 			return nil, err
 		}
-		s.work += int64(len(offsets)) * pairBytes
+		if !exact || s.query.spans(at) {
+			offsets = append(offsets, int64(offset))
+		}
+	}
+	return offsets, err
+}
+
+// having are the records that have all terms of the query.
+func (s *search) having(x *index) (all []uint32, err error) {
+	for i, t := range s.query.Terms {
+		numbers, err := x.having(t)
+		if err != nil || len(numbers) == 0 {
+			return nil, err
+		}
 		if i == 0 {
-			for _, o := range offsets {
-				all = append(all, int64(o))
-			}
+			all = numbers
 			continue
 		}
-		all = slices.DeleteFunc(all, func(o int64) bool {
-			_, has := slices.BinarySearch(offsets, uint32(o))
-			return !has
-		})
+		all = intersect(all, numbers)
+	}
+	if len(s.query.Terms) == 0 {
+		for n := range x.records {
+			all = append(all, n)
+		}
 	}
 	return all, nil
+}
+
+// intersect keeps of a what is in b too; both are in order.
+func intersect(a, b []uint32) []uint32 {
+	kept := a[:0]
+	for _, n := range a {
+		for len(b) > 0 && b[0] < n {
+			b = b[1:]
+		}
+		if len(b) > 0 && b[0] == n {
+			kept = append(kept, n)
+		}
+	}
+	return kept
 }
 
 // scan reads the segment and returns where records that are wanted are, in order:

@@ -1,6 +1,7 @@
 package auditindex
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -11,61 +12,80 @@ import (
 // global is the Region of what operators do, which is in none.
 const global = "global"
 
+// A share says of a member whether other records have it too, as it is.
+type share int
+
+const (
+	unread share = iota // nothing is found by it
+	shared              // most are as in another record
+	own                 // hardly two are alike
+)
+
+// shareOf is the share of a member, by its name. What member reads is not unread.
+func shareOf(name []byte) share {
+	switch string(name) {
+	case "eventTime", "requestID", "eventID":
+		return own
+	case "eventName", "eventSource", "awsRegion", "errorCode", "recipientAccountId", "readOnly", "userIdentity", "requestParameters", "responseElements",
+		"resources":
+		return shared
+	}
+	return unread
+}
+
+// joint is what several members make something together of.
+type joint struct {
+	failed   bool // there is an errorCode
+	region   string
+	accounts []string // that the record is of, perhaps more than once
+}
+
 // read reads what a record is found by. Of a record that is not of the service's
 // form it reads what it can.
 func (e *entry) read(json []byte) {
-	e.time, e.terms = 0, e.terms[:0]
-	s := awsjson.NewScanner(json)
-	result, region := Success, ""
-	e.accounts = e.accounts[:0]
-	var o awsjson.Object
-	for s.Member(&o) {
-		switch string(o.Name()) {
-		case "eventTime":
-			if at, err := time.Parse(time.RFC3339, s.String()); err == nil {
-				e.time = at.Unix()
-			}
-		case "eventName":
-			e.add(Operation, s.String())
-		case "eventSource":
-			e.add(Source, s.String())
-		case "awsRegion":
-			region = s.String()
-			e.add(Region, region)
-		case "errorCode":
-			result = s.String()
-		case "requestID":
-			e.add(Request, s.String())
-		case "eventID":
-			e.add(Event, s.String())
-		case "recipientAccountId":
-			account := s.String()
-			e.add(Account, account)
-			e.accounts = append(e.accounts, account)
-		case "readOnly":
-			value := "false"
-			if s.Bool() {
-				value = "true"
-			}
-			e.add(ReadOnly, value)
-		case "userIdentity":
-			e.identity(&s)
-		case "requestParameters":
-			e.parameters(&s)
-		case "responseElements":
-			e.answer(&s)
-		case "resources":
-			e.resources(&s)
-		default:
-			s.Skip()
+	e.reset()
+	for w := (walk{json: json}); ; {
+		m, ok := w.next()
+		if !ok {
+			break
 		}
+		e.member(&m)
 	}
-	e.add(Result, result)
-	e.histories(region)
+	e.conclude()
 }
 
-// histories adds the event histories that have the record.
-func (e *entry) histories(region string) {
+func (e *entry) reset() { e.time, e.terms, e.joint = 0, e.terms[:0], joint{accounts: e.accounts[:0]} }
+
+// join adds another member's part.
+func (j *joint) join(other *joint) {
+	j.failed, j.region = j.failed || other.failed, cmp.Or(other.region, j.region)
+	j.accounts = append(j.accounts, other.accounts...)
+}
+
+// appendKey appends bytes that are the same for what conclude makes the same of.
+func (j *joint) appendKey(dst []byte) []byte {
+	if j.failed {
+		dst = append(dst, 'x')
+	}
+	dst = append(append(dst, 0), j.region...)
+	for _, account := range j.accounts {
+		dst = append(append(dst, 0), account...)
+	}
+	return dst
+}
+
+// clone is a copy with memory of its own.
+func (j *joint) clone() joint {
+	return joint{failed: j.failed, region: j.region, accounts: slices.Clone(j.accounts)}
+}
+
+// conclude adds what the record is found by for its members together: its result,
+// and the event histories that have it.
+func (e *entry) conclude() {
+	if !e.failed {
+		e.add(Result, Success)
+	}
+	region := e.region
 	if region == global {
 		region = Home
 	}
@@ -73,6 +93,54 @@ func (e *entry) histories(region string) {
 		if account != "" && !slices.Contains(e.accounts[:i], account) {
 			e.add(History, HistoryOf(account, region))
 		}
+	}
+}
+
+// member reads a member of the record. It may ask nothing of the others: what
+// follows from several is in joint.
+func (e *entry) member(m *member) {
+	if m.null() {
+		return
+	}
+	s := awsjson.NewScanner(m.value)
+	switch string(m.name) {
+	case "eventTime":
+		if at, err := time.Parse(time.RFC3339, s.String()); err == nil {
+			e.time = at.Unix()
+		}
+	case "eventName":
+		e.add(Operation, s.String())
+	case "eventSource":
+		e.add(Source, s.String())
+	case "awsRegion":
+		region := s.String()
+		e.add(Region, region)
+		e.region = cmp.Or(region, e.region)
+	case "errorCode":
+		e.add(Result, s.String())
+		e.failed = true
+	case "requestID":
+		e.add(Request, s.String())
+	case "eventID":
+		e.add(Event, s.String())
+	case "recipientAccountId":
+		account := s.String()
+		e.add(Account, account)
+		e.accounts = append(e.accounts, account)
+	case "readOnly":
+		value := "false"
+		if s.Bool() {
+			value = "true"
+		}
+		e.add(ReadOnly, value)
+	case "userIdentity":
+		e.identity(&s)
+	case "requestParameters":
+		e.parameters(&s)
+	case "responseElements":
+		e.answer(&s)
+	case "resources":
+		e.resources(&s)
 	}
 }
 
