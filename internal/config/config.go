@@ -90,6 +90,84 @@ type TLS struct {
 type Audit struct {
 	// Durability says when an answer may leave: strict (its record is on disk) or relaxed (it is written: a crash of the service loses nothing, a loss of power may lose records of the last moments, never the mutations themselves). Default: strict.
 	Durability string `yaml:"durability"`
+	// Exports deliver the trail's records, at least once, to other places: docs/operating.md, "Exporting the audit trail". Default: none.
+	Exports []Export `yaml:"exports"`
+}
+
+// Export is one copy of the audit trail that leaves the machine: one of folder,
+// syslog, webhook and s3.
+type Export struct {
+	// Name of the export in metrics, records and `trent status`, and of its cursor in the data folder: a-z, 0-9 and -, at most 32, each name once. An export of another name begins anew. Required.
+	Name string `yaml:"name"`
+	// From is where a new export begins: beginning (with the first record that the trail has) or now. Default: beginning.
+	From string `yaml:"from"`
+	// Every is how long records gather before they are sent to syslog or a webhook: a duration from 100ms to 1h. Files are written when a signed digest covers their records, within five minutes. Default: 1s.
+	Every time.Duration `yaml:"every"`
+	// MaxBytes is how many bytes of records are delivered at once, 65536 to 67108864: of files before they are compressed, of all accounts and Regions together. The service holds so much in memory. Default: 10485760 for files, 1048576 otherwise.
+	MaxBytes Count `yaml:"max_bytes"`
+	// Allow names what is refused otherwise: networks (127.0.0.0/8, fe80::/10) that hold loopback, link-local or metadata addresses, and listeners of this service by address and port (127.0.0.1:8443).
+	Allow []string `yaml:"allow"`
+	// Folder is the path of a folder that is there, not in the data folder: gzip files in CloudTrail's layout, and its digest files.
+	Folder string `yaml:"folder"`
+	// Syslog is a collector of RFC 5424 messages.
+	Syslog *Syslog `yaml:"syslog"`
+	// Webhook takes records in POST requests.
+	Webhook *Webhook `yaml:"webhook"`
+	// S3 is a bucket of S3 or a compatible server: what folder writes.
+	S3 *S3 `yaml:"s3"`
+}
+
+// Syslog is a collector.
+type Syslog struct {
+	// Address is tls://host:6514 (RFC 5425), tcp://host:601 or unix:///path of a stream socket; octet counting on all of them. Required.
+	Address string `yaml:"address"`
+	// Facility is the number of the messages' facility, 1 to 23. Default: 13, log audit.
+	Facility Count `yaml:"facility"`
+	// Plaintext permits tcp beyond loopback: the network can read the records. Default: false.
+	Plaintext bool `yaml:"plaintext"`
+	// TLS says whom to trust with tls, and as whom to come.
+	TLS *ClientTLS `yaml:"tls"`
+}
+
+// Webhook is an HTTP server that takes records.
+type Webhook struct {
+	// URL is an https URL, to which {"Records":[...]} is posted. It follows no redirect. Required.
+	URL string `yaml:"url"`
+	// SecretFile has the secret of the signatures (Standard Webhooks): whsec_ and the base64 of 24 to 64 bytes. Only the service's user may be able to read it; it is read for each batch. Required.
+	SecretFile string `yaml:"secret_file"`
+	// Plaintext permits an http URL beyond loopback. Default: false.
+	Plaintext bool `yaml:"plaintext"`
+	// TLS says whom to trust, and as whom to come.
+	TLS *ClientTLS `yaml:"tls"`
+}
+
+// S3 is a bucket.
+type S3 struct {
+	// Endpoint is the server's https URL, without the bucket, such as https://s3.eu-west-1.amazonaws.com. Required.
+	Endpoint string `yaml:"endpoint"`
+	// Bucket is the bucket's name; requests are path-style. Required.
+	Bucket string `yaml:"bucket"`
+	// Region is the Region of the requests' signatures. Required.
+	Region string `yaml:"region"`
+	// Prefix stands before the name of every object, such as trent/: a-z, A-Z, 0-9 and -_./, not a slash first. Default: none.
+	Prefix string `yaml:"prefix"`
+	// CredentialsFile has the access key, in the form of AWS's credentials file, profile default. Only the service's user may be able to read it; it is read for each object. Required.
+	CredentialsFile string `yaml:"credentials_file"`
+	// Plaintext permits an http endpoint beyond loopback. Default: false.
+	Plaintext bool `yaml:"plaintext"`
+	// TLS says whom to trust, and as whom to come.
+	TLS *ClientTLS `yaml:"tls"`
+}
+
+// ClientTLS is the TLS of a connection that the service makes; the server's
+// certificate is always verified. Files are read at each connection.
+type ClientTLS struct {
+	// CA is a PEM file with the roots to trust. Default: the system's.
+	CA string `yaml:"ca"`
+	// Certificate is a PEM file with a client certificate. Default: none.
+	Certificate string `yaml:"certificate"`
+	// Key is a PEM file with its private key, which only the service's user may be able to read. Required with certificate.
+	Key string `yaml:"key"`
 }
 
 // Module is the crypto module: one of two.
@@ -159,6 +237,12 @@ type Admin struct {
 const (
 	DurabilityStrict  = "strict"
 	DurabilityRelaxed = "relaxed"
+)
+
+// Values of Export.From.
+const (
+	FromBeginning = "beginning"
+	FromNow       = "now"
 )
 
 // Values of FIPS.

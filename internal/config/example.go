@@ -42,6 +42,42 @@ audit:
   # strict: an answer leaves when its record is on disk. relaxed: when it is
   # written; a loss of power may then lose records of the last moments.
   durability: strict
+  # Copies of the trail for other places. What is delivered is remembered in the
+  # data folder by the name.
+  exports:
+    - name: archive
+      # Or now: where a new export begins.
+      from: beginning
+      # A folder that is there: CloudTrail's files.
+      folder: /srv/audit-archive
+    - name: siem
+      # How long records gather, and how many bytes are delivered at once.
+      every: 1s
+      max_bytes: 1048576
+      # Or tcp://host:601, unix:///path.
+      syslog:
+        address: tls://logs.example.com:6514
+        facility: 13
+        plaintext: false
+        tls:
+          ca: /etc/trent/exports/logs-ca.pem
+          certificate: /etc/trent/exports/client.pem
+          key: /etc/trent/exports/client.key
+    - name: hook
+      # Loopback, link-local and metadata addresses, and this service's own
+      # listeners, only if they stand here.
+      allow: [127.0.0.0/8]
+      webhook:
+        url: https://localhost:9443/trent
+        secret_file: /etc/trent/exports/hook.secret
+    - name: bucket
+      s3:
+        endpoint: https://s3.eu-west-1.amazonaws.com
+        bucket: example-audit
+        region: eu-west-1
+        prefix: trent/
+        # aws_access_key_id and aws_secret_access_key, below [default].
+        credentials_file: /etc/trent/exports/credentials
 
 # The crypto module, trent-hsm: under a user of its own, at a socket ...
 module:

@@ -171,6 +171,10 @@ func (c *Config) complete() {
 			paths = append(paths, &l.TLS.Certificate, &l.TLS.Key)
 		}
 	}
+	for i := range c.Audit.Exports {
+		c.Audit.Exports[i].complete()
+	}
+	paths = append(paths, c.Audit.paths()...)
 	for _, path := range paths {
 		switch {
 		case *path == "":

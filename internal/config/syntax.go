@@ -119,7 +119,7 @@ func kind(goType string) string {
 		return "text"
 	case "time.Duration":
 		return "a duration such as 24h"
-	case "[]string", "[]config.Listener", "[]config.User":
+	case "[]string", "[]config.Listener", "[]config.User", "[]config.Export":
 		return "a list"
 	}
 	return "keys and values"

@@ -36,6 +36,7 @@ func (c *Config) validate(p *problems) {
 		}
 		p.add("audit.durability", hint, "%q: want strict or relaxed", d)
 	}
+	c.validateExports(p)
 	c.validateModule(p)
 	c.validatePlaces(p)
 	if f := c.FIPS; f != FIPSOn && f != FIPSStrict {
