@@ -57,6 +57,9 @@ func statusTable(t *table, s admin.Status) {
 	if s.Audit.Error != "" {
 		t.row("audit error", s.Audit.Error)
 	}
+	for i, e := range s.Audit.Exports {
+		t.row(once(i, "audit exports"), exported(e))
+	}
 	if s.Audit.DigestError != "" {
 		t.row("audit digest error", s.Audit.DigestError)
 	}
@@ -77,6 +80,21 @@ func once(i int, name string) any {
 		return " "
 	}
 	return name
+}
+
+// exported says how an export stands.
+func exported(e admin.AuditExport) string {
+	text := fmt.Sprintf("%s: %s %s, delivered up to record %d", e.Name, e.Kind, cell(e.Destination), e.Sequence)
+	if e.LagRecords > 0 {
+		text += fmt.Sprintf(", %d behind, the oldest for %v", e.LagRecords, time.Duration(e.LagSeconds)*time.Second)
+	}
+	if e.Skipped > 0 {
+		text += fmt.Sprintf(", %d SKIPPED", e.Skipped)
+	}
+	if e.Error != "" {
+		text += ", failing: " + cell(e.Error)
+	}
+	return text
 }
 
 func listener(l admin.Listener) string {

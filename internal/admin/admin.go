@@ -134,6 +134,22 @@ type Audit struct {
 	CheckpointError string      `json:"checkpointError,omitempty"` // why none could be made when one was due
 	// DigestError is why no digest could be made when one was due.
 	DigestError string `json:"digestError,omitempty"`
+	// Exports of the trail, as they are configured.
+	Exports []AuditExport `json:"exports,omitempty"`
+}
+
+// AuditExport is how an export of the audit trail stands.
+type AuditExport struct {
+	Name        string     `json:"name"`
+	Kind        string     `json:"kind"`                // folder, syslog, webhook or s3
+	Destination string     `json:"destination"`         // never with a secret
+	Node        string     `json:"node"`                // whose record was delivered last, 32 hex digits
+	Sequence    uint64     `json:"sequence"`            // of that record
+	Delivered   *time.Time `json:"delivered,omitempty"` // the last batch of this process
+	LagRecords  uint64     `json:"lagRecords"`          // that the trail has and the destination has not
+	LagSeconds  int64      `json:"lagSeconds"`          // age of the oldest of these
+	Skipped     uint64     `json:"skipped"`             // records that this process found missing
+	Error       string     `json:"error,omitempty"`     // why the last try failed
 }
 
 // Digest is a signed digest of the audit trail.

@@ -28,6 +28,7 @@ func (n *Node) openMetrics() error {
 	if err != nil {
 		return fmt.Errorf("metrics listener: %w", err)
 	}
+	n.metricsAt = l.Addr()
 	n.Log.Info("metrics listener", "address", l.Addr().String())
 	n.start(func(ctx context.Context) {
 		if err := obs.Serve(ctx, l, n.Metrics, &n.Health, n.Log); err != nil {
@@ -79,6 +80,7 @@ func (n *Node) measure() {
 	n.measureModule()
 	n.measureStore()
 	n.measureAudit()
+	n.measureExports()
 	n.measureCaches()
 	n.measureJobs()
 	m := n.Metrics

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"trent/internal/call"
 	"trent/internal/digest"
 	"trent/internal/domains"
+	"trent/internal/export"
 	"trent/internal/front"
 	"trent/internal/grantdir"
 	"trent/internal/hsm/client"
@@ -58,6 +60,8 @@ type Config struct {
 	NewTrail bool
 	// DigestEvery is the interval of the audit trail's signed digests; 0 means five minutes.
 	DigestEvery time.Duration
+	// Exports are the exports of the audit trail.
+	Exports []export.Export
 	// Module is where connections to the crypto module come from. fresh says
 	// that the data folder holds no domain yet, so that a module key file may
 	// be made: what a lost one sealed is never replaced silently.
@@ -135,6 +139,8 @@ type Node struct {
 	backingUp  sync.Mutex
 	events     audit.IDs
 	began      time.Time
+	metricsAt  net.Addr    // where metrics are answered; nil: nowhere
+	exports    []*export.Exporter
 	opened     atomic.Bool // Open has succeeded: whatever operators ask for is there
 }
 
@@ -176,6 +182,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 		return n, err
 	}
 	n.assemble()
+	if err := n.openExports(); err != nil {
+		return n, err
+	}
 	n.measure()
 	n.Health.Begin(n.checks()...)
 	n.start(n.due.Run)

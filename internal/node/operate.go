@@ -92,6 +92,7 @@ func (n *Node) auditStatus(ctx context.Context, a *admin.Audit) error {
 		a.Checkpoint = &admin.Checkpoint{Size: l.Size, Time: l.Current.UTC()}
 	}
 	a.CheckpointError = l.Failure
+	a.Exports = n.exportStatus()
 	keys, err := n.digests.Signer.Keys(ctx)
 	for _, k := range keys {
 		a.Keys = append(a.Keys, admin.AuditKey{ID: k.ID, Algorithm: k.Algorithm, PublicKey: string(digest.PEM(k.PublicKey))})

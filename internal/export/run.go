@@ -1,0 +1,206 @@
+package export
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// Bounds of the waits between tries, and of one try.
+const (
+	firstRetry     = time.Second
+	longestRetry   = 5 * time.Minute
+	deliverTimeout = time.Minute
+)
+
+// refusal is a destination's no, which says how to go on.
+type refusal struct {
+	text     string
+	after    time.Duration // it asked to be left alone so long; 0: it did not
+	tooLarge bool          // a smaller batch might do
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return r.text }
+
+// Run delivers until the context ends.
+func (x *Exporter) Run(ctx context.Context) {
+	defer x.to.close()
+	failures := 0
+	for ctx.Err() == nil {
+		wait := x.Every
+		if err := x.round(ctx); err != nil && ctx.Err() == nil {
+			wait = x.failed(err, failures)
+			failures++
+		} else if failures > 0 {
+			failures = 0
+			x.status.recover()
+			x.log.Info("the export goes on")
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// failed takes note of a failure and returns how long to wait: longer with each,
+// and by chance, so that services do not come all at once.
+func (x *Exporter) failed(err error, failures int) time.Duration {
+	x.status.fail(err)
+	if failures == 0 {
+		x.log.Warn("an export of the audit trail fails, and is tried again; records wait in the trail", "error", err)
+	}
+	wait := longestRetry
+	if failures < 16 {
+		wait = min(firstRetry<<failures, longestRetry)
+	}
+	var chance [4]byte
+	_, _ = rand.Read(chance[:]) // documented never to fail
+	wait = wait/2 + time.Duration(binary.BigEndian.Uint32(chance[:]))%(wait/2)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		wait = max(wait, min(r.after, longestRetry))
+	}
+	return wait
+}
+
+// round delivers what there is.
+func (x *Exporter) round(ctx context.Context) error {
+	if !x.begun {
+		if err := x.begin(ctx); err != nil {
+			return err
+		}
+		x.begun = true
+	}
+	for ctx.Err() == nil {
+		if x.files != nil && x.files.due() {
+			if err := x.writeDigests(ctx); err != nil {
+				return err
+			}
+		}
+		more, err := x.deliver(ctx)
+		x.measure()
+		if err != nil || !more {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// begin reads the cursor, or makes a new export's.
+func (x *Exporter) begin(ctx context.Context) error {
+	if err := makeFolders(x.config.State, 0o700); err != nil {
+		return err
+	}
+	c, err := readCursor(x.cursorPath())
+	n := Notice{Event: Started}
+	switch {
+	case err == nil:
+		x.c = *c
+		x.measure()
+		return nil
+	case errors.Is(err, errCursor):
+		n.Why = "its cursor was damaged: the trail is exported again from its beginning"
+		x.log.Error("an export's cursor is damaged; the trail is exported again from its beginning", "cursor", x.cursorPath())
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	x.c = cursor{at: position{node: x.config.Node}}
+	if head := x.bound(); x.FromNow && err != nil && n.Why == "" {
+		x.c.at.epoch, x.c.at.sequence, x.c.at.hash = head.Epoch, head.Sequence, head.Hash
+		n.After = head.Sequence
+	}
+	if err := x.record(ctx, n); err != nil {
+		return err
+	}
+	return x.c.write(x.cursorPath())
+}
+
+// record puts into the trail what happened to the export.
+func (x *Exporter) record(ctx context.Context, n Notice) error {
+	n.Export, n.Kind, n.Destination = x.Name, x.kind, x.where
+	if err := x.config.Record(ctx, n); err != nil {
+		return fmt.Errorf("record %s: %w", n.Event, err)
+	}
+	return nil
+}
+
+func (x *Exporter) writeDigests(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, digestsTimeout)
+	defer cancel()
+	if err := x.files.digests(ctx); err != nil {
+		return err
+	}
+	return x.c.write(x.cursorPath())
+}
+
+// digestsTimeout bounds writing the digest files of all accounts and Regions.
+const digestsTimeout = 30 * time.Minute
+
+// deliver delivers the next batch and reports whether there may be more.
+func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
+	if x.batch == nil {
+		if err := x.plan(ctx); err != nil || x.batch == nil {
+			return false, err
+		}
+	}
+	b := x.batch
+	within, cancel := context.WithTimeout(ctx, deliverTimeout+time.Duration(len(b.records))*time.Millisecond)
+	defer cancel()
+	if err := x.to.deliver(within, b); err != nil {
+		if r, ok := errors.AsType[*refusal](err); ok && r.tooLarge && len(b.records) > 1 {
+			x.limit, x.batch = max(b.bytes/2, 1), nil
+		}
+		return false, err
+	}
+	x.c.at, x.c.until = b.to, 0
+	if err := x.c.write(x.cursorPath()); err != nil {
+		return false, err
+	}
+	x.batch = nil
+	x.status.delivered(b, x.config.Now())
+	return true, nil
+}
+
+// plan makes the next batch, and the intention to deliver it durable: after a
+// crash the same is delivered again. Without new records there is none.
+func (x *Exporter) plan(ctx context.Context) error {
+	bound := x.bound().Sequence
+	if at := x.c.at; at.node == x.config.Node && at.sequence == bound {
+		return nil
+	}
+	b, err := x.r.next(x.c.at, wanted{bound: bound, until: x.c.until, bytes: min(x.MaxBytes, x.limit)})
+	if err != nil {
+		return err
+	}
+	for _, g := range b.gaps {
+		if err := x.skip(ctx, g); err != nil {
+			return err
+		}
+	}
+	if len(b.records) == 0 {
+		return nil
+	}
+	x.c.at, x.c.until = b.from, b.last
+	if err := x.c.write(x.cursorPath()); err != nil {
+		return err
+	}
+	x.batch = b
+	return nil
+}
+
+// skip says for all to know what will not be delivered.
+func (x *Exporter) skip(ctx context.Context, g gap) error {
+	x.log.Error("records of the audit trail cannot be exported", "reason", g.why, "after", g.after, "next", g.next)
+	if err := x.record(ctx, Notice{Event: Skipped, After: g.after, Next: g.next, Why: g.why}); err != nil {
+		return err
+	}
+	x.status.skip(g)
+	return nil
+}
