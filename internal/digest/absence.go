@@ -22,9 +22,9 @@ type Absence struct {
 	Why     string    `json:"why,omitempty"` // it is not
 }
 
-// longestCall is more than a call takes from its time, which its record has, to
+// LongestCall is more than a call takes from its time, which its record has, to
 // the writing of the record.
-const longestCall = 2 * time.Minute
+const LongestCall = 2 * time.Minute
 
 // Visit counts a record that contradicts.
 func (a *Absence) Visit(r audit.Record) {
@@ -48,13 +48,13 @@ func (a *Absence) Visit(r audit.Record) {
 // not a finding.
 func (a *Absence) Conclude(r *Report) {
 	if a.Until.IsZero() {
-		reach := a.Until.Add(longestCall)
+		reach := a.Until.Add(LongestCall)
 		for _, n := range r.Nodes {
 			if n.covers.to.After(reach) {
 				reach = n.covers.to
 			}
 		}
-		a.Until = reach.Add(-longestCall).Truncate(time.Second)
+		a.Until = reach.Add(-LongestCall).Truncate(time.Second)
 	}
 	switch {
 	case a.Records > 0:
@@ -75,7 +75,7 @@ func (r *Report) Lacks(since, until time.Time) string {
 	switch {
 	case !r.Sound():
 		return "the trail is not sound"
-	case !covered(r, since, until.Add(longestCall)):
+	case !covered(r, since, until.Add(LongestCall)):
 		return "records of that time are not in the folder, or digests do not cover them yet"
 	}
 	return ""

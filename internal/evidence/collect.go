@@ -20,6 +20,7 @@ type Collector struct {
 	period  Period
 	scope   Scope
 	crypto  operations
+	aliases map[place]place // the key that has each, now
 	spool   *spool
 	err     error
 	summary Summary
@@ -48,7 +49,7 @@ const (
 // NewCollector makes a collector that puts what does not fit into memory into files
 // in a folder. Close it.
 func NewCollector(folder string, p Period, s Scope) *Collector {
-	c := &Collector{period: p, scope: s, crypto: newOperations()}
+	c := &Collector{period: p, scope: s, crypto: newOperations(), aliases: map[place]place{}}
 	c.spool = newSpool(folder, mergeRows)
 	return c
 }
@@ -86,8 +87,13 @@ func (p place) about() string { return p.region + "/" + p.account + "/" + p.id }
 
 // Key takes what the service says of a key.
 func (c *Collector) Key(k *admin.EvidenceKey) {
-	if p, ok := placeOf(k.ARN); ok {
-		c.addJSON(sectionKey, p.about(), rowNow, "", k)
+	p, ok := placeOf(k.ARN)
+	if !ok {
+		return
+	}
+	c.addJSON(sectionKey, p.about(), rowNow, "", k)
+	for _, a := range k.Aliases {
+		c.aliases[place{p.region, p.account, a}] = p
 	}
 }
 
@@ -146,7 +152,7 @@ func (c *Collector) Record(r audit.Record) {
 	if resets(e.EventName) && e.EventSource == sourceTrent && e.EventTime.After(c.reset) {
 		c.reset, c.resetName = e.EventTime, e.EventName
 	}
-	keys := e.keys()
+	keys := e.keys(c.aliases)
 	for i := 0; i < len(e.Resources) && c.partition == ""; i++ {
 		c.partition = arn.Parse(e.Resources[i].ARN).Partition
 	}

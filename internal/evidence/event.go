@@ -19,6 +19,7 @@ type event struct {
 	EventType     string          `json:"eventType"`
 	EventID       string          `json:"eventID"`
 	ErrorCode     string          `json:"errorCode"`
+	Region        string          `json:"awsRegion"`
 	ReadOnly      bool            `json:"readOnly"`
 	Recipient     string          `json:"recipientAccountId"`
 	RequestParams json.RawMessage `json:"requestParameters"`
@@ -70,12 +71,42 @@ func (e *event) principal() string {
 // result is the error's code, or success.
 func (e *event) result() string { return cmp.Or(e.ErrorCode, success) }
 
-// keys are the KMS keys that the event is about.
-func (e *event) keys() (all []place) {
+// keys are the KMS keys that the event is about. A refused call has no resources: it
+// is about what its caller named, an alias being the key's that has it now.
+func (e *event) keys(aliases map[place]place) (all []place) {
 	for i := range e.Resources {
 		if p, ok := placeOf(e.Resources[i].ARN); ok {
 			all = append(all, p)
 		}
+	}
+	if len(all) > 0 || e.ErrorCode == "" || e.EventSource != sourceKMS {
+		return all
+	}
+	var in struct {
+		KeyID       string `json:"keyId"`
+		TargetKeyID string `json:"targetKeyId"`
+		Source      string `json:"sourceKeyId"`
+		Destination string `json:"destinationKeyId"`
+	}
+	if json.Unmarshal(e.RequestParams, &in) != nil {
+		return nil
+	}
+	for _, named := range [...]string{in.KeyID, in.TargetKeyID, in.Source, in.Destination} {
+		p := place{e.Region, e.Recipient, named}
+		switch id := arn.Parse(named); id.Kind {
+		case arn.KeyARN, arn.AliasARN:
+			p = place{id.Region, id.Account, id.ID}
+		case arn.KeyID, arn.AliasName:
+		default:
+			continue
+		}
+		if strings.HasPrefix(p.id, "alias/") {
+			var ok bool
+			if p, ok = aliases[p]; !ok {
+				continue
+			}
+		}
+		all = append(all, p)
 	}
 	return all
 }

@@ -77,6 +77,9 @@ type Trail struct {
 	// Complete: all records of the period are there, and digests cover them.
 	Complete bool   `json:"complete"`
 	Why      string `json:"why,omitempty"` // they are not
+	// Until is up to when they are: the period's end, if Complete; left out if they
+	// are not from the period's begin on.
+	Until time.Time `json:"completeUntil,omitzero"`
 	*digest.Report
 	PublicKeys []PublicKey `json:"publicKeys"` // that the signatures were checked with
 }
@@ -168,9 +171,10 @@ type Tail struct {
 
 // Absence is a claim that something was not recorded.
 type Absence struct {
-	Proven bool     `json:"proven"`
-	Why    string   `json:"why,omitempty"` // it is not
-	Nodes  []Bounds `json:"digests"`
+	Proven bool      `json:"proven"`               // for the whole period
+	Until  time.Time `json:"provenUntil,omitzero"` // or up to this time
+	Why    string    `json:"why,omitempty"`        // not for the whole period
+	Nodes  []Bounds  `json:"digests"`
 }
 
 // Bounds are the digests of a node between which the records of a period stand.

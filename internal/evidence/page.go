@@ -50,8 +50,7 @@ type section struct {
 // newPage writes the page's begin.
 func newPage(w io.Writer, head *Head, x *index) (*page, error) {
 	made, err := template.New("page").Funcs(template.FuncMap{
-		"moment": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"number": number, "short": func(hash string) string { return hash[:min(16, len(hash))] }, "operations": shortOperations,
+		"moment": moment, "number": number, "short": func(hash string) string { return hash[:min(16, len(hash))] }, "operations": shortOperations,
 		"join": strings.Join, "document": indented, "parameters": parameters, "id": sectionID, "kindName": kindName, "from": origin,
 	}).Parse(pageText)
 	if err != nil {
@@ -146,6 +145,9 @@ func (p *page) finish(limits []string) error {
 	return p.w.Flush()
 }
 
+// moment is a time for people.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
 // kindName is a kind of uses for people.
 func kindName(kind string) string {
 	switch kind {
@@ -206,16 +208,12 @@ func parameters(record json.RawMessage) (all []parameter) {
 	for i, values := range [...]map[string]json.RawMessage{e.RequestParameters, e.ServiceEventDetails, e.ResponseElements, e.AdditionalEventData} {
 		var part []parameter
 		for name, raw := range values {
+			// What an answer repeats, or shows of the whole thing, is in the JSON.
 			_, asked := e.RequestParameters[name]
-			if i > 0 && asked || name == "listenerId" || name == "keyMaterialId" {
+			if i > 1 && (asked || raw[0] == '{' || raw[0] == '[') || name == "listenerId" || name == "keyMaterialId" {
 				continue
 			}
-			p := parameter{Name: name, Value: string(raw)}
-			if text := ""; json.Unmarshal(raw, &text) == nil {
-				p.Value = text
-			}
-			p.Document = json.Valid([]byte(p.Value)) && len(p.Value) > 2 && p.Value[0] == '{' || strings.HasSuffix(strings.ToLower(name), "policy") && strings.Contains(p.Value, "{")
-			part = append(part, p)
+			part = append(part, shown(name, raw))
 		}
 		slices.SortFunc(part, func(a, b parameter) int {
 			if a.Document != b.Document {
@@ -228,6 +226,28 @@ func parameters(record json.RawMessage) (all []parameter) {
 	return all
 }
 
+// shown is a member for reading: text without quotation marks, a document as one.
+func shown(name string, raw json.RawMessage) parameter {
+	p := parameter{Name: name, Value: string(raw)}
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return p
+	}
+	text, is := v.(string)
+	if is {
+		p.Value = text
+	} else {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if e.Encode(v) == nil {
+			p.Value = strings.TrimSpace(b.String())
+		}
+	}
+	p.Document = is && strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
+	return p
+}
+
 // origin is where a call came from.
 func origin(record json.RawMessage) string {
 	var e struct {
@@ -237,7 +257,7 @@ func origin(record json.RawMessage) string {
 	if json.Unmarshal(record, &e) != nil {
 		return ""
 	}
-	const most = 120 // of the user agent, in bytes
+	const most = 60 // of the user agent, in bytes
 	agent := e.UserAgent
 	if len(agent) > most {
 		agent = strings.ToValidUTF8(agent[:most], "") + "…"

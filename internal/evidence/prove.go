@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"slices"
+	"time"
 
 	"trent/internal/audit"
 	"trent/internal/digest"
@@ -75,7 +76,11 @@ func (p *Prover) bounds() []Bounds {
 // trail is what the report says of the trail.
 func (p *Prover) trail(period Period) (t Trail, err error) {
 	t = Trail{Sound: p.Sound(), Report: p.report, Why: p.report.Lacks(period.From, period.To), PublicKeys: []PublicKey{}}
-	t.Complete = t.Why == ""
+	if t.Complete = t.Why == ""; t.Complete {
+		t.Until = period.To
+	} else {
+		t.Until = p.until(period)
+	}
 	keys := p.Options.Keys
 	if len(keys) == 0 {
 		beside, err := digest.Keys(p.Folder)
@@ -91,4 +96,17 @@ func (p *Prover) trail(period Period) (t Trail, err error) {
 	}
 	slices.SortFunc(t.PublicKeys, func(a, b PublicKey) int { return compare(a.Algorithm+a.ID, b.Algorithm+b.ID) })
 	return t, nil
+}
+
+// until is up to when the trails have all records from a period's begin on; zero
+// if they lack some from there on.
+func (p *Prover) until(period Period) (last time.Time) {
+	for _, n := range p.report.Nodes {
+		at, err := time.Parse(time.RFC3339, n.CoveredAt)
+		at = at.Add(-digest.LongestCall).Truncate(time.Second)
+		if err == nil && at.After(last) && at.After(period.From) && at.Before(period.To) && p.report.Lacks(period.From, at) == "" {
+			last = at.UTC()
+		}
+	}
+	return last
 }

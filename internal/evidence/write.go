@@ -57,7 +57,7 @@ func (r *Report) conclude(x *index, t *Trail) {
 		if e.section != sectionKey || e.Calls > 0 {
 			continue
 		}
-		e.Unused = &Absence{Proven: t.Complete, Why: t.Why, Nodes: r.Prover.bounds()}
+		e.Unused = &Absence{Proven: t.Complete, Until: t.Until, Why: t.Why, Nodes: r.Prover.bounds()}
 		if t.Complete {
 			r.Collector.summary.Absent++
 		}
