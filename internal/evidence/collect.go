@@ -70,7 +70,7 @@ func mergeRows(name string, earlier, later []byte) []byte {
 
 func (c *Collector) add(section, about, kind, order string, value []byte) {
 	if c.err == nil {
-		c.err = c.spool.add(section+"\x00"+about+"\x00"+kind+"\x00"+order, value)
+		c.err = c.spool.add(section+"\x00"+clean(about)+"\x00"+kind+"\x00"+order, value)
 	}
 }
 

@@ -191,7 +191,9 @@ func (w *writer) endSection() error {
 	}
 	w.open(rowUse)
 	w.json.closeList()
-	w.json.members(&w.entry.Tail)
+	if w.entry.section == sectionKey {
+		w.json.members(&w.entry.Tail)
+	}
 	w.json.closeObject()
 	return cmp.Or(w.json.err, w.page.end())
 }
