@@ -33,6 +33,7 @@ type segmentID struct {
 	node   [16]byte
 	epoch  uint64 // at most maxEpoch
 	number uint64 // from 1 in each epoch
+	sealed bool   // the file is encrypted
 }
 
 func (s segmentID) header() []byte {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -41,12 +42,27 @@ func Nodes(dir string) ([][16]byte, error) {
 	return nodes, nil
 }
 
+// A Visitor is told what Inspect finds.
+type Visitor struct {
+	// Record is called for each record that can be read, in order. What it gets is
+	// valid until it returns.
+	Record func(Record)
+	// Fault is called for each place that is wrong.
+	Fault func(Fault)
+	// Vouch is asked about each sealed segment, by its name in the clear: what a
+	// digest says of it, if these are the bytes that it says it of, and what they
+	// are in the clear, if there is a key. nil: nothing is known, which is no fault
+	// yet.
+	Vouch func(name string, epoch, number uint64, stored []byte) (said *Sealed, clear []byte)
+	// Closed is told of a sealed segment that was not opened, and fits into the
+	// chain as Vouch had it.
+	Closed func(said *Sealed)
+}
+
 // Inspect reads a node's whole trail below dir and goes on behind what is
-// wrong, where Records ends: record is called for each record that can be read,
-// in order, fault for each place that is wrong. What record gets is valid until
-// it returns. The error is one of the disk.
-func Inspect(dir string, node [16]byte, record func(Record), fault func(Fault)) error {
-	in := inspector{nodeDir: filepath.Join(dir, hex.EncodeToString(node[:])), record: record, fault: fault}
+// wrong, where Records ends. The error is one of the disk.
+func Inspect(dir string, node [16]byte, v Visitor) error {
+	in := inspector{nodeDir: filepath.Join(dir, hex.EncodeToString(node[:])), Visitor: v}
 	segments, lastEpoch, err := listSegments(osFS{}, in.nodeDir, node)
 	if err != nil {
 		return err
@@ -65,9 +81,8 @@ func Inspect(dir string, node [16]byte, record func(Record), fault func(Fault)) 
 
 // inspector reads the segments of a node.
 type inspector struct {
+	Visitor
 	nodeDir string
-	record  func(Record)
-	fault   func(Fault)
 
 	newest bool   // the segment that is read is the last
 	gap    string // names that are missing before it, "" if none: no fault unless records are missing too
@@ -94,24 +109,36 @@ func (in *inspector) at(offset int, sequence uint64, format string, args ...any)
 
 func (in *inspector) segment(id segmentID) error {
 	in.id, in.next = id, 0
-	path := id.path(in.nodeDir)
-	b, err := ReadRegular(path, maxInspected)
+	b, err := ReadRegular(id.path(in.nodeDir), maxInspected)
+	if errors.Is(err, fs.ErrNotExist) && !id.sealed {
+		id.sealed = true // just now
+		b, err = ReadRegular(id.path(in.nodeDir), maxInspected)
+	}
 	if errors.Is(err, ErrNotRegular) {
-		in.fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", err))
+		in.Fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if len(b) < headerBytes || !id.isHeader(b[:headerBytes]) {
+	if id.sealed {
+		in.sealed(id, b)
+	} else {
+		in.clear(b)
+	}
+	return nil
+}
+
+// clear reads the bytes of a segment.
+func (in *inspector) clear(b []byte) {
+	if len(b) < headerBytes || !in.id.isHeader(b[:headerBytes]) {
 		f := in.at(0, in.head.Sequence, "the segment has no header of its own")
 		f.Torn = in.newest && len(b) <= headerBytes
-		in.fault(f)
+		in.Fault(f)
 	}
 	for at := headerBytes; at < len(b); {
 		at = in.step(b, at)
 	}
-	return nil
 }
 
 // step reads what stands at an offset of a segment and returns where to go on.
@@ -124,18 +151,18 @@ func (in *inspector) step(b []byte, at int) int {
 		}
 		r, err := s.link(b[at+prefixBytes : at+n])
 		if err != nil {
-			in.fault(in.at(at, r.Sequence, "%v%s", err, in.gap))
+			in.Fault(in.at(at, r.Sequence, "%v%s", err, in.gap))
 		}
 		in.gap = ""
 		in.head = Head{Epoch: r.Epoch, Sequence: r.Sequence, Hash: r.Hash}
 		in.next = r.place + uint32(n)
 		r.Offset = int64(at)
-		in.record(r)
+		in.Record(r)
 		return at + n
 	}
 	if allZero(b[at:]) {
 		if !in.newest {
-			in.fault(in.at(at, in.head.Sequence, "zeros at the end of a segment that is not the newest"))
+			in.Fault(in.at(at, in.head.Sequence, "zeros at the end of a segment that is not the newest"))
 		}
 		return len(b)
 	}
@@ -151,7 +178,7 @@ func (in *inspector) step(b []byte, at int) int {
 	}
 	f := in.at(at, in.head.Sequence, "%d bytes after record %d are no record", next-at, in.head.Sequence)
 	f.Torn = in.newest && next == len(b)
-	in.fault(f)
+	in.Fault(f)
 	return next
 }
 

@@ -33,7 +33,13 @@ type Record struct {
 // ErrDamaged, or ErrTorn at the end of a node's newest segment, which a crash
 // leaves and a running writer may show, as it shows zeros after the last record. A trail may begin with any record, so
 // that old segments can be moved away; from there on nothing may miss.
-func Records(dir string) iter.Seq2[Record, error] { return records(osFS{}, dir) }
+// A sealed segment ends it with ErrSealed.
+func Records(dir string) iter.Seq2[Record, error] { return RecordsWith(dir, nil) }
+
+// RecordsWith is Records, of which o opens the segments that are sealed.
+func RecordsWith(dir string, o Opener) iter.Seq2[Record, error] {
+	return records(unsealing{osFS{}, o}, dir)
+}
 
 func records(fs fsys, dir string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {

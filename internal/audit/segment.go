@@ -12,7 +12,7 @@ var errSync = errors.New("sync")
 
 // epochName and segmentName are the names in a node's directory.
 func epochName(epoch uint64) string    { return fmt.Sprintf("%08d", epoch) }
-func segmentName(number uint64) string { return fmt.Sprintf("%08d.log", number) }
+func segmentName(number uint64) string { return fmt.Sprintf("%08d%s", number, clearSuffix) }
 
 // writebackBytes is how much may gather, where appends do not sync, before the
 // kernel is asked to begin writing it: the sync at a segment's end, for which

@@ -13,10 +13,15 @@ import (
 
 // path is the segment's file in its node's directory.
 func (s segmentID) path(nodeDir string) string {
-	return filepath.Join(nodeDir, epochName(s.epoch), segmentName(s.number))
+	path := filepath.Join(nodeDir, epochName(s.epoch), segmentName(s.number))
+	if s.sealed {
+		path = strings.TrimSuffix(path, clearSuffix) + sealedSuffix
+	}
+	return path
 }
 
-// listSegments returns a node's segments in order, and its newest epoch, which
+// listSegments returns a node's segments in order, sealed ones only if they are
+// not there in the clear, and its newest epoch, which
 // may have none; names of other forms are not the trail's and are passed over.
 func listSegments(fs fsys, nodeDir string, node [16]byte) (segments []segmentID, lastEpoch uint64, err error) {
 	epochs, err := fs.list(nodeDir)
@@ -34,16 +39,30 @@ func listSegments(fs fsys, nodeDir string, node [16]byte) (segments []segmentID,
 			return nil, 0, fmt.Errorf("audit: %w", err)
 		}
 		for _, file := range files {
-			base, isLog := strings.CutSuffix(file, ".log")
-			if number, ok := parseNumber(base); ok && isLog {
-				segments = append(segments, segmentID{node: node, epoch: epoch, number: number})
+			base, isClear := strings.CutSuffix(file, clearSuffix)
+			base, isSealed := strings.CutSuffix(base, sealedSuffix)
+			if number, ok := parseNumber(base); ok && isClear != isSealed {
+				segments = append(segments, segmentID{node: node, epoch: epoch, number: number, sealed: isSealed})
 			}
 		}
 	}
 	slices.SortFunc(segments, func(a, b segmentID) int {
-		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.number, b.number))
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.number, b.number), sealedLast(a, b))
 	})
+	// While a segment is being sealed there are both files.
+	segments = slices.CompactFunc(segments, func(a, b segmentID) bool { return a.epoch == b.epoch && a.number == b.number })
 	return segments, lastEpoch, nil
+}
+
+// sealedLast puts the segment in the clear before the sealed one.
+func sealedLast(a, b segmentID) int {
+	switch {
+	case a.sealed == b.sealed:
+		return 0
+	case a.sealed:
+		return 1
+	}
+	return -1
 }
 
 // parseNumber reads an epoch's or segment's number: at least eight digits.
@@ -73,6 +92,9 @@ func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chai
 	end := chainEnd{lastEpoch: lastEpoch}
 	for i := len(segments) - 1; i >= 0; i-- {
 		id := segments[i]
+		if id.sealed { // the one with the last record never is
+			return chainEnd{}, fmt.Errorf("%w: what followed %s, which is sealed", ErrLost, id.path(nodeDir))
+		}
 		newest := i == len(segments)-1 && id.epoch == lastEpoch
 		found, err := scanSegment(fs, nodeDir, id, nil, func(Record) bool { return ctx.Err() == nil })
 		if ctx.Err() != nil {

@@ -17,6 +17,7 @@ import (
 // Index finds records of the trails of all nodes below a folder.
 type Index struct {
 	Trail  string        // folder of the audit trails
+	Opener audit.Opener  // of sealed segments; nil: they cannot be read
 	Folder string        // of the index files
 	Wake   chan struct{} // with room for one: Run has something to do
 	Log    *slog.Logger
@@ -55,7 +56,7 @@ func (x *Index) Update(ctx context.Context) error {
 	}
 	var failures []error
 	for _, node := range nodes {
-		segments, err := audit.Segments(x.Trail, node)
+		segments, err := audit.SegmentsWith(x.Trail, node, x.Opener)
 		failures = append(failures, err)
 		for i := range segments {
 			if ctx.Err() != nil {
@@ -115,6 +116,9 @@ func (x *Index) update(ctx context.Context, s *audit.Segment) error {
 // checkSegment refuses what is not a file, which would never end.
 func checkSegment(s *audit.Segment) error {
 	info, err := os.Stat(s.Path)
+	if errors.Is(err, os.ErrNotExist) && !s.Sealed { // sealed just now?
+		info, err = os.Stat(s.SealedPath())
+	}
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%w: %s is not a file", audit.ErrDamaged, s.Path)
 	}

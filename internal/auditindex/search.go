@@ -123,7 +123,7 @@ func (s *search) chains() (all []chain, err error) {
 	}
 	for _, node := range nodes {
 		c := chain{node: node, began: math.MaxInt64}
-		if c.segments, err = audit.Segments(s.Trail, node); err != nil {
+		if c.segments, err = audit.SegmentsWith(s.Trail, node, s.Opener); err != nil {
 			s.damaged(fmt.Sprintf("node %x", node), err)
 			continue
 		}
@@ -303,7 +303,7 @@ func (s *search) read(ctx context.Context, segment *audit.Segment, offsets []int
 	if len(offsets) == 0 {
 		return nil
 	}
-	f, err := os.Open(segment.Path)
+	f, err := segment.Open()
 	if err != nil {
 		return err
 	}

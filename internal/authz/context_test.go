@@ -75,6 +75,7 @@ var values = map[string]string{
 	"aws:PrincipalAccount": "111122223333", "aws:PrincipalTag/App": "web", "aws:PrincipalIsAWSService": "false",
 	"aws:CurrentTime": "2026-11-23T04:05:06Z", "aws:EpochTime": "1795406706", "aws:SecureTransport": "true", "aws:UserAgent": "agent/1",
 	"aws:RequestedRegion": "eu-west-1", "aws:ViaAWSService": "false", "aws:ResourceAccount": "111122223333",
+	"aws:SourceArn": "", "aws:SourceAccount": "", // of services that call
 	"aws:ResourceTag/App": "payroll", "aws:RequestTag/Team": "red", "aws:TagKeys": "Team|Cost",
 }
 

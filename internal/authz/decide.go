@@ -148,7 +148,7 @@ func (r *Request) combine(grant Granted) {
 			return
 		}
 	}
-	own := r.Owner == "" || r.Owner == r.Caller.Account
+	own := r.Owner == "" || r.Owner == r.Caller.Account || r.Caller.Service != nil // which has no account whose policies could have a say
 	if d.Layer = ResourcePolicy; !own && r.Op != 0 && !optable.Of(r.Op).CrossAccount {
 		return
 	}

@@ -46,7 +46,7 @@ func (r *Request) ofCaller(id condkey.ID, rest string) policy.Values {
 	case condkey.PrincipalType:
 		return one(principalType(c.Type))
 	case condkey.PrincipalIsAWSService:
-		return truth(false)
+		return truth(c.Service != nil)
 	case condkey.UserID:
 		return one(c.PrincipalID)
 	case condkey.UserName:
@@ -105,6 +105,14 @@ func (r *Request) ofEnvironment(id condkey.ID) policy.Values {
 		return one(r.UserAgent)
 	case condkey.RequestedRegion:
 		return one(r.Region)
+	case condkey.SourceARN:
+		if s := r.Caller.Service; s != nil {
+			return one(s.SourceARN)
+		}
+	case condkey.SourceAccount:
+		if s := r.Caller.Service; s != nil {
+			return one(s.SourceAccount)
+		}
 	case condkey.ViaAWSService:
 		return truth(false)
 	case condkey.SourceIP: // by an endpoint the address is one of the VPC's

@@ -49,7 +49,7 @@ func denied(caller *identity.Caller, action, resource, reason string) error {
 	if resource != "" {
 		on = " on resource: " + resource + " "
 	}
-	return apierr.New(apierr.AccessDenied, "User: %s is not authorized to perform: %s%s%s", caller.PrincipalARN, action, on, reason)
+	return apierr.New(apierr.AccessDenied, "User: %s is not authorized to perform: %s%s%s", caller.Shown(), action, on, reason)
 }
 
 func article(s string) string {
@@ -64,5 +64,5 @@ func article(s string) string {
 func DeniedCiphertext(caller *identity.Caller, action string) error {
 	return apierr.New(apierr.AccessDenied,
 		"User: %s is not authorized to perform: %s on the resource associated with this ciphertext because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-		caller.PrincipalARN, action)
+		caller.Shown(), action)
 }

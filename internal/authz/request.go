@@ -89,6 +89,9 @@ func (r *Request) On(k *key.Key) {
 
 // principal is the caller as resource-based policies name him.
 func (r *Request) principal() policy.Principal {
+	if s := r.Caller.Service; s != nil {
+		return policy.Principal{Service: s.Principal}
+	}
 	p := policy.Principal{Account: r.Caller.Account, ARN: r.Caller.PrincipalARN}
 	if permissions := r.Caller.Permissions; permissions != nil {
 		p.ID, p.Bounded = permissions.ID, permissions.Boundary != nil

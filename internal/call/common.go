@@ -87,6 +87,9 @@ func (c *Common) event(outcome *apierr.Error) audit.Event {
 		}
 		e.UserIdentity.Session = &c.session
 	}
+	if s := c.Caller.Service; s != nil {
+		e.UserIdentity.InvokedBy, e.SourceIP, e.UserAgent, e.RecipientAccountID = s.Principal, s.Principal, s.Principal, s.SourceAccount
+	}
 	if c.Claimed != "" && c.Caller.Account == "" {
 		e.Additional = append(e.Additional, audit.Field{Name: "claimedAccessKeyId", Value: cut(c.Claimed, 128)})
 	}

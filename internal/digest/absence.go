@@ -75,6 +75,8 @@ func (r *Report) Lacks(since, until time.Time) string {
 	switch {
 	case !r.Sound():
 		return "the trail is not sound"
+	case slices.ContainsFunc(r.Nodes, func(n NodeReport) bool { return n.Closed > 0 }):
+		return "there are sealed segments that were not opened, for want of a key"
 	case !covered(r, since, until.Add(LongestCall)):
 		return "records of that time are not in the folder, or digests do not cover them yet"
 	}

@@ -46,6 +46,8 @@ type Statement struct {
 	Sequence uint64 `json:"sequence"`      // the last record that this one covers; 0: none
 	Hash     string `json:"hash"`          // of that record, hex
 	Revision int64  `json:"storeRevision"` // of the store, whose changes up to it stand in the trail
+	// Sealed are segments that were encrypted since the digest before.
+	Sealed []SealedSegment `json:"sealed,omitempty"`
 }
 
 // timeLayout is that of Statement.Time.
@@ -122,6 +124,11 @@ func Parse(file []byte) (*Digest, error) {
 	if err != nil || !bytes.Equal(again, d.Signed) || d.Type != statementType || d.Number == 0 || d.Number > maxNumber || d.Made().IsZero() || !isHex(d.Node, 16) || !isHex(d.Hash, 32) ||
 		d.Previous != "" && !isHex(d.Previous, 32) {
 		return nil, errFormat
+	}
+	for i := range d.Sealed {
+		if !d.Sealed[i].valid(d.Sequence) {
+			return nil, errFormat
+		}
 	}
 	for _, line := range lines[1 : len(lines)-1] {
 		fields := strings.Split(line, " ")

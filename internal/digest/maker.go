@@ -171,12 +171,15 @@ func (m *Maker) makeLast(ctx context.Context) {
 }
 
 // Make makes a digest of everything that the trail holds.
-func (m *Maker) Make(ctx context.Context) (*Digest, error) {
+func (m *Maker) Make(ctx context.Context) (*Digest, error) { return m.makeNaming(ctx, nil) }
+
+// makeNaming is Make, naming segments that are sealed.
+func (m *Maker) makeNaming(ctx context.Context, sealed []audit.Sealed) (*Digest, error) {
 	m.making.Lock()
 	defer m.making.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, makeTimeout)
 	defer cancel()
-	d, err := m.make(ctx)
+	d, err := m.make(ctx, sealed)
 	if err != nil {
 		text := err.Error()
 		m.failed.Store(&text)
@@ -190,7 +193,7 @@ func (m *Maker) Make(ctx context.Context) (*Digest, error) {
 	return d, nil
 }
 
-func (m *Maker) make(ctx context.Context) (*Digest, error) {
+func (m *Maker) make(ctx context.Context, sealed []audit.Sealed) (*Digest, error) {
 	revision, err := m.Settle(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
@@ -210,18 +213,21 @@ func (m *Maker) make(ctx context.Context) (*Digest, error) {
 		s.Number, s.Previous, s.After = last.Number+1, hashOf(last.Signed), last.Sequence
 		s.Time = max(s.Time, last.Time) // clocks are set back; the order of digests is not
 	}
-	statement, err := s.encode()
+	for i := range sealed {
+		s.Sealed = append(s.Sealed, statement(&sealed[i]))
+	}
+	signed, err := s.encode()
 	if err != nil {
 		return nil, err
 	}
-	signatures, err := m.Signer.Sign(ctx, statement)
+	signatures, err := m.Signer.Sign(ctx, signed)
 	if err != nil {
 		return nil, fmt.Errorf("sign digest: %w", err)
 	}
-	if err := write(filepath.Join(m.folder(), folderName), fileName(s.Number), encodeFile(statement, signatures)); err != nil {
+	if err := write(filepath.Join(m.folder(), folderName), fileName(s.Number), encodeFile(signed, signatures)); err != nil {
 		return nil, err
 	}
-	return &Digest{Statement: s, Signed: statement, Signatures: signatures}, nil
+	return &Digest{Statement: s, Signed: signed, Signatures: signatures}, nil
 }
 
 // publish puts the public keys beside the digests: for convenience, since

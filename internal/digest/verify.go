@@ -41,6 +41,8 @@ type Options struct {
 	// ApprovedOnly takes digests without an ML-DSA signature, as they are made under
 	// fips: strict.
 	ApprovedOnly bool
+	// Opener opens sealed segments; nil: they are verified as they are stored.
+	Opener audit.Opener
 	// Visit, if not nil, is told of every record that can be read.
 	Visit func(audit.Record)
 	// Fits, if not nil, is told of every digest whose signatures are valid and whose
@@ -75,6 +77,11 @@ type NodeReport struct {
 
 	covers span  // the time for which all records are here and covered
 	Bytes  int64 `json:"bytes"`
+
+	// Sealed are the segments that are encrypted, and Closed the records of those
+	// that were not opened: they are counted among Records.
+	Sealed int    `json:"sealedSegments,omitempty"`
+	Closed uint64 `json:"closedRecords,omitempty"`
 }
 
 // Report is the result of a verification.
@@ -139,7 +146,8 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 	if err != nil {
 		return err
 	}
-	if err := n.digests(filepath.Join(nodeFolder(dir, node), folderName), keys); err != nil {
+	n.folder, n.keys = filepath.Join(nodeFolder(dir, node), folderName), keys
+	if err := n.digests(); err != nil {
 		return err
 	}
 	for _, h := range o.Heads {
@@ -154,36 +162,42 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 	}
 	n.sortKnown()
 	n.after = max(o.From, 1) - 1
-	if err := audit.Inspect(dir, node, n.record, n.fault); err != nil {
+	if err := audit.Inspect(dir, node, audit.Visitor{Record: n.record, Fault: n.fault, Vouch: n.vouch, Closed: n.closed}); err != nil {
 		return err
 	}
 	n.end()
+	if n.failed != nil {
+		return n.failed
+	}
 	r.Nodes = append(r.Nodes, n.NodeReport)
 	return nil
 }
 
-// digests reads a node's digests, checks their signatures and their chain, and
+// digests reads a node's digests, or those that were made since, checks their signatures and their chain, and
 // keeps what they say of records.
-func (n *nodeCheck) digests(folder string, keys map[string][]byte) error {
-	numbers, err := list(folder)
+func (n *nodeCheck) digests() error {
+	numbers, err := list(n.folder)
 	if err != nil {
 		return err
 	}
-	var last *Digest
 	for _, number := range numbers {
-		d, err := readDigest(folder, number)
-		if err != nil || d.Node != n.name {
-			n.find("digest %d is not in the form of a digest of this node", number)
-			last, n.lastNumber = nil, number
+		if number <= n.lastNumber { // read before
 			continue
 		}
-		n.follows(last, d)
-		last = d
-		if text := d.verify(keys, n.options.ApprovedOnly); text != "" {
+		d, err := readDigest(n.folder, number)
+		if err != nil || d.Node != n.name {
+			n.find("digest %d is not in the form of a digest of this node", number)
+			n.lastDigest, n.lastNumber = nil, number
+			continue
+		}
+		n.follows(n.lastDigest, d)
+		n.lastDigest = d
+		if text := d.verify(n.keys, n.options.ApprovedOnly); text != "" {
 			n.find("digest %d: %s", number, text)
 			continue
 		}
 		n.Digests++
+		n.names(d)
 		if d.Sequence > 0 {
 			k := known{sequence: d.Sequence, after: d.After, what: fmt.Sprintf("digest %d of %s", d.Number, d.Time), digest: d}
 			hex.Decode(k.hash[:], []byte(d.Hash))

@@ -36,7 +36,8 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 		e = apierr.From(outcome)
 	}
 	skipped := 0
-	if c.Base().Caller.Account == "" {
+	known := c.Base().Caller.Account != "" || c.Base().Caller.Service != nil
+	if !known {
 		var ok bool
 		if skipped, ok = p.strangers.admit(); !ok {
 			return false, nil

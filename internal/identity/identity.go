@@ -16,6 +16,7 @@ const (
 	TypeUser    = "IAMUser"
 	TypeSession = "AssumedRole" // of a role's session
 	TypeRole    = "Role"        // of a role itself, which calls by its sessions only
+	TypeService = "AWSService"
 )
 
 // Caller is an authenticated principal, as the records said when it was looked
@@ -30,6 +31,22 @@ type Caller struct {
 
 	Permissions *Permissions // nil: none
 	Session     *Session     // nil for long-term credentials
+	Service     *Service     // not nil: a service, which has neither; no request from outside has such a caller
+}
+
+// Service is a part of Trent that calls for itself, as AWS's services do.
+type Service struct {
+	Principal     string // as cloudtrail.amazonaws.com
+	SourceARN     string // what it calls for: aws:SourceArn
+	SourceAccount string // whose that is: aws:SourceAccount, 12 digits
+}
+
+// Shown is the caller's name in a refusal.
+func (c *Caller) Shown() string {
+	if c.Service != nil {
+		return c.Service.Principal
+	}
+	return c.PrincipalARN
 }
 
 // Tag returns the value of a principal tag: of the session, or else of the user

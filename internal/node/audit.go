@@ -19,7 +19,7 @@ const indexShare = 20
 
 // openIndex makes the trail's index, which is filled in the background.
 func (n *Node) openIndex() {
-	n.index = &auditindex.Index{Trail: n.trailFolder(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log, Share: indexShare}
+	n.index = &auditindex.Index{Trail: n.trailFolder(), Opener: n.sealed(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log, Share: indexShare}
 	n.start(n.index.Run)
 }
 

@@ -24,3 +24,11 @@ func (c Config) FaultHook() func(context.Context, *call.Call) error {
 
 // Commands is how many commands the crypto module was sent.
 func (n *Node) Commands() uint64 { return n.module.Counters().FramesWritten }
+
+// SealTrail makes a digest, and seals what can be sealed.
+func (n *Node) SealTrail(ctx context.Context) (int, error) {
+	if _, err := n.digests.Make(ctx); err != nil {
+		return 0, err
+	}
+	return n.sealer.Seal(ctx)
+}

@@ -15,6 +15,7 @@ import (
 
 	"trent/internal/audit"
 	"trent/internal/auditindex"
+	"trent/internal/auditseal"
 	"trent/internal/backup"
 	"trent/internal/call"
 	"trent/internal/digest"
@@ -58,6 +59,8 @@ type Config struct {
 	// NewTrail begins an audit trail under another node id in place of one that is
 	// lost; trent dev always does. If the trail is there, Open returns ErrTrailThere.
 	NewTrail bool
+	// Encryption of the audit trail's segments that have ended; nil: there is none.
+	Encryption *Encryption
 	// DigestEvery is the interval of the audit trail's signed digests; 0 means five minutes.
 	DigestEvery time.Duration
 	// Exports are the exports of the audit trail.
@@ -120,6 +123,7 @@ type Node struct {
 	outbox  *audit.Outbox
 	digests *digest.Maker
 	index   *auditindex.Index
+	sealer  *auditseal.Sealer // nil: the trail stays in the clear
 	log     *tlog.Log
 	// A segment of the trail has ended, and has no digest, no index yet; a digest was
 	// made, and the log has none of what it covers; capacity 1.
@@ -192,6 +196,7 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.start(n.digests.Run)
 	n.openIndex()
 	n.openLog()
+	n.openEncryption()
 	n.opened.Store(true)
 	return n, nil
 }

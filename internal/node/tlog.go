@@ -19,7 +19,7 @@ const logShare = 20
 // openLog makes the trail's transparency log, which grows in the background.
 func (n *Node) openLog() {
 	n.log = tlog.New(tlog.Config{
-		Trail: n.trailFolder(), Folder: filepath.Join(n.Data, logFolder), Node: n.Domains.Node(), Signer: n.checkpointSigner(), Covered: n.covered,
+		Trail: n.trailFolder(), Opener: n.sealed(), Folder: filepath.Join(n.Data, logFolder), Node: n.Domains.Node(), Signer: n.checkpointSigner(), Covered: n.covered,
 		Wake: n.unlogged, Share: logShare, Now: n.Now, Log: n.Log,
 	})
 	n.start(n.log.Run)

@@ -19,8 +19,9 @@ import (
 
 // Config is what a Log is made of.
 type Config struct {
-	Trail  string // folder of the audit trails
-	Folder string // of the logs
+	Trail  string       // folder of the audit trails
+	Opener audit.Opener // of sealed segments; nil: they cannot be read
+	Folder string       // of the logs
 	Node   [16]byte
 	Signer Signer
 	// Covered is the last record that a digest covers; its sequence is 0 if there is
@@ -211,7 +212,7 @@ func (l *Log) show(size uint64, file []byte, keys []*Key) {
 
 // extend adds the records up to the one that a digest covers.
 func (l *Log) extend(ctx context.Context, covered audit.Head) error {
-	segments, err := audit.Segments(l.Trail, l.Node)
+	segments, err := audit.SegmentsWith(l.Trail, l.Node, l.Opener)
 	if err != nil {
 		return err
 	}
