@@ -107,7 +107,7 @@ func nodeConfig(conf *config.Config, m *module, log *slog.Logger) node.Config {
 		mode = audit.Relaxed
 	}
 	return node.Config{
-		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation,
+		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation, StallTimeout: conf.Audit.StallTimeout,
 		Limits: conf.Quotas.Limits(), ApprovedOnly: conf.FIPS == config.FIPSStrict, Log: log,
 		Module: func(bool) (client.Source, error) { return m.source(false) },
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // retryInterval is how long the trail waits after a failed write, a full disk
-// mostly, before it tries again.
+// mostly, before it looks whether the next one can succeed.
 const retryInterval = time.Second
 
 // batch is what one write of the writer takes. Its members are guarded by the
@@ -57,10 +57,7 @@ func (t *Trail) refusal() error {
 	if t.closed {
 		return ErrClosed
 	}
-	if t.failure != nil && (t.retryAt.IsZero() || t.opts.Now().Before(t.retryAt)) {
-		return t.failure
-	}
-	return nil
+	return t.failure
 }
 
 // enqueue puts a record into the pending batch.
@@ -114,7 +111,16 @@ func (t *Trail) join(record []byte) *batch {
 // run is the writer goroutine.
 func (t *Trail) run() {
 	defer close(t.stopped)
-	for range t.wake {
+	for {
+		select {
+		case _, open := <-t.wake:
+			if !open {
+				return
+			}
+		case <-t.retry.C:
+			t.probe()
+			continue
+		}
 		runtime.Gosched()
 		for b := t.take(); b != nil; b = t.take() {
 			for t.write(b) {

@@ -7,13 +7,12 @@ import (
 )
 
 // fail takes the current batch's failure: every append is refused from now
-// on, until retryInterval has passed (a write that failed and left nothing)
-// or for good (a sync that failed: what the kernel has dropped nobody knows,
-// so only opening the trail anew helps). It reports whether the batch is to be
-// tried again: with NoWait its records were accepted already. The mutex is
-// held.
+// on, until a probe succeeds (nothing of the write is left), or for good (errSync).
+// It reports whether the batch is to be tried again: with NoWait its records
+// were accepted already. The mutex is held.
 func (t *Trail) fail(b *batch, err error) (again bool) {
 	t.refuse(err)
+	t.retry.Reset(retryInterval)
 	if t.opts.Mode == NoWait && !t.closed {
 		b.finish(t.failure)
 		return true
@@ -30,11 +29,36 @@ func (t *Trail) refuse(err error) {
 	if t.failure == nil || errors.Is(t.failure, ErrStalled) {
 		t.opts.Logger.Error("audit: the trail cannot be written, calls fail", "error", err)
 	}
-	t.failure = fmt.Errorf("%w: %w", ErrFailed, err)
-	t.retryAt = t.opts.Now().Add(retryInterval)
-	if errors.Is(err, errSync) {
-		t.retryAt = time.Time{}
+	t.setFailure(fmt.Errorf("%w: %w", ErrFailed, err))
+}
+
+// setFailure says why appends are refused; nil: they are not. The mutex is held.
+func (t *Trail) setFailure(err error) {
+	t.failure = err
+	t.refusing.Store(err != nil || t.closed)
+}
+
+// probe looks, once in a retryInterval, whether a trail that cannot be written can
+// be again: nobody's call has to fail for that, and none waits.
+func (t *Trail) probe() {
+	t.mu.Lock()
+	failed := t.failure != nil && !errors.Is(t.failure, errSync) && !t.closed
+	t.mu.Unlock()
+	if !failed {
+		return
 	}
+	syncs := t.w.syncs
+	err := t.w.probe()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.file = t.w.f
+	t.stats.Syncs += t.w.syncs - syncs
+	if err != nil {
+		t.refuse(err)
+		t.retry.Reset(retryInterval)
+		return
+	}
+	t.resume()
 }
 
 // resume takes appends again after a success. The mutex is held.
@@ -43,7 +67,7 @@ func (t *Trail) resume() {
 		return
 	}
 	t.opts.Logger.Info("audit: the trail is written again")
-	t.failure, t.retryAt = nil, time.Time{}
+	t.setFailure(nil)
 }
 
 // stall is called when the writer has been in one write or sync for
@@ -58,7 +82,7 @@ func (t *Trail) stall() {
 	}
 	if t.failure == nil {
 		t.opts.Logger.Error("audit: the disk has stalled, calls fail", "seconds", t.opts.StallTimeout.Seconds())
-		t.failure, t.retryAt = ErrStalled, time.Time{}
+		t.setFailure(ErrStalled)
 	}
 	t.current.finish(ErrStalled)
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -46,39 +45,51 @@ func TestFullDiskFailsAppendsAndIsRecoveredFrom(t *testing.T) {
 		for _, room := range []int{0, 1, frameBytes, frameBytes + 5, 1 << 20} {
 			t.Run(fmt.Sprint(mode, "/room", room), func(t *testing.T) {
 				t.Parallel()
-				m, disk, now := newMemFS(), &fullDisk{}, time.Unix(1e9, 0)
-				m.onWrite = disk.write
-				trail := openMem(t, m, mode, func(o *Options) { o.Now = func() time.Time { return now } })
-				mustAppend(t, trail, `{"before":1}`)
-
-				disk.set(true, room)
-				err := trail.Append(t.Context(), []byte(`{"lost":1}`))
-				if !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.ENOSPC) {
-					t.Fatalf("append to a full disk: %v", err)
-				}
-				writes := disk.writes
-				if err := trail.Append(t.Context(), []byte(`{"refused":1}`)); !errors.Is(err, ErrFailed) {
-					t.Errorf("append right after: %v", err)
-				}
-				if disk.writes != writes {
-					t.Error("the refused append reached the disk")
-				}
-				if err := trail.Err(); !errors.Is(err, ErrFailed) {
-					t.Errorf("err: %v", err)
-				}
-				disk.set(false, 0)
-				if err := trail.Append(t.Context(), []byte(`{"refused":2}`)); !errors.Is(err, ErrFailed) {
-					t.Errorf("append before the interval has passed: %v", err)
-				}
-				now = now.Add(retryInterval)
-				mustAppend(t, trail, `{"after":1}`, `{"after":2}`)
-				mustClose(t, trail)
-				want := []string{`{"before":1}`, `{"after":1}`, `{"after":2}`}
-				if diff := cmp.Diff(want, readAll(t, m)); diff != "" {
-					t.Error(diff)
-				}
+				synctest.Test(t, func(t *testing.T) { testFullDisk(t, mode, room) })
 			})
 		}
+	}
+}
+
+func testFullDisk(t *testing.T, mode Mode, room int) {
+	m, disk := newMemFS(), &fullDisk{}
+	m.onWrite = disk.write
+	trail := openMem(t, m, mode)
+	mustAppend(t, trail, `{"before":1}`)
+
+	disk.set(true, room)
+	err := trail.Append(t.Context(), []byte(`{"lost":1}`))
+	if !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("append to a full disk: %v", err)
+	}
+	writes := disk.writes
+	if err := trail.Append(t.Context(), []byte(`{"refused":1}`)); !errors.Is(err, ErrFailed) {
+		t.Errorf("append right after: %v", err)
+	}
+	if disk.writes != writes {
+		t.Error("the refused append reached the disk")
+	}
+	// As long as the disk is full nobody is told that the trail is well, also
+	// after an interval, and no append tries it.
+	disk.set(true, 0)
+	for range 3 {
+		time.Sleep(retryInterval)
+		synctest.Wait()
+		if err := trail.Err(); !errors.Is(err, ErrFailed) {
+			t.Errorf("err: %v", err)
+		}
+	}
+	disk.set(false, 0)
+	if err := trail.Append(t.Context(), []byte(`{"refused":2}`)); !errors.Is(err, ErrFailed) {
+		t.Errorf("append before the interval has passed: %v", err)
+	}
+	time.Sleep(retryInterval)
+	synctest.Wait()
+	mustAppend(t, trail, `{"after":1}`, `{"after":2}`)
+	mustClose(t, trail)
+	want := []string{`{"before":1}`, `{"after":1}`, `{"after":2}`}
+	if diff := cmp.Diff(want, readAll(t, m)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -86,7 +97,11 @@ func TestFullDiskFailsAppendsAndIsRecoveredFrom(t *testing.T) {
 // when cutting fails at first.
 func TestFailedCutIsTriedAgainBeforeTheNextWrite(t *testing.T) {
 	t.Parallel()
-	m, disk, now, cutFails := newMemFS(), &fullDisk{}, time.Unix(1e9, 0), true
+	synctest.Test(t, testFailedCut)
+}
+
+func testFailedCut(t *testing.T) {
+	m, disk, cutFails := newMemFS(), &fullDisk{}, true
 	m.onWrite = disk.write
 	m.onTruncate = func(string) error {
 		if cutFails {
@@ -94,16 +109,19 @@ func TestFailedCutIsTriedAgainBeforeTheNextWrite(t *testing.T) {
 		}
 		return nil
 	}
-	trail := openMem(t, m, Strict, func(o *Options) { o.Now = func() time.Time { return now } })
+	trail := openMem(t, m, Strict)
 	disk.set(true, 50)
 	for range 3 {
 		if err := trail.Append(t.Context(), []byte(`{"lost":1}`)); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("append: %v, want the error of the cut", err)
 		}
 		disk.set(false, 0)
-		now = now.Add(retryInterval)
+		time.Sleep(retryInterval)
+		synctest.Wait()
 	}
-	cutFails = false
+	m.hook(func() { cutFails = false })
+	time.Sleep(retryInterval)
+	synctest.Wait()
 	mustAppend(t, trail, `{"after":1}`)
 	mustClose(t, trail)
 	if diff := cmp.Diff([]string{`{"after":1}`}, readAll(t, m)); diff != "" {
@@ -116,64 +134,102 @@ func TestSegmentThatCannotBeMadeIsTriedAgain(t *testing.T) {
 	for _, failing := range []string{"create", "header"} {
 		t.Run(failing, func(t *testing.T) {
 			t.Parallel()
-			m, now := newMemFS(), time.Unix(1e9, 0)
-			trail := openMem(t, m, Strict, func(o *Options) {
-				o.SegmentBytes = 100
-				o.Now = func() time.Time { return now }
-			})
-			mustAppend(t, trail, `{"n":0}`)
-			if failing == "create" {
-				m.onCreate = func(string) error { return syscall.ENOSPC }
-			} else {
-				m.onWrite = func(string, []byte) (int, error) { return 10, syscall.ENOSPC }
-			}
-			for range 2 {
-				if err := trail.Append(t.Context(), []byte(`{"lost":1}`)); !errors.Is(err, syscall.ENOSPC) {
-					t.Errorf("append: %v", err)
-				}
-				now = now.Add(retryInterval)
-			}
-			m.onCreate, m.onWrite = nil, nil
-			mustAppend(t, trail, `{"n":1}`, `{"n":2}`)
-			mustClose(t, trail)
-			if diff := cmp.Diff(numbered("n", 3), readAll(t, m)); diff != "" {
-				t.Error(diff)
-			}
+			synctest.Test(t, func(t *testing.T) { testNoNextSegment(t, failing) })
 		})
 	}
 }
 
-// After a failed sync nobody knows what is on the disk: no append succeeds
-// before the trail is opened anew.
-func TestFailedSyncIsFinalUntilReopened(t *testing.T) {
-	t.Parallel()
-	m, now, fails := newMemFS(), time.Unix(1e9, 0), true
-	trail := openMem(t, m, Strict, func(o *Options) { o.Now = func() time.Time { return now } })
-	m.onSync = func(string) error {
-		if fails {
-			return syscall.EIO
+func testNoNextSegment(t *testing.T, failing string) {
+	m := newMemFS()
+	trail := openMem(t, m, Strict, func(o *Options) { o.SegmentBytes = 100 })
+	mustAppend(t, trail, `{"n":0}`)
+	m.hook(func() {
+		if failing == "create" {
+			m.onCreate = func(string) error { return syscall.ENOSPC }
+		} else {
+			m.onWrite = func(string, []byte) (int, error) { return 10, syscall.ENOSPC }
 		}
-		return nil
+	})
+	for range 2 {
+		if err := trail.Append(t.Context(), []byte(`{"lost":1}`)); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("append: %v", err)
+		}
+		time.Sleep(retryInterval)
+		synctest.Wait()
 	}
-	mode := func(err error) bool { return errors.Is(err, ErrFailed) && errors.Is(err, syscall.EIO) }
-	if err := trail.Append(t.Context(), []byte(`{"n":0}`)); !mode(err) {
-		t.Fatalf("append: %v", err)
-	}
-	fails = false
-	now = now.Add(time.Hour)
-	if err := trail.Append(t.Context(), []byte(`{"n":1}`)); !mode(err) {
-		t.Errorf("append after the failed sync: %v", err)
-	}
-	if err := trail.Close(); !errors.Is(err, syscall.EIO) {
-		t.Errorf("close: %v", err)
-	}
-	trail = openMem(t, m, Strict)
-	mustAppend(t, trail, `{"n":2}`)
+	m.hook(func() { m.onCreate, m.onWrite = nil, nil })
+	time.Sleep(retryInterval)
+	synctest.Wait()
+	mustAppend(t, trail, `{"n":1}`, `{"n":2}`)
 	mustClose(t, trail)
-	got := readAll(t, m)
-	if got[len(got)-1] != `{"n":2}` || strings.Contains(fmt.Sprint(got), `{"n":1}`) {
-		t.Errorf("records: %v", got)
+	if diff := cmp.Diff(numbered("n", 3), readAll(t, m)); diff != "" {
+		t.Error(diff)
 	}
+}
+
+// After a failed sync the kernel takes for clean what the disk may not have. With
+// Strict that is a write that nobody was told of: it is cut, and appends go on.
+func TestFailedSyncIsCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemFS()
+		trail := openMem(t, m, Strict)
+		mustAppend(t, trail, `{"n":0}`)
+		m.hook(func() { m.onSync = func(string) error { return syscall.EIO } })
+		for range 3 {
+			if err := trail.Append(t.Context(), []byte(`{"lost":1}`)); !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.EIO) {
+				t.Fatalf("append: %v", err)
+			}
+			time.Sleep(retryInterval)
+			synctest.Wait()
+		}
+		m.hook(func() { m.onSync = nil })
+		time.Sleep(retryInterval)
+		synctest.Wait()
+		mustAppend(t, trail, `{"n":1}`)
+		left := m.losePower()
+		mustClose(t, trail)
+		for name, m := range map[string]*memFS{"closed": m, "without power": left} {
+			got, err := tryReadAll(m)
+			if diff := cmp.Diff(numbered("n", 2), got); diff != "" || err != nil {
+				t.Errorf("%s: %v %s", name, err, diff)
+			}
+		}
+	})
+}
+
+// With Relaxed it may be any record since the last sync: no append succeeds before
+// the trail is opened anew.
+func TestFailedSyncOfAcknowledgedRecordsIsFinal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemFS()
+		trail := openMem(t, m, Relaxed)
+		mustAppend(t, trail, `{"n":0}`)
+		m.hook(func() { m.onSync = func(string) error { return syscall.EIO } })
+		mode := func(err error) bool { return errors.Is(err, ErrFailed) && errors.Is(err, syscall.EIO) }
+		if _, err := trail.Durable(t.Context()); !mode(err) {
+			t.Fatalf("durable: %v", err)
+		}
+		m.hook(func() { m.onSync = nil })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if err := trail.Append(t.Context(), []byte(`{"refused":1}`)); !mode(err) {
+			t.Errorf("append after the failed sync: %v", err)
+		}
+		if _, err := trail.Durable(t.Context()); !mode(err) {
+			t.Errorf("durable after the failed sync: %v", err)
+		}
+		if err := trail.Close(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("close: %v", err)
+		}
+		trail = openMem(t, m, Relaxed)
+		mustAppend(t, trail, `{"n":1}`)
+		mustClose(t, trail)
+		if diff := cmp.Diff(numbered("n", 2), readAll(t, m)); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestStalledDiskFailsAppendsInTime(t *testing.T) {

@@ -162,17 +162,21 @@ func (b *Outbox) Drain(ctx context.Context, regions []string) error {
 // is lost: the rows stay in the store for the next Drain.
 func (b *Outbox) Run(ctx context.Context) error {
 	defer b.stop()
-	for ctx.Err() == nil {
+	for waiting := false; ctx.Err() == nil; {
 		select {
 		case <-b.wake:
 		case <-ctx.Done():
 			continue
 		}
 		wait(ctx, b.opts.Linger)
-		if err := b.flushDirty(ctx); err != nil && ctx.Err() == nil {
-			b.opts.Logger.Error("audit: events wait in the outbox", "error", err)
+		err := b.flushDirty(ctx)
+		if err != nil && ctx.Err() == nil {
+			if !waiting { // once, not each second
+				b.opts.Logger.Error("audit: events wait in the outbox", "error", err)
+			}
 			wait(ctx, b.opts.RetryAfter)
 		}
+		waiting = err != nil
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.CloseTimeout)
 	defer cancel()

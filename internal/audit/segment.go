@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// errSync marks a failed sync, after which a segment is not trusted any more.
+// errSync marks a failed sync of records that were acknowledged without one: what
+// of them the kernel has dropped nobody knows, so the segment is not trusted any more.
 var errSync = errors.New("sync")
 
 // epochName and segmentName are the names in a node's directory.
@@ -25,13 +26,16 @@ const writebackBytes = 1 << 20
 // one append in about a thousand that finds none left.
 const fillBytes = 1 << 20
 
+// probeBytes is what a disk that was full must have room for.
+const probeBytes = 64 << 10
+
 // segmentWriter appends to the segments of one epoch. It is used by one
 // goroutine at a time.
 type segmentWriter struct {
 	fs       fsys
 	dir      string // the node's
 	maxBytes int64
-	prefill  bool      // write zeros ahead of the records
+	strict   bool      // every append syncs: zeros are written ahead of the records, and a failed sync loses nothing that was acknowledged
 	id       segmentID // of the segment being written; number 0 before the first
 	f        file      // nil after a next that failed
 	size     int64     // whole records and header
@@ -47,7 +51,7 @@ type segmentWriter struct {
 
 // append writes whole records, and syncs them if sync is set. On an error the
 // segment holds nothing of them, or what it holds is cut before anything else
-// is written; after an error of a sync nothing is written ever. It begins the
+// is written; after errSync nothing is written ever. It begins the
 // next segment first if this one is full and not pinned.
 func (w *segmentWriter) append(records []byte, sync, pinned bool) error {
 	if w.broken != nil {
@@ -71,7 +75,13 @@ func (w *segmentWriter) append(records []byte, sync, pinned bool) error {
 	w.size += int64(len(records))
 	w.fill()
 	if sync {
-		return w.sync()
+		err := w.sync()
+		if err != nil {
+			// Whatever of it is on the disk: it is cut before the next is written.
+			w.size -= int64(len(records))
+			w.torn = true
+		}
+		return err
 	}
 	if n := w.size - w.started; n >= writebackBytes {
 		w.f.startWriteback(w.started, n)
@@ -85,7 +95,7 @@ func (w *segmentWriter) append(records []byte, sync, pinned bool) error {
 // make the file longer, as far as they can.
 func (w *segmentWriter) fill() {
 	end := min(w.size+fillBytes, w.maxBytes)
-	if w.prefill && w.filled <= w.size && end > w.size {
+	if w.strict && w.filled <= w.size && end > w.size {
 		w.filled = end
 		_ = w.f.zero(w.size, end-w.size)
 	}
@@ -100,8 +110,36 @@ func (w *segmentWriter) cut() error {
 	if err := w.f.Truncate(w.size); err != nil {
 		return fmt.Errorf("cut a partial write: %w", err)
 	}
-	w.torn, w.filled = false, w.size
-	return w.sync()
+	w.filled = w.size
+	err := w.sync()
+	w.torn = err != nil
+	return err
+}
+
+// probe finds out whether the disk takes records again: it cuts what a failed
+// write has left, begins the segment that could not be begun, and writes and
+// syncs zeros after the records.
+func (w *segmentWriter) probe() error {
+	if w.broken != nil {
+		return w.broken
+	}
+	if err := w.cut(); err != nil {
+		return err
+	}
+	if w.f == nil {
+		return w.next()
+	}
+	if _, err := w.f.WriteAt(make([]byte, probeBytes), w.size); err != nil {
+		w.torn = true
+		return errors.Join(fmt.Errorf("write segment: %w", err), w.cut())
+	}
+	if w.torn = true; !w.strict {
+		return w.cut() // zeros stand before records only where each write is synced
+	}
+	w.filled = max(w.filled, w.size+probeBytes)
+	err := w.sync()
+	w.torn = err != nil
+	return err
 }
 
 // finish cuts the zeros and makes the segment durable as it then is.
@@ -118,17 +156,23 @@ func (w *segmentWriter) finish() error {
 	return w.sync()
 }
 
+// sync makes what is written durable. If it fails, the kernel forgets what was not
+// written, and a second sync would succeed. With strict that is at most the write that
+// nobody was told of, which is cut; otherwise it may be any record since the last sync.
 func (w *segmentWriter) sync() error {
 	w.syncs++
 	began := time.Now()
 	err := w.f.Sync()
 	w.synced(time.Since(began))
-	if err != nil {
-		w.broken = fmt.Errorf("%w segment: %w", errSync, err)
-		return w.broken
+	switch {
+	case err == nil:
+		w.dirty = false
+		return nil
+	case w.strict:
+		return fmt.Errorf("sync segment: %w", err)
 	}
-	w.dirty = false
-	return nil
+	w.broken = fmt.Errorf("%w segment: %w", errSync, err)
+	return w.broken
 }
 
 // rotate ends the segment, durably and whatever the mode, because only the

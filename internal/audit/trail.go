@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,16 +66,15 @@ var (
 
 // Options of a trail. Node and Mode must be given.
 type Options struct {
-	Node         [16]byte         // this node's id
-	Mode         Mode             // what Append waits for
-	SegmentBytes int64            // a segment that would grow beyond is followed by the next; default 32 MiB: a start reads the last one, twice after a crash
-	Began        uint64           // an epoch that is known to have begun: Open refuses a trail without it; default: none is known
-	Covered      Head             // a record that is known to be there, by its sequence and hash: Open refuses a trail that ends before it; default: none is known
-	QueueBytes   int              // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
-	StallTimeout time.Duration    // default 10 s
-	Logger       *slog.Logger     // default: none
-	Hooks        Hooks            // are told what the trail does
-	Now          func() time.Time // default time.Now; times the retries after a full disk, nothing else
+	Node         [16]byte      // this node's id
+	Mode         Mode          // what Append waits for
+	SegmentBytes int64         // a segment that would grow beyond is followed by the next; default 32 MiB: a start reads the last one, twice after a crash
+	Began        uint64        // an epoch that is known to have begun: Open refuses a trail without it; default: none is known
+	Covered      Head          // a record that is known to be there, by its sequence and hash: Open refuses a trail that ends before it; default: none is known
+	QueueBytes   int           // records that may wait to be written, beyond which Append blocks; default 1 MiB, at most 1 GiB
+	StallTimeout time.Duration // how long a write or sync may take before everybody who waits for it gets ErrStalled; default 10 s
+	Logger       *slog.Logger  // default: none
+	Hooks        Hooks         // are told what the trail does
 
 	fs fsys // default the operating system's; tests put another here
 }
@@ -107,9 +107,6 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Hooks.Wrote == nil {
 		o.Hooks.Wrote = func(int) {}
@@ -159,16 +156,18 @@ type Trail struct {
 	closing chan struct{} // closed by Close
 	tail    segmentID     // where Open found the last record; zero if nowhere
 
-	w segmentWriter // owned by Open, then by the writer goroutine
+	w     segmentWriter // owned by Open, then by the writer goroutine
+	retry *time.Timer   // the writer's: when it looks whether the disk is well again
+
+	refusing atomic.Bool // there is a failure, or the trail is closed
 
 	mu        sync.Mutex
-	pending   *batch    // joined by appenders, not taken by the writer yet
-	current   *batch    // taken, being written
-	spare     []byte    // buffer of a batch that is done
-	file      file      // the segment being written, for sync
-	pins      int       // of written batches; while not 0 no new segment is begun
-	failure   error     // why appends are refused; nil if they are not
-	retryAt   time.Time // when an append may try again; zero: when the cause is gone
+	pending   *batch // joined by appenders, not taken by the writer yet
+	current   *batch // taken, being written
+	spare     []byte // buffer of a batch that is done
+	file      file   // the segment being written, for sync
+	pins      int    // of written batches; while not 0 no new segment is begun
+	failure   error  // why appends are refused; nil if they are not: see setFailure
 	closed    bool
 	head      Head
 	stats     Stats
@@ -200,13 +199,15 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 		gathering: newGathering(),
 		// Without syncs zeros would gain nothing, and a loss of power could leave
 		// holes in them: a file that grows loses its end only.
-		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, prefill: o.Mode == Strict, synced: o.Hooks.Synced, closed: o.Hooks.Closed},
+		w: segmentWriter{fs: o.fs, dir: nodeDir, maxBytes: o.SegmentBytes, strict: o.Mode == Strict, synced: o.Hooks.Synced, closed: o.Hooks.Closed},
 	}
 	if err := t.begin(ctx, nodeDir); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	t.watch = time.AfterFunc(o.StallTimeout, t.stall)
 	t.watch.Stop()
+	t.retry = time.NewTimer(retryInterval)
+	t.retry.Stop()
 	go t.run()
 	return t, nil
 }
@@ -291,8 +292,12 @@ func (t *Trail) Stats() Stats {
 	return s
 }
 
-// Err returns why an append would be refused now, or nil.
+// Err returns why an append would be refused now, or nil. It costs next to nothing
+// while all is well.
 func (t *Trail) Err() error {
+	if !t.refusing.Load() {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.refusal()
@@ -311,6 +316,7 @@ func (t *Trail) Close() error {
 		return ErrClosed
 	}
 	t.closed = true
+	t.refusing.Store(true)
 	close(t.closing)
 	close(t.wake)
 	t.mu.Unlock()

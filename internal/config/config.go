@@ -90,6 +90,8 @@ type TLS struct {
 type Audit struct {
 	// Durability says when an answer may leave: strict (its record is on disk) or relaxed (it is written: a crash of the service loses nothing, a loss of power may lose records of the last moments, never the mutations themselves). Default: strict.
 	Durability string `yaml:"durability"`
+	// StallTimeout is how long a call waits for the disk of the audit trail or of the store before it fails: a duration from 100ms to 1m. While a disk does not answer, later calls fail at once. Default: 10s.
+	StallTimeout time.Duration `yaml:"stall_timeout"`
 	// Exports deliver the trail's records, at least once, to other places: docs/operating.md, "Exporting the audit trail". Default: none.
 	Exports []Export `yaml:"exports"`
 }
@@ -268,5 +270,6 @@ const (
 const (
 	defaultPartition = "aws"
 	defaultRotation  = 24 * time.Hour
+	defaultStall     = 10 * time.Second
 	defaultMode      = 0o600
 )

@@ -42,6 +42,8 @@ audit:
   # strict: an answer leaves when its record is on disk. relaxed: when it is
   # written; a loss of power may then lose records of the last moments.
   durability: strict
+  # A call whose disk does not answer fails after this time; the next, at once.
+  stall_timeout: 10s
   # Copies of the trail for other places. What is delivered is remembered in the
   # data folder by the name.
   exports:

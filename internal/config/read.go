@@ -136,6 +136,9 @@ func (c *Config) complete() {
 	if c.Audit.Durability == "" {
 		c.Audit.Durability = DurabilityStrict
 	}
+	if _, ok := c.lines["audit.stall_timeout"]; !ok {
+		c.Audit.StallTimeout = defaultStall
+	}
 	if _, ok := c.lines["domain_rotation"]; !ok {
 		c.DomainRotation = defaultRotation
 	}

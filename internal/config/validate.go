@@ -17,6 +17,8 @@ const (
 	maxName         = 32
 	maxSocketPath   = 107 // bytes, of the kernel's struct sockaddr_un
 	minimumRotation = time.Hour
+	minimumStall    = 100 * time.Millisecond
+	maximumStall    = time.Minute
 )
 
 // validate finds what is wrong with the settings by themselves.
@@ -35,6 +37,9 @@ func (c *Config) validate(p *problems) {
 			hint = "nowait is for trent dev only"
 		}
 		p.add("audit.durability", hint, "%q: want strict or relaxed", d)
+	}
+	if d := c.Audit.StallTimeout; d < minimumStall || d > maximumStall {
+		p.add("audit.stall_timeout", "a duration such as 10s", "%v: want %v to %v", d, minimumStall, maximumStall)
 	}
 	c.validateExports(p)
 	c.validateModule(p)

@@ -79,6 +79,7 @@ type Pipeline struct {
 	accountTurns locks
 	strangers    *sampler
 	refusals     *refusals
+	gap          *gap
 	kmsScopes    sigv4.Options
 	queryScopes  sigv4.Options
 	epoch        time.Time // durations are differences of times since then
@@ -91,7 +92,7 @@ func New(c Config) *Pipeline {
 		kmsScopes:   sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
 		queryScopes: sigv4.Options{Region: func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }},
 	}
-	p.refusals = newRefusals(p.writeRefusals)
+	p.refusals, p.gap = newRefusals(p.writeTogether), newGap(p.writeTogether)
 	for _, api := range c.Queries {
 		p.queryScopes.Services = append(p.queryScopes.Services, api.Service)
 	}
@@ -184,6 +185,9 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out 
 	if !p.Ready() {
 		return nil, apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
+	if err := p.Trail.Err(); err != nil { // before anything has an effect
+		return nil, apierr.Internal(err)
+	}
 	if r.Err != nil {
 		return nil, r.Err
 	}
@@ -272,7 +276,8 @@ func (p *Pipeline) log(ctx context.Context, op, requestID string, e *apierr.Erro
 	}
 	level := slog.LevelDebug
 	switch {
-	case errors.Is(e.Err, context.Canceled), e.Code == apierr.ServiceUnavailable: // the client went away; the module's state is logged where it changes
+	case errors.Is(e.Err, context.Canceled), e.Code == apierr.ServiceUnavailable, // the client went away; the module's state is logged where it changes,
+		errors.Is(e.Err, audit.ErrFailed), errors.Is(e.Err, audit.ErrStalled): // as is the trail's
 	case status >= 500:
 		level = slog.LevelError
 	}

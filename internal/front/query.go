@@ -64,6 +64,9 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 	if !p.Ready() {
 		return apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
+	if err := p.Trail.Err(); err != nil {
+		return apierr.Internal(err)
+	}
 	if r.Err != nil {
 		return r.Err
 	}

@@ -35,6 +35,11 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 	if outcome != nil {
 		e = apierr.From(outcome)
 	}
+	if err := p.Trail.Err(); err != nil {
+		event := c.Event(e)
+		p.gap.add(&event)
+		return false, apierr.Internal(err)
+	}
 	skipped := 0
 	known := c.Base().Caller.Account != "" || c.Base().Caller.Service != nil
 	if !known {
@@ -63,6 +68,7 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 	err = p.Trail.Append(context.WithoutCancel(ctx), *b)
 	buffers.Put(b)
 	if err != nil {
+		p.gap.add(&event)
 		return false, apierr.Internal(err)
 	}
 	return true, nil

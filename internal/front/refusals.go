@@ -2,15 +2,11 @@ package front
 
 import (
 	"context"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"trent/internal/audit"
-	"trent/internal/awsjson"
 	"trent/internal/call"
 )
 
@@ -71,7 +67,7 @@ func (r *refusals) admit(c *call.Common, event *audit.Event) bool {
 	}
 	if p.calls == nil {
 		p.calls = make(map[string]int)
-		p.first, p.event = event.Time, together(event)
+		p.first, p.event = event.Time, refusalOf(event)
 	}
 	p.calls[event.Source+":"+event.Name]++
 	p.event.ReadOnly = p.event.ReadOnly && event.ReadOnly
@@ -89,9 +85,9 @@ func (r *refusals) begin() {
 	}
 }
 
-// together is the record of many refusals, as far as it is known at the first:
+// refusalOf is the record of many refusals, as far as it is known at the first:
 // whose they are. What it keeps is its own, a call is used again.
-func together(e *audit.Event) audit.Event {
+func refusalOf(e *audit.Event) audit.Event {
 	const internal = "AWS Internal"
 	all := audit.Event{
 		UserIdentity: e.UserIdentity, Source: strings.Clone(e.Source), Name: "RefusedCalls", Region: strings.Clone(e.Region), SourceIP: internal, UserAgent: internal,
@@ -179,35 +175,27 @@ func (p *refused) sum() (calls int) {
 	return calls
 }
 
-// details are what the record tells of the calls: how many there were, of which
-// operations, and when.
-func (p *refused) details() []byte {
-	b := strconv.AppendInt([]byte(`{"calls":`), int64(p.sum()), 10)
-	b = append(b, `,"operations":{`...)
-	for i, name := range slices.Sorted(maps.Keys(p.calls)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(awsjson.AppendString(b, name), ':')
-		b = strconv.AppendInt(b, int64(p.calls[name]), 10)
-	}
-	b = append(b, `},"first":"`...)
-	b = p.first.UTC().AppendFormat(b, time.RFC3339)
-	b = append(b, `","last":"`...)
-	b = p.event.Time.UTC().AppendFormat(b, time.RFC3339)
-	return append(b, `"}`...)
-}
+// details are what the record tells of the calls.
+func (p *refused) details() []byte { return together(p.calls, p.sum(), p.first, p.event.Time) }
 
-// Run writes the audit records of refusals that have none of their own, until
-// ctx ends, when it writes what is left. The trail must be open still.
+// Run writes the audit records of calls that have none of their own, refusals
+// beyond the bound and those that the trail could not take, until ctx ends, when it
+// writes what is left. The trail must be open still.
 func (p *Pipeline) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() {
+		if lost := p.gap.run(ctx); lost > 0 {
+			p.Log.Error("calls failed because the audit trail could not be written, and have no record", "calls", lost)
+		}
+	})
 	if lost := p.refusals.run(ctx); lost > 0 {
 		p.Log.Error("refused calls have no audit record", "calls", lost)
 	}
+	both.Wait()
 }
 
-// writeRefusals is how they are written.
-func (p *Pipeline) writeRefusals(e *audit.Event) error {
+// writeTogether is how they are written.
+func (p *Pipeline) writeTogether(e *audit.Event) error {
 	e.EventID = p.ids.New()
 	return p.Trail.Append(context.Background(), e.AppendJSON(nil))
 }

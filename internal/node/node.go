@@ -56,6 +56,8 @@ type Config struct {
 	AddRegions bool
 	// Audit says when an answer may leave.
 	Audit audit.Mode
+	// StallTimeout is how long a call waits for a disk; 0 means ten seconds.
+	StallTimeout time.Duration
 	// NewTrail begins an audit trail under another node id in place of one that is
 	// lost; trent dev always does. If the trail is there, Open returns ErrTrailThere.
 	NewTrail bool

@@ -50,7 +50,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	if err := ownFolder(n.Data); err != nil {
 		return err
 	}
-	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, storeFolder), sqlite.Options{Logger: n.Log, Hooks: n.storeHooks()})
+	n.store, err = sqlite.Open(ctx, filepath.Join(n.Data, storeFolder), sqlite.Options{Logger: n.Log, Hooks: n.storeHooks(), StallTimeout: n.StallTimeout})
 	if err != nil {
 		return fmt.Errorf("open the store in %s: %w", n.Data, err)
 	}

@@ -54,7 +54,7 @@ func (n *Node) continueTrail(ctx context.Context, hooks audit.Hooks) (err error)
 	if err != nil {
 		return err
 	}
-	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: known.Node, Began: known.Epoch, Covered: covered, Mode: n.Audit, Logger: n.Log, Hooks: hooks})
+	n.trail, err = audit.Open(ctx, n.trailFolder(), audit.Options{Node: known.Node, Began: known.Epoch, Covered: covered, Mode: n.Audit, StallTimeout: n.StallTimeout, Logger: n.Log, Hooks: hooks})
 	return err
 }
 

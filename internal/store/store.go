@@ -61,6 +61,9 @@ var (
 	ErrCompacted = errors.New("store: revision compacted")
 	// ErrTooLarge: more than MaxOps or MaxTxnBytes.
 	ErrTooLarge = errors.New("store: transaction too large")
+	// ErrStalled: the disk did not get to the transaction in time, and it is not
+	// applied. One that the disk has begun with is ErrUnknown.
+	ErrStalled = errors.New("store: disk stalled")
 	// ErrLocked: another process has the store open.
 	ErrLocked = errors.New("store: in use by another process")
 	// ErrClosed: the store is closed.

@@ -72,7 +72,7 @@ func (p *Production) Programs() {
 // and text.
 func (p *Production) Write(text string) {
 	p.t.Helper()
-	text = fmt.Sprintf("data: data\nregions: [%s]\nlisteners: %s\nlog: {format: text}\n%s\n", Region, Listeners, text)
+	text = fmt.Sprintf("data: %s\nregions: [%s]\nlisteners: %s\nlog: {format: text}\n%s\n", p.Data, Region, Listeners, text)
 	if err := os.WriteFile(p.Config, []byte(text), 0o644); err != nil {
 		p.t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (k *checkpointer) run() {
 	defer close(k.ended)
 	for range k.wake {
 		if _, err := k.c.checkpoint("PASSIVE"); err != nil {
-			k.s.fail(err)
+			k.s.checkpointFailed(err)
 			continue
 		}
 		// An error is not lost: the writer has noted a failure, or the store is
@@ -77,9 +77,20 @@ func (w *writer) checkpoint(mode string) (complete bool, err error) {
 		return false, err
 	}
 	if complete, err = w.c.checkpoint(mode); err != nil {
-		w.s.fail(err)
+		w.s.checkpointFailed(err)
 	}
 	return complete, err
+}
+
+// checkpointFailed takes the error of a checkpoint. One that could not write leaves
+// the log as it is, which still has everything, and the next begins anew; when the
+// log cannot grow either, writes are refused.
+func (s *Store) checkpointFailed(err error) {
+	if isWrite(err) {
+		s.log.Warn("the store's log could not be moved into the database", "dir", s.dir, "error", err)
+		return
+	}
+	s.fail(err)
 }
 
 // close ends the checkpointer; the writer must be idle.

@@ -27,7 +27,9 @@ type lossyVFS struct {
 	files map[string]*lossyFile
 	open  map[uintptr]openFile // by sqlite3_file
 
-	broken map[string]bool // folders whose files cannot be synced
+	broken map[string]bool          // folders whose files cannot be synced
+	full   map[string]int32         // folders whose files cannot be written, and with what error
+	held   map[string]chan struct{} // folders whose files' syncs wait
 
 	keep []any // functions that only C memory points to
 }
@@ -53,7 +55,7 @@ const lossyName = "trent-lossy"
 
 // lossy is the process's one lossyVFS: SQLite knows a VFS by its name.
 var lossy = sync.OnceValue(func() *lossyVFS {
-	v := &lossyVFS{files: map[string]*lossyFile{}, open: map[uintptr]openFile{}, broken: map[string]bool{}}
+	v := &lossyVFS{files: map[string]*lossyFile{}, open: map[uintptr]openFile{}, broken: map[string]bool{}, full: map[string]int32{}, held: map[string]chan struct{}{}}
 	registerVFS(v, lib.Xsqlite3_initialize, lib.Xsqlite3_malloc, lib.Xsqlite3_vfs_find, lib.Xsqlite3_vfs_register)
 	return v
 })
@@ -130,6 +132,9 @@ func wrapMethods[TLS any](v *lossyVFS, tls TLS, malloc func(TLS, int32) uintptr)
 		end      = func(TLS, uintptr) int32
 	)
 	xWrite := pointer(v, write(func(tls TLS, file, data uintptr, n int32, offset int64) int32 {
+		if code := v.isFull(file); code != lib.SQLITE_OK {
+			return code
+		}
 		v.changed(file, change{offset, cBytes(data, int(n))})
 		return function[write](v.real(file).FxWrite)(tls, file, data, n, offset)
 	}))
@@ -138,6 +143,7 @@ func wrapMethods[TLS any](v *lossyVFS, tls TLS, malloc func(TLS, int32) uintptr)
 		return function[truncate](v.real(file).FxTruncate)(tls, file, size)
 	}))
 	xSync := pointer(v, sync(func(tls TLS, file uintptr, flags int32) int32 {
+		v.waits(file)
 		if v.fails(file) {
 			return lib.SQLITE_IOERR_FSYNC
 		}
@@ -216,6 +222,42 @@ func (v *lossyVFS) breakDisk(dir string, broken bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.broken[dir] = broken
+}
+
+// fillDisk makes every write in a folder fail from now on, or no longer.
+func (v *lossyVFS) fillDisk(dir string, code int32) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.full[dir] = code
+}
+
+func (v *lossyVFS) isFull(file uintptr) int32 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.full[filepath.Dir(v.open[file].path)]
+}
+
+// stallDisk makes every sync in a folder wait until the returned function is called.
+func (v *lossyVFS) stallDisk(dir string) (mend func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	hold := make(chan struct{})
+	v.held[dir] = hold
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		close(hold)
+		delete(v.held, dir)
+	}
+}
+
+func (v *lossyVFS) waits(file uintptr) {
+	v.mu.Lock()
+	hold := v.held[filepath.Dir(v.open[file].path)]
+	v.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 }
 
 func (v *lossyVFS) fails(file uintptr) bool {

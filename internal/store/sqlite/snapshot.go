@@ -73,7 +73,7 @@ func (w *writer) restore(ctx context.Context, r io.Reader) error {
 		}
 		return err
 	}
-	if err := w.commitOpen(); err != nil {
+	if err := w.commitOpen(w.rev); err != nil {
 		return err
 	}
 	w.rev = in.Rev()

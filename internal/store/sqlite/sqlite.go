@@ -10,9 +10,10 @@
 // acknowledged transaction survives power loss, and with secure_delete=ON; Erase
 // takes what that leaves, so that no deleted byte is in any file.
 //
-// It must never interpret what it stores, and never go on writing after a disk
+// It must never interpret what it stores, and never go on writing after a sync
 // has failed: from then on every Txn is refused until the store is opened
-// anew. Only cmd/trent and tests import it; everyone else knows store.Store.
+// anew. A disk that is full or stalls it outlasts: until it is well again every
+// Txn is refused at once, or within StallTimeout. Only cmd/trent and tests import it; everyone else knows store.Store.
 //
 // Files in the folder: trent.db, trent.db-wal and trent.db-shm, mode 0600 in a
 // folder of mode 0700. Table kv(k, v, cre, mod) holds the keys, meta(rev) the
@@ -39,6 +40,9 @@ import (
 // maxReaders is the number of connections that read at the same time.
 const maxReaders = 4
 
+// defaultStallTimeout is Options.StallTimeout's default.
+const defaultStallTimeout = 10 * time.Second
+
 // fileName is the database's name in its folder.
 const fileName = "trent.db"
 
@@ -48,6 +52,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Hooks are told what the engine does.
 	Hooks Hooks
+	// StallTimeout is how long a Txn may wait for the disk; 0 means ten seconds.
+	StallTimeout time.Duration
 
 	// For this package's tests only: the SQLite VFS, a weaker setting of
 	// synchronous, with which the power loss test must fail, and the number of
@@ -83,8 +89,9 @@ type Store struct {
 	running sync.WaitGroup // calls in progress
 	closing chan struct{}  // closed with closed
 
-	failed atomic.Pointer[error] // why the engine refuses writes
-	counts counts
+	failed  atomic.Pointer[error] // why the engine refuses writes for good
+	trouble trouble               // why it does so for now
+	counts  counts
 }
 
 var (
@@ -103,6 +110,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	}
 	if opt.synchronous == "" {
 		opt.synchronous = "FULL"
+	}
+	if opt.StallTimeout == 0 {
+		opt.StallTimeout = defaultStallTimeout
 	}
 	if opt.checkpointEvery == 0 {
 		opt.checkpointEvery = checkpointEvery
@@ -179,19 +189,11 @@ func (s *Store) enter() error {
 	return nil
 }
 
-// fail makes the engine refuse writes from now on.
+// fail makes the engine refuse writes from now on, for good.
 func (s *Store) fail(err error) {
 	if s.failed.CompareAndSwap(nil, &err) {
 		s.log.Error("store failed; writes are refused until it is opened anew", "dir", s.dir, "error", err)
 	}
-}
-
-// refusal is what a writer is told after a failure; nothing was applied.
-func (s *Store) refusal() error {
-	if cause := s.failed.Load(); cause != nil {
-		return fmt.Errorf("store: refuses writes since a failure: %w", *cause)
-	}
-	return nil
 }
 
 // Session implements store.Store: a store of one process is alive as long as

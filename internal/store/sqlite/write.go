@@ -105,7 +105,8 @@ func (w *writer) closeConn() error {
 
 // Txn implements store.Store. A context that ends while the transaction waits
 // for the writer withdraws it: it is not applied. Once the writer has it, Txn
-// waits for its outcome, whatever becomes of the context.
+// waits for its outcome, whatever becomes of the context, but not beyond
+// StallTimeout: observers are told of it then, if it is applied.
 func (s *Store) Txn(ctx context.Context, cmps []store.Cmp, ops []store.Op) (ok bool, rev store.Rev, err error) {
 	size, err := store.CheckTxn(cmps, ops)
 	if err != nil {
@@ -147,20 +148,40 @@ func (s *Store) submit(ctx context.Context, r *request) error {
 	}
 	defer s.running.Done()
 	r.done = make(chan struct{})
+	var stall <-chan time.Time
+	if r.job == nil { // a job is waited for as its context says
+		if err := s.refusal(); err != nil {
+			return err
+		}
+		timer := time.NewTimer(s.opt.StallTimeout)
+		defer timer.Stop()
+		stall = timer.C
+	}
 	select {
 	case s.writer.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-stall:
+		s.waited()
+		return store.ErrStalled
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(queued, withdrawn) {
-			return ctx.Err()
+	for {
+		select {
+		case <-r.done:
+			return nil
+		case <-ctx.Done():
+			if r.state.CompareAndSwap(queued, withdrawn) {
+				return ctx.Err()
+			}
+			ctx = background // its outcome is waited for, as long as the disk does not stall
+		case <-stall:
+			s.waited()
+			if r.state.CompareAndSwap(queued, withdrawn) {
+				return store.ErrStalled
+			}
+			return fmt.Errorf("%w: %w", store.ErrUnknown, store.ErrStalled)
 		}
-		<-r.done
 	}
-	return nil
 }
 
 // run is the writer's goroutine.
@@ -170,13 +191,14 @@ func (w *writer) run() {
 	for first := range w.queue {
 		var next *request
 		group, next = w.gather(group[:0], first)
+		w.s.busy(true)
 		w.commitGroup(group)
 		clear(group)
-		if next != nil {
-			if next.state.CompareAndSwap(queued, taken) {
-				next.finish(next.job(w))
-			}
+		if next != nil && next.state.CompareAndSwap(queued, taken) {
+			w.s.busy(true)
+			next.finish(next.job(w))
 		}
+		w.s.busy(false)
 	}
 }
 
@@ -265,7 +287,7 @@ func (w *writer) applyGroup(group []*request) error {
 		}
 		return err
 	}
-	return w.commitOpen()
+	return w.commitOpen(before)
 }
 
 // undo rolls the open SQLite transaction back. SQLite does so by itself after
@@ -283,11 +305,19 @@ func (w *writer) undo() error {
 	return err
 }
 
-// commitOpen commits the open SQLite transaction.
-func (w *writer) commitOpen() error {
+// commitOpen commits the open SQLite transaction; the revision was before.
+func (w *writer) commitOpen(before store.Rev) error {
 	_, err := w.commit.exec()
 	if err == nil {
 		return nil
+	}
+	if isWrite(err) && w.undo() == nil {
+		w.rev = before
+		w.s.runOut(err)
+		if err = fmt.Errorf("store: commit: %w", err); !isFull(err) {
+			err = fmt.Errorf("%w: %w", store.ErrUnknown, err)
+		}
+		return err
 	}
 	// The log may or may not hold the transaction, and what the kernel did with
 	// the pages after a failed fsync is unknown: only recovery at the next start
