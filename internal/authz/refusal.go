@@ -20,7 +20,7 @@ func (d *Decision) Refusal(r *Request) error {
 	}
 	kind, resource := d.Layer.String(), r.Resource
 	switch {
-	case r.tagsNewKey():
+	case r.tagsNewKey(), strings.HasPrefix(r.Action, "cloudtrail:"):
 		resource = ""
 	case resource == "":
 		resource = "*" // as policies call what is on no resource
@@ -32,7 +32,7 @@ func (d *Decision) Refusal(r *Request) error {
 }
 
 // tagsNewKey reports whether the request is the one for CreateKey's Tags, whose
-// refusal at AWS is the only one that names no resource.
+// refusal at AWS names no resource, as CloudTrail's.
 func (r *Request) tagsNewKey() bool {
 	return r.Op == api.OpCreateKey && r.Action != optable.Of(r.Op).Actions[0]
 }

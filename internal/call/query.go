@@ -16,7 +16,12 @@ type QueryAPI struct {
 	Version    string
 	Namespace  string // of answers
 	Operations map[string]*QueryOperation
+	// Global: its events are of the global Region, wherever a request is signed for.
+	Global bool
 }
+
+// globalRegion is where CloudTrail has the events of global services.
+const globalRegion = "us-east-1"
 
 // A QueryOperation is the row of an operation.
 type QueryOperation struct {
@@ -88,6 +93,9 @@ func (c *Query) Event(outcome *apierr.Error) audit.Event {
 	e.Source, e.Name = "iam.amazonaws.com", "UnknownOperation"
 	if c.API != nil {
 		e.Source = c.API.Service + ".amazonaws.com"
+		if c.API.Global {
+			e.Region = globalRegion
+		}
 	}
 	if c.Operation != nil {
 		e.Name, e.ReadOnly = c.Operation.Name, !c.Operation.Mutates

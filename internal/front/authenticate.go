@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// kms is the service of the JSON protocol in the credential scope; those of
-	// the Query protocol are the Config's.
+	// kms is KMS's name in the credential scope; those of the other services are
+	// the Config's.
 	kms = "kms"
-	// globalRegion is the one in which requests to the global services, IAM and
-	// STS, may be signed whether it is held or not.
+	// globalRegion is the one in which requests to IAM and STS, and to CloudTrail
+	// about them, may be signed whether it is held or not.
 	globalRegion = "us-east-1"
 )
 
@@ -83,7 +83,7 @@ func (p *Pipeline) verify(ctx context.Context, c *call.Common, r *wire.Request, 
 	return s.Service, region, nil
 }
 
-// everywhere reports whether a signature is of a global service in the global
+// everywhere reports whether a signature is of another service than KMS in the global
 // Region, for which that Region needs not be held.
 func everywhere(s *sigv4.Signature) bool { return s.Service != kms && s.Region == globalRegion }
 

@@ -57,8 +57,9 @@ type Config struct {
 	Operations api.Operations[*call.Call]
 	// Queries are the services of the Query protocol. A refusal of another
 	// service names the first.
-	Queries []*call.QueryAPI
-	Trail   *audit.Trail
+	Queries    []*call.QueryAPI
+	CloudTrail *call.JSONAPI
+	Trail      *audit.Trail
 	// Fault is nil but under trent dev, where a test can ask for faults. It is
 	// called when a request's operation would run, and its error takes the
 	// operation's place.
@@ -82,15 +83,20 @@ type Pipeline struct {
 	gap          *gap
 	kmsScopes    sigv4.Options
 	queryScopes  sigv4.Options
-	epoch        time.Time // durations are differences of times since then
+	// cloudTrailScopes are those of its requests, which can be about the history of
+	// the global Region.
+	cloudTrailScopes sigv4.Options
+	epoch            time.Time // durations are differences of times since then
 }
 
 // New returns a pipeline.
 func New(c Config) *Pipeline {
+	global := func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }
 	p := &Pipeline{
 		Config: c, strangers: newSampler(c.Now), epoch: time.Now(),
-		kmsScopes:   sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
-		queryScopes: sigv4.Options{Region: func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }},
+		kmsScopes:        sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
+		queryScopes:      sigv4.Options{Region: global},
+		cloudTrailScopes: sigv4.Options{Services: []string{c.CloudTrail.Service}, Region: global},
 	}
 	p.refusals, p.gap = newRefusals(p.writeTogether), newGap(p.writeTogether)
 	for _, api := range c.Queries {
@@ -116,8 +122,11 @@ var calls = sync.Pool{New: func() any { return new(call.Call) }}
 // Serve answers one request, appending the body to dst. The answer may leave
 // as soon as Serve returns: its audit record is as durable as the mode asks.
 func (p *Pipeline) Serve(ctx context.Context, r *wire.Request, dst []byte) Answer {
-	if r.Query {
+	switch {
+	case r.Query:
 		return p.serveQuery(ctx, r, dst)
+	case r.CloudTrail != "":
+		return p.serveJSON(ctx, r, dst)
 	}
 	c := calls.Get().(*call.Call)
 	defer calls.Put(c)

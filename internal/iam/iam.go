@@ -30,7 +30,7 @@ type Config struct {
 // New returns the service.
 func New(c Config) *call.QueryAPI {
 	api := &call.QueryAPI{
-		Service: "iam", Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+		Service: "iam", Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Global: true,
 		Operations: map[string]*call.QueryOperation{},
 	}
 	for _, op := range c.operations() {

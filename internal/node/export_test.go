@@ -32,3 +32,12 @@ func (n *Node) SealTrail(ctx context.Context) (int, error) {
 	}
 	return n.sealer.Seal(ctx)
 }
+
+// DrainOutbox moves what was committed into the audit trail.
+func (n *Node) DrainOutbox(ctx context.Context) error {
+	regions, err := n.Domains.Stored(ctx)
+	if err != nil {
+		return err
+	}
+	return n.outbox.Drain(ctx, regions)
+}

@@ -187,6 +187,7 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openTrail(ctx); err != nil { // the outbox's rows have MACs, whose keys the module releases
 		return n, err
 	}
+	n.openIndex()
 	n.assemble()
 	if err := n.openExports(); err != nil {
 		return n, err
@@ -196,7 +197,6 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
 	n.start(n.digests.Run)
-	n.openIndex()
 	n.openLog()
 	n.openEncryption()
 	n.opened.Store(true)

@@ -14,6 +14,7 @@ import (
 	"trent/internal/audit"
 	"trent/internal/authz"
 	"trent/internal/call"
+	"trent/internal/cloudtrail"
 	"trent/internal/domains"
 	"trent/internal/front"
 	"trent/internal/grantdir"
@@ -249,7 +250,8 @@ func (n *Node) assemble() {
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains, UnknownPrincipals: n.Dev}),
 			sts.New(sts.Config{Identity: n.Identity}),
 		},
-		Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
+		CloudTrail: cloudtrail.New(cloudtrail.Config{Records: n.index, Regions: n.Domains, Log: n.Log}),
+		Trail:      n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
 	})
 	n.start(n.Pipeline.Run)

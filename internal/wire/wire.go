@@ -23,6 +23,9 @@ const ContentType = "application/x-amz-json-1.1"
 // TargetPrefix stands before an operation's name in X-Amz-Target.
 const TargetPrefix = "TrentService."
 
+// CloudTrailPrefix stands there before those of AWS CloudTrail.
+const CloudTrailPrefix = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+
 // Request is an HTTP request with its body read.
 type Request struct {
 	Method, Path, RawQuery, Host string
@@ -32,6 +35,9 @@ type Request struct {
 	// Query says that the request is one of the Query protocol: the body says what
 	// it asks for, and Op is 0.
 	Query bool
+	// CloudTrail is the operation that AWS CloudTrail is asked for, if it is, and
+	// Op is 0.
+	CloudTrail string
 	// Err, an *apierr.Error, says that the request never became one: an
 	// unknown target, a body too large, too slow or too short.
 	Err      error
@@ -52,17 +58,30 @@ func (r *Request) First(name string) string {
 	return ""
 }
 
-// maxUnknownBody is read of a request whose operation is unknown, so that it
-// gets an answer before the connection closes.
-const maxUnknownBody = 64 << 10
+const (
+	// maxUnknownBody is read of a request whose operation is unknown, so that it
+	// gets an answer before the connection closes.
+	maxUnknownBody = 64 << 10
+	// maxCloudTrailBody is several times what a lookup has.
+	maxCloudTrailBody = 64 << 10
+)
 
-// Aim fills in what a request asks for, by its line and headers (Op, Query, or
-// Err), and returns how long its body may be.
+// Aim fills in what a request asks for, by its line and headers (Op, Query,
+// CloudTrail, or Err), and returns how long its body may be.
 func (r *Request) Aim() (maxBody int) {
 	if r.Query = isQuery(r); r.Query {
 		return query.MaxBody
 	}
-	if r.Op, r.Err = Target(r.Method, r.Path, r.Header); r.Err != nil {
+	target, err := target(r.Method, r.Path, r.Header)
+	if name, ok := strings.CutPrefix(target, CloudTrailPrefix); ok && name != "" {
+		r.CloudTrail = name
+		return maxCloudTrailBody
+	}
+	op, known := Operation(target)
+	if err == nil && !known {
+		err = unknownOperation()
+	}
+	if r.Op, r.Err = op, err; err != nil {
 		return maxUnknownBody
 	}
 	return r.Op.MaxBody()
@@ -79,21 +98,14 @@ func mediaType(header map[string][]string) string {
 	return strings.TrimSpace(media)
 }
 
-// Target returns the operation that a request asks for, or
+// target returns the X-Amz-Target of a request of the protocol, or
 // UnknownOperationException.
-func Target(method, path string, header map[string][]string) (api.Op, error) {
+func target(method, path string, header map[string][]string) (string, error) {
 	target := header["X-Amz-Target"]
-	if method != "POST" || path != "/" || len(target) != 1 {
-		return 0, unknownOperation()
+	if method != "POST" || path != "/" || len(target) != 1 || mediaType(header) != ContentType {
+		return "", unknownOperation()
 	}
-	if mediaType(header) != ContentType {
-		return 0, unknownOperation()
-	}
-	op, ok := Operation(target[0])
-	if !ok {
-		return 0, unknownOperation()
-	}
-	return op, nil
+	return target[0], nil
 }
 
 // Operation is the operation that an X-Amz-Target names.

@@ -43,7 +43,7 @@ type Config struct {
 	// Elapsed is how long the engine has run, by a clock that nobody can set;
 	// nil means by the monotonic reading of Now's times.
 	Elapsed func() time.Duration
-	// Services for which day keys are derived; nil means kms, iam and sts.
+	// Services for which day keys are derived; nil means kms, iam, sts and cloudtrail.
 	Services []string
 	// ApprovedOnly refuses, with StatusUnsupported, every algorithm that FIPS
 	// 140-3 does not approve or that is not part of Go's certified module. It is
@@ -116,7 +116,7 @@ func New(cfg Config) *Engine {
 		cfg.Now = time.Now
 	}
 	if cfg.Services == nil {
-		cfg.Services = []string{"kms", "iam", "sts"}
+		cfg.Services = []string{"kms", "iam", "sts", "cloudtrail"}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

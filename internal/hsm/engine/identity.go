@@ -99,7 +99,8 @@ func (e *Engine) serves(service, region string) bool {
 	if !slices.Contains(e.cfg.Services, service) || region == proto.GlobalRegion {
 		return false
 	}
-	global := service == "iam" || service == "sts"
+	// CloudTrail has the events of the global services there.
+	global := service == "iam" || service == "sts" || service == "cloudtrail"
 	return global && region == globalServiceRegion || e.cfg.Domains.Has(region)
 }
 

@@ -100,7 +100,7 @@ func (l *linter) action(s *policy.Statement, pattern string) {
 		return
 	case !found || !strings.EqualFold(vendor, "kms"):
 		if l.Kind != Key && found && !isOurs(vendor) {
-			l.add(Note, "other-service", pattern+" is of a service that Trent does not have", "It has no effect here: Trent's are kms, iam and sts", "leave it out, or keep it for AWS")
+			l.add(Note, "other-service", pattern+" is of a service that Trent does not have", "It has no effect here: Trent's are kms, iam, sts and cloudtrail", "leave it out, or keep it for AWS")
 		}
 		return
 	}
@@ -122,7 +122,7 @@ func (l *linter) action(s *policy.Statement, pattern string) {
 // isOurs reports whether a vendor of actions is a service of Trent's.
 func isOurs(vendor string) bool {
 	v := strings.ToLower(vendor)
-	return v == "kms" || v == "iam" || v == "sts"
+	return v == "kms" || v == "iam" || v == "sts" || v == "cloudtrail"
 }
 
 // trustAction is action for the policy of a role.
