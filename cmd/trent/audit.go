@@ -14,7 +14,7 @@ five minutes the crypto module signs what the end of the chain is: a digest.`
 func auditCommand() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Search and verify the audit trail", Long: auditLong, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(auditVerifyCommand(), auditQueryCommand(), auditKeysCommand())
+	c.AddCommand(auditVerifyCommand(), auditQueryCommand(), auditKeysCommand(), auditCheckpointCommand(), auditProveCommand(), auditVerifyProofCommand())
 	return c
 }
 

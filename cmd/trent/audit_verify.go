@@ -36,6 +36,7 @@ between --since and --until, which the digests must cover.`
 // auditVerify are the flags of trent audit verify.
 type auditVerify struct {
 	keys, heads  []string
+	logs         string
 	witness      witnesses
 	from         uint64
 	approvedOnly bool
@@ -57,6 +58,7 @@ func auditVerifyCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&v.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once")
 	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or the file of a digest or a checkpoint")
 	v.witness.register(c)
+	c.Flags().StringVar(&v.logs, "log", "", "`folder` of the transparency logs, for a checkpoint of records that were moved away; default audit-tlog beside FOLDER")
 	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
 	c.Flags().BoolVar(&v.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
 	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
@@ -96,6 +98,9 @@ func (v *auditVerify) run(c *cobra.Command, folder string) error {
 	}
 	if absence != nil {
 		o.Visit = absence.Visit
+	}
+	if o.Logs = v.logs; o.Logs == "" {
+		o.Logs = logsBeside(folder)
 	}
 	r, err := digest.Verify(folder, o)
 	if err != nil {

@@ -52,6 +52,8 @@ type Node interface {
 	// Who lists those who can use or administer a key.
 	Who(ctx context.Context, q WhoQuery) (explain.Page, error)
 	AuditRecords(ctx context.Context, q AuditQuery) (AuditPage, error)
+	// Checkpoint returns the newest checkpoint of the audit trail's transparency log.
+	Checkpoint(ctx context.Context, q CheckpointQuery) (SignedCheckpoint, error)
 
 	// EvidenceKeys yields the keys of an evidence report, with who can use them.
 	EvidenceKeys(ctx context.Context, by Operator, q EvidenceQuery, yield func(EvidenceKey) error) error

@@ -33,3 +33,16 @@ type AuditPage struct {
 
 // RawRecord is an audit record's JSON as it stands in the trail.
 type RawRecord = json.RawMessage
+
+// CheckpointQuery asks for a checkpoint.
+type CheckpointQuery struct {
+	Old uint64 `json:"old,omitempty"` // size of an earlier one, which it is to be shown to continue; 0: none
+}
+
+// SignedCheckpoint is a checkpoint of the audit trail's transparency log.
+type SignedCheckpoint struct {
+	Size        uint64   `json:"size"`       // records that it covers, from the first on
+	Checkpoint  string   `json:"checkpoint"` // the signed note, C2SP tlog-checkpoint
+	Keys        []string `json:"keys"`       // verifier keys of the log
+	Consistency []string `json:"consistency,omitempty"`
+}

@@ -145,6 +145,11 @@ func (c *Client) AuditRecords(ctx context.Context, q AuditQuery) (AuditPage, err
 	return post[AuditPage](ctx, c, "audit/query", q)
 }
 
+// Checkpoint asks for the newest checkpoint of the audit trail's transparency log.
+func (c *Client) Checkpoint(ctx context.Context, q CheckpointQuery) (SignedCheckpoint, error) {
+	return post[SignedCheckpoint](ctx, c, "audit/checkpoint", q)
+}
+
 // Module asks about the crypto module.
 func (c *Client) Module(ctx context.Context) (Module, error) { return get[Module](ctx, c, "hsm", nil) }
 

@@ -104,6 +104,9 @@ func (s *Server) routes() http.Handler {
 	s.keyRoutes(mux)
 	s.policyRoutes(mux)
 	mux.Handle("POST /v1/audit/query", answerTo(s, func(r *request, in AuditQuery) (AuditPage, error) { return s.node.AuditRecords(r.ctx, in) }))
+	mux.Handle("POST /v1/audit/checkpoint", answerTo(s, func(r *request, in CheckpointQuery) (SignedCheckpoint, error) {
+		return s.node.Checkpoint(r.ctx, in)
+	}))
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	mux.HandleFunc("POST /v1/backup", s.backup)

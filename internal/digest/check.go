@@ -106,13 +106,25 @@ func (n *nodeCheck) compare(k *known, r *audit.Record) {
 
 // grow adds a record to the tree, as long as a checkpoint is to be held against it.
 func (n *nodeCheck) grow(r *audit.Record) {
-	if len(n.trees) == 0 || r.Sequence != n.tree.Size()+1 {
-		return // there is none, or a record is missing
+	if len(n.trees) == 0 {
+		return
+	}
+	if r.Sequence > n.tree.Size()+1 && n.options.Logs != "" { // moved away, or sealed
+		if err := tlog.FilesOf(n.options.Logs, r.Node).Grow(&n.tree, r.Sequence-1); err != nil {
+			n.find("the log does not have the hashes of records %d to %d: %v", n.tree.Size()+1, r.Sequence-1, err)
+			n.trees = nil
+		}
+	}
+	if r.Sequence != n.tree.Size()+1 {
+		return // a record is missing
 	}
 	n.tree.Add(r.Hash)
-	for len(n.trees) > 0 && n.trees[0].Size == n.tree.Size() {
-		if n.tree.Root() != n.trees[0].Root {
-			n.find("records 1 to %d are not those of the checkpoint of size %d: something was changed, removed or put in between", n.trees[0].Size, n.trees[0].Size)
+	for len(n.trees) > 0 && n.trees[0].Size <= n.tree.Size() {
+		switch t := n.trees[0]; {
+		case t.Size < n.tree.Size():
+			n.find("the checkpoint of size %d cannot be checked: records of it were moved away or are sealed", t.Size)
+		case n.tree.Root() != t.Root:
+			n.find("records 1 to %d are not those of the checkpoint of size %d: something was changed, removed or put in between", t.Size, t.Size)
 		}
 		n.trees = n.trees[1:]
 	}
@@ -125,7 +137,11 @@ func (n *nodeCheck) ungrown() {
 			n.find("the checkpoint of size %d is not compared: there are sealed segments that were not opened, for want of a key", t.Size)
 			continue
 		}
-		n.find("a checkpoint has %d records, of which the first %d are here", t.Size, n.tree.Size())
+		text := ""
+		if n.First > 1 && n.tree.Size() == 0 {
+			text = ": older ones were moved away, and their hashes are in the log, which is not given"
+		}
+		n.find("a checkpoint has %d records, of which the first %d are here%s", t.Size, n.tree.Size(), text)
 	}
 }
 

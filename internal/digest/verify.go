@@ -35,6 +35,9 @@ type Options struct {
 	Heads []Head
 	// Trees must be those of the trail.
 	Trees []Tree
+	// Logs is the folder of the transparency logs, which have the hashes of records
+	// that were moved away; they are believed if the tree's root is right. "" is none.
+	Logs string
 	// From is the first record that must be there, for a trail of which the begin
 	// was moved away; 0 means 1.
 	From uint64

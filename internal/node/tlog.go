@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
+	"context"
 	"encoding/hex"
 	"path/filepath"
 
+	"trent/internal/admin"
 	"trent/internal/audit"
 	"trent/internal/domains"
 	"trent/internal/tlog"
@@ -45,4 +48,24 @@ func (n *Node) digestMade() {
 	case n.unlogged <- struct{}{}:
 	default:
 	}
+}
+
+// Checkpoint returns the newest checkpoint of the transparency log.
+func (n *Node) Checkpoint(_ context.Context, q admin.CheckpointQuery) (admin.SignedCheckpoint, error) {
+	if err := n.errStarting(); err != nil {
+		return admin.SignedCheckpoint{}, err
+	}
+	s := n.log.State()
+	if s.Size == 0 {
+		return admin.SignedCheckpoint{}, admin.Errorf(admin.Unavailable, "there is no checkpoint yet: %s", cmp.Or(s.Failure, "the first one is made soon after the start"))
+	}
+	out := admin.SignedCheckpoint{Size: s.Size, Checkpoint: string(s.File), Keys: s.Keys}
+	if q.Old > s.Size {
+		return out, admin.Errorf(admin.InvalidRequest, "old size %d: the checkpoint has %d records", q.Old, s.Size)
+	}
+	c, err := tlog.ParseCheckpoint(s.File)
+	if err == nil {
+		out.Consistency, err = tlog.FilesOf(filepath.Join(n.Data, logFolder), n.Domains.Node()).Consistency(q.Old, c)
+	}
+	return out, err
 }

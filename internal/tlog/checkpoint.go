@@ -59,6 +59,9 @@ func ParseCheckpoint(file []byte, known ...*Key) (*Checkpoint, error) {
 		return nil, err
 	}
 	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, errCheckpoint // there is one way to write a signature
+		}
 		k, _ := keyring(known).Verifier(s.Name, s.Hash) // it has just verified
 		c.Signers = append(c.Signers, k.(*Key))
 	}

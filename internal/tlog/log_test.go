@@ -111,7 +111,7 @@ func newTrail(t *testing.T) *trail {
 func (t *trail) open() {
 	t.Helper()
 	var err error
-	if t.Trail, err = audit.Open(t.Context(), t.trails, audit.Options{Node: node, Mode: audit.NoWait, SegmentBytes: 64 << 10}); err != nil {
+	if t.Trail, err = audit.Open(t.Context(), t.trails, audit.Options{Node: node, Mode: audit.NoWait, SegmentBytes: 32 << 10}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -124,17 +124,25 @@ func (t *trail) write(n int) {
 			t.Fatal(err)
 		}
 		t.hashes = append(t.hashes, [32]byte{})
+		if len(t.hashes)%100 == 0 {
+			t.durable() // so that no write is longer than a segment
+		}
 	}
-	var err error
-	if t.covered, err = t.Durable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	t.durable()
 	t.hashes = t.hashes[:0]
 	for r, err := range audit.Records(t.trails) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.hashes = append(t.hashes, r.Hash)
+	}
+}
+
+func (t *trail) durable() {
+	t.Helper()
+	var err error
+	if t.covered, err = t.Durable(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 

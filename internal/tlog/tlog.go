@@ -64,8 +64,10 @@ type Tree struct {
 func (t *Tree) Size() uint64 { return t.size }
 
 // Add adds a record by its hash.
-func (t *Tree) Add(record [32]byte) {
-	h := tlog.RecordHash(record[:])
+func (t *Tree) Add(record [32]byte) { t.add(tlog.RecordHash(record[:])) }
+
+// add adds a leaf.
+func (t *Tree) add(h tlog.Hash) {
 	t.size++
 	number := t.size
 	for level := 0; ; level++ {
