@@ -78,29 +78,41 @@ func prove(c *cobra.Command, trails, logs, event, checkpoint, out string) error 
 	return nil
 }
 
-// findEvent finds the record of an event in the trails of a folder.
+// findEvent finds the record of an event in the trails of a folder. Segments that
+// are sealed, or damaged, are passed over.
 func findEvent(trails, event string) (*audit.Record, error) {
 	nodes, err := audit.Nodes(trails)
 	if err != nil {
 		return nil, err
 	}
 	var found *audit.Record
-	look := func(r audit.Record) {
+	look := func(r audit.Record) bool {
 		var e struct {
 			EventID string `json:"eventID"`
 		}
-		if found == nil && bytes.Contains(r.JSON, []byte(event)) && json.Unmarshal(r.JSON, &e) == nil && e.EventID == event {
+		if bytes.Contains(r.JSON, []byte(event)) && json.Unmarshal(r.JSON, &e) == nil && e.EventID == event {
 			r.JSON = bytes.Clone(r.JSON)
 			found = &r
 		}
+		return found == nil
 	}
+	var unread error
 	for _, node := range nodes {
-		if err := audit.Inspect(trails, node, look, func(audit.Fault) {}); err != nil {
+		segments, err := audit.Segments(trails, node)
+		if err != nil {
 			return nil, err
 		}
-		if found != nil {
-			return found, nil
+		for i := range segments {
+			if err := segments[i].Scan(look); err != nil {
+				unread = err
+			}
+			if found != nil {
+				return found, nil
+			}
 		}
+	}
+	if unread != nil {
+		return nil, fmt.Errorf("no record that can be read in %s has the eventID %s: %w", trails, clean(event), unread)
 	}
 	return nil, fmt.Errorf("no record in %s has the eventID %s", trails, clean(event))
 }
