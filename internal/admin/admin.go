@@ -60,6 +60,9 @@ type Node interface {
 	// EvidenceMade records that a report was made.
 	EvidenceMade(ctx context.Context, by Operator, in EvidenceReport) (Recorded, error)
 
+	// Top looks on for some time, and says what requests did.
+	Top(ctx context.Context, by Operator, q TopQuery) (Top, error)
+
 	Module(ctx context.Context) (Module, error)
 	// RestartModule ends the crypto module, starts it again and waits until its
 	// domains are loaded.

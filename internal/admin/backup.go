@@ -48,7 +48,9 @@ func (s *stream) Write(b []byte) (int, error) {
 }
 
 // Backup asks for a backup, to be read to its end and closed.
-func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) { return c.stream(ctx, "backup", nil) }
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
+	return c.stream(ctx, "backup", nil)
+}
 
 // stream asks for an answer that is as long as it is, to be read and closed.
 func (c *Client) stream(ctx context.Context, path string, in any) (io.ReadCloser, error) {

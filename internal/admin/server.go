@@ -110,6 +110,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
 	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	mux.HandleFunc("POST /v1/backup", s.backup)
+	mux.Handle("GET /v1/top", answer(s, s.top))
 	mux.HandleFunc("POST /v1/report/keys", s.evidenceKeys)
 	mux.Handle("POST /v1/report/made", answerTo(s, func(r *request, in EvidenceReport) (Recorded, error) {
 		return s.node.EvidenceMade(r.ctx, r.by, in)

@@ -31,6 +31,7 @@ type Outcome struct {
 	Region        string
 	Account       string // "" unless the signature was verified
 	PrincipalType string // Root, IAMUser, …
+	Principal     string // ARN; "" unless the signature was verified
 	KeyARN        string // of the key that was authorized (the first, if two) or created; "" if there is none
 	RequestID     string
 	EventID       string // of the audit record; "" if Counted
@@ -46,7 +47,7 @@ type Outcome struct {
 func outcome(c *call.Common, r *wire.Request, a *Answer, code apierr.Code, recorded bool, took time.Duration) Outcome {
 	o := Outcome{
 		Code: code, Status: a.Status, Took: took, RequestBytes: len(r.Body), AnswerBytes: len(a.Body),
-		Region: c.Region, Account: c.Caller.Account, PrincipalType: c.Caller.Type,
+		Region: c.Region, Account: c.Caller.Account, PrincipalType: c.Caller.Type, Principal: c.Caller.PrincipalARN,
 		RequestID: c.RequestID, EventID: c.EventID, Listener: c.Listener, SourceIP: c.SourceIP, Unrecorded: !recorded, Counted: c.Counted,
 	}
 	if o.Counted {

@@ -27,6 +27,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/live"
 	"trent/internal/obs"
 	"trent/internal/quota"
 	"trent/internal/store/sqlite"
@@ -144,8 +145,11 @@ type Node struct {
 	closeAdmin func() error  // nil if there is no admin socket
 	backingUp  sync.Mutex
 	events     audit.IDs
+	requests   *obs.Requests
+	live       live.Watch
+	watchers   watchers
 	began      time.Time
-	metricsAt  net.Addr    // where metrics are answered; nil: nowhere
+	metricsAt  net.Addr // where metrics are answered; nil: nowhere
 	exports    []*export.Exporter
 	opened     atomic.Bool // Open has succeeded: whatever operators ask for is there
 }

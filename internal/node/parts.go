@@ -230,6 +230,7 @@ func (n *Node) assemble() {
 	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
 	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.grants.Close, n.quota.Close)
 	n.start(n.Identity.Run)
+	n.requests = obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests), &n.live)
 	module := use.New(n.module)
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, Principals: n.Identity, Unknown: n.Dev}
 	n.Pipeline = front.New(front.Config{
@@ -252,7 +253,7 @@ func (n *Node) assemble() {
 		},
 		CloudTrail: cloudtrail.New(cloudtrail.Config{Records: n.index, Regions: n.Domains, Log: n.Log}),
 		Trail:      n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
-		Observer: obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests)),
+		Observer: n.requests,
 	})
 	n.start(n.Pipeline.Run)
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}

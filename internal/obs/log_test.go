@@ -19,7 +19,7 @@ import (
 func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	r := NewRequests(NewMetrics("test"), NewRequestLog(slog.New(slog.NewJSONHandler(&out, nil)), LogAll))
+	r := NewRequests(NewMetrics("test"), NewRequestLog(slog.New(slog.NewJSONHandler(&out, nil)), LogAll), nil)
 	r.Began()
 	r.Ended(front.Outcome{
 		Op: api.OpDecrypt, Code: apierr.AccessDenied, Status: 400, Took: 1234 * time.Microsecond, RequestBytes: 5, AnswerBytes: 6,
@@ -55,7 +55,7 @@ func TestWhichRequestsAreLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		r := NewRequests(NewMetrics("test"), NewRequestLog(slog.New(slog.NewTextHandler(&out, nil)), which))
+		r := NewRequests(NewMetrics("test"), NewRequestLog(slog.New(slog.NewTextHandler(&out, nil)), which), nil)
 		for _, code := range []apierr.Code{"", apierr.NotFound} {
 			r.Began()
 			r.Ended(front.Outcome{Op: api.OpDescribeKey, Code: code})

@@ -8,6 +8,7 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/front"
+	"trent/internal/live"
 )
 
 // codeOK is the label of a call that succeeded; every other code is one of
@@ -21,6 +22,7 @@ const unknownOperation = "unknown"
 // the pipeline's front.Observer.
 type Requests struct {
 	log        *RequestLog // nil: none
+	live       *live.Watch // nil: none
 	operations [api.NumOps + 1]atomic.Pointer[operation]
 	queries    sync.Map // string → *operation: those of IAM and STS, by front.Outcome's Query
 
@@ -42,10 +44,10 @@ type operation struct {
 
 var _ front.Observer = (*Requests)(nil)
 
-// NewRequests adds the metrics of requests. log may be nil.
-func NewRequests(m *Metrics, log *RequestLog) *Requests {
+// NewRequests adds the metrics of requests. log and watch may be nil.
+func NewRequests(m *Metrics, log *RequestLog, watch *live.Watch) *Requests {
 	r := &Requests{
-		log: log,
+		log: log, live: watch,
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: namespace + "requests_total", Help: "Requests answered, by operation and result code.",
 		}, []string{"operation", "code"}),
@@ -66,6 +68,9 @@ func NewRequests(m *Metrics, log *RequestLog) *Requests {
 func newCounter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: namespace + name, Help: help})
 }
+
+// InFlight is how many requests are being worked on.
+func (r *Requests) InFlight() int64 { return r.inFlight.Load() }
 
 // Began implements front.Observer.
 func (r *Requests) Began() { r.inFlight.Add(1) }
@@ -93,6 +98,9 @@ func (r *Requests) Ended(o front.Outcome) {
 	}
 	if r.log != nil {
 		r.log.write(o)
+	}
+	if r.live != nil && r.live.Watched() {
+		r.live.Add(&live.Call{Operation: operationName(&o), Code: string(o.Code), Key: o.KeyARN, Principal: o.Principal, Took: o.Took})
 	}
 }
 
