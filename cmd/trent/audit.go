@@ -9,12 +9,14 @@ import (
 )
 
 const auditLong = `The audit trail is a folder of files. Its records are chained by hashes, and every
-five minutes the crypto module signs what the end of the chain is: a digest.`
+five minutes the crypto module signs what the end of the chain is: a digest. What
+has ended and is signed can be encrypted.`
 
 func auditCommand() *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "Search and verify the audit trail", Long: auditLong, Args: noArguments,
+	c := &cobra.Command{Use: "audit", Short: "Search, verify and read the audit trail", Long: auditLong, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(auditVerifyCommand(), auditQueryCommand(), auditKeysCommand(), auditCheckpointCommand(), auditProveCommand(), auditVerifyProofCommand())
+	c.AddCommand(auditVerifyCommand(), auditQueryCommand(), auditKeysCommand(), auditCheckpointCommand(), auditProveCommand(), auditVerifyProofCommand(),
+		auditCatCommand(), auditRecoveryKeyCommand())
 	return c
 }
 

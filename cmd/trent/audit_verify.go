@@ -31,7 +31,11 @@ checkpoint must be signed by those who have seen it: then no record up to it can
 have been changed or removed, by whoever has the trail's own keys either.
 
 With --absent NAME the command proves that no call of that name was recorded
-between --since and --until, which the digests must cover.`
+between --since and --until, which the digests must cover.
+
+Segments that are encrypted are verified as they are stored, against what a digest
+says of them, without a key. With --recovery-key each record in them is, too, and
+--absent wants it.`
 
 // auditVerify are the flags of trent audit verify.
 type auditVerify struct {
@@ -40,6 +44,7 @@ type auditVerify struct {
 	witness      witnesses
 	from         uint64
 	approvedOnly bool
+	recovery     string
 	absent       string
 	since, until string
 	output       string
@@ -61,6 +66,7 @@ func auditVerifyCommand() *cobra.Command {
 	c.Flags().StringVar(&v.logs, "log", "", "`folder` of the transparency logs, for a checkpoint of records that were moved away; default audit-tlog beside FOLDER")
 	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
 	c.Flags().BoolVar(&v.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
+	c.Flags().StringVar(&v.recovery, "recovery-key", "", "`file` of the private recovery key, to verify the records in encrypted segments")
 	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
 	c.Flags().StringVar(&v.since, "since", "", "`time` from which on, RFC 3339; empty is the trail's begin")
 	c.Flags().StringVar(&v.until, "until", "", "`time` up to which, RFC 3339; empty is as far as the digests reach")
@@ -125,6 +131,11 @@ func (v *auditVerify) options() (o digest.Options, err error) {
 		return o, fmt.Errorf("--output %q: want table or json", v.output)
 	}
 	o.From, o.ApprovedOnly = v.from, v.approvedOnly
+	recovery, err := readRecoveryKey(v.recovery)
+	if err != nil {
+		return o, fmt.Errorf("--recovery-key: %w", err)
+	}
+	o.Opener = opener(recovery)
 	for _, file := range v.keys {
 		keys, err := readKeys(file)
 		if err != nil {
@@ -191,6 +202,9 @@ func verifiedTable(t *table, v verified) {
 		t.row("The keys beside the trail were used, which its editor can replace: give --public-key.")
 	}
 	for _, n := range v.Nodes {
+		if n.Closed > 0 {
+			t.row(fmt.Sprintf("%d records of %s are in %d encrypted segments, verified as they are stored: --recovery-key verifies each.", n.Closed, n.Node, n.Sealed))
+		}
 		if n.Torn {
 			t.row("The newest segment of " + n.Node + " ends in a part of a record: a crash or a running server leaves that.")
 		}

@@ -84,6 +84,10 @@ func serve(ctx context.Context, conf *config.Config, newTrail bool, stdout io.Wr
 	settings.AdminSocket, settings.AdminUsers, settings.SameUser, settings.Listeners = conf.Admin.Socket, conf.Admin.UserIDs(), &conf.Unseal.SameUser, entrances.listeners
 	settings.MetricsAddress, settings.LogRequests, settings.DroppedLines = conf.Metrics.Address, obs.Logged(conf.Log.Requests), lines.Dropped
 	settings.NewTrail, settings.Endpoints, settings.Exports = newTrail, entrances.endpoints, exportsOf(conf)
+	if settings.Encryption, err = encryptionOf(conf); err != nil {
+		entrances.close()
+		return err
+	}
 	n, err := node.Open(ctx, settings)
 	defer m.close() // after the node, which is connected to it
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"math"
 )
 
 // FirstOffset is where a segment's first record stands.
@@ -15,19 +15,16 @@ const FirstOffset = headerBytes
 // ScanFrom is Scan from the record at an offset, which is FirstOffset or where
 // another record ends. What stands before is not looked at, but for the header.
 func (s *Segment) ScanFrom(offset int64, yield func(Record) bool) error {
-	f, err := os.Open(s.Path)
+	f, err := s.Open()
 	if err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return err
 	}
 	defer func() { _ = f.Close() }() // only read
-	c := scanner{r: bufio.NewReaderSize(f, 64<<10), id: segmentID{node: s.Node, epoch: s.Epoch, number: s.Number}}
+	c := scanner{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, headerBytes), 64<<10), id: s.id()}
 	if err := c.header(); err != nil {
 		return s.unfinished(err)
 	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	c.r.Reset(f)
+	c.r.Reset(io.NewSectionReader(f, offset, math.MaxInt64-offset))
 	c.end.size = offset
 	if frame, err := c.r.Peek(frameBytes); err == nil {
 		c.next = binary.BigEndian.Uint32(frame[prefixBytes+48:]) // what it stands behind in its write is not known here

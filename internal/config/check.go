@@ -28,6 +28,9 @@ func (c *Config) Check(now time.Time) (warnings Errors, err error) {
 	for i := range c.Audit.Exports {
 		c.Audit.Exports[i].check(wrong, doubtful, fmt.Sprintf("audit.exports[%d]", i))
 	}
+	if c.Audit.Encryption != nil {
+		c.Audit.Encryption.check(wrong)
+	}
 	if filepath.Dir(c.Admin.Socket) != c.Data { // which may be made later, and is checked already
 		checkSocketFolder(wrong, "admin.socket", c.Admin.Socket)
 	}

@@ -92,8 +92,18 @@ type Audit struct {
 	Durability string `yaml:"durability"`
 	// StallTimeout is how long a call waits for the disk of the audit trail or of the store before it fails: a duration from 100ms to 1m. While a disk does not answer, later calls fail at once. Default: 10s.
 	StallTimeout time.Duration `yaml:"stall_timeout"`
+	// Encryption of the trail's segments once they have ended and are signed: docs/operating.md, "Encrypting the audit trail". Without it they stay in the clear; what is encrypted already can be read either way.
+	Encryption *AuditEncryption `yaml:"encryption"`
 	// Exports deliver the trail's records, at least once, to other places: docs/operating.md, "Exporting the audit trail". Default: none.
 	Exports []Export `yaml:"exports"`
+}
+
+// AuditEncryption names two keys, each of which opens every file.
+type AuditEncryption struct {
+	// Key is the ARN of a symmetric KMS key of this service, or of an alias, whose policy lets cloudtrail.amazonaws.com use kms:GenerateDataKey and kms:Decrypt. Each file has a data key of its own under it. Required.
+	Key string `yaml:"key"`
+	// Recovery is the path of the public recovery key, which `trent audit recovery-key` makes; the private one is kept offline, and reads the trail without the service. Required.
+	Recovery string `yaml:"recovery"`
 }
 
 // Export is one copy of the audit trail that leaves the machine: one of folder,
@@ -111,6 +121,8 @@ type Export struct {
 	Allow []string `yaml:"allow"`
 	// Folder is the path of a folder that is there, not in the data folder: gzip files in CloudTrail's layout, and its digest files.
 	Folder string `yaml:"folder"`
+	// Encrypt has files encrypted as audit.encryption says, each with a name that ends in .sealed; for folder and s3. Default: false.
+	Encrypt bool `yaml:"encrypt"`
 	// Syslog is a collector of RFC 5424 messages.
 	Syslog *Syslog `yaml:"syslog"`
 	// Webhook takes records in POST requests.

@@ -44,6 +44,11 @@ audit:
   durability: strict
   # A call whose disk does not answer fails after this time; the next, at once.
   stall_timeout: 10s
+  # Encrypts what has ended and is signed, under a KMS key of this service; the
+  # offline recovery key (trent audit recovery-key) opens it as well.
+  encryption:
+    key: arn:aws:kms:eu-west-1:111122223333:alias/audit
+    recovery: /etc/trent/audit-recovery.pub
   # Copies of the trail for other places. What is delivered is remembered in the
   # data folder by the name.
   exports:
@@ -52,6 +57,8 @@ audit:
       from: beginning
       # A folder that is there: CloudTrail's files.
       folder: /srv/audit-archive
+      # Its files are encrypted as audit.encryption says.
+      encrypt: true
     - name: siem
       # How long records gather, and how many bytes are delivered at once.
       every: 1s

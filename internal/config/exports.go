@@ -22,8 +22,11 @@ const (
 	mostFacility    = 23
 )
 
-// paths are those that exports name, for complete.
+// paths are those that exports and encryption name, for complete.
 func (a *Audit) paths() (all []*string) {
+	if a.Encryption != nil {
+		all = append(all, &a.Encryption.Recovery)
+	}
 	for i := range a.Exports {
 		e := &a.Exports[i]
 		all = append(all, &e.Folder)
@@ -129,6 +132,12 @@ func (e *Export) validate(p *problems, path string) {
 	}
 	if _, there := p.config.lines[path+".max_bytes"]; there && (e.MaxBytes < leastBatchBytes || e.MaxBytes > mostBatchBytes) {
 		p.add(path+".max_bytes", "", "%d: want %d to %d", e.MaxBytes, leastBatchBytes, mostBatchBytes)
+	}
+	switch {
+	case e.Encrypt && e.Folder == "" && e.S3 == nil:
+		p.add(path+".encrypt", "leave it out", "is for folder and s3")
+	case e.Encrypt && p.config.Audit.Encryption == nil:
+		p.add(path+".encrypt", "give audit.encryption a key", "there is nothing to encrypt with")
 	}
 	for i, text := range e.Allow {
 		if !validAllow(text) {

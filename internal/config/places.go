@@ -29,6 +29,9 @@ func (c *Config) outside() []place {
 			places = append(places, place{key + ".tls.certificate", l.TLS.Certificate}, place{key + ".tls.key", l.TLS.Key})
 		}
 	}
+	if e := c.Audit.Encryption; e != nil {
+		places = append(places, place{"audit.encryption.recovery", e.Recovery})
+	}
 	for i := range c.Audit.Exports {
 		places = append(places, c.Audit.Exports[i].places(fmt.Sprintf("audit.exports[%d]", i))...)
 	}

@@ -42,6 +42,9 @@ func (c *Config) validate(p *problems) {
 		p.add("audit.stall_timeout", "a duration such as 10s", "%v: want %v to %v", d, minimumStall, maximumStall)
 	}
 	c.validateExports(p)
+	if c.Audit.Encryption != nil {
+		c.Audit.Encryption.validate(p, c)
+	}
 	c.validateModule(p)
 	c.validatePlaces(p)
 	if f := c.FIPS; f != FIPSOn && f != FIPSStrict {

@@ -36,9 +36,10 @@ import (
 
 // Config is what all exports of a node have in common.
 type Config struct {
-	Trail string   // folder of all nodes' trails
-	State string   // folder of the cursors
-	Node  [16]byte // whose trail grows
+	Trail  string       // folder of all nodes' trails
+	Opener audit.Opener // of sealed segments; nil: they cannot be read
+	State  string       // folder of the cursors
+	Node   [16]byte     // whose trail grows
 	// Head is the last record that is as durable as the trail's mode says; Signed
 	// is the last that a signed digest covers.
 	Head, Signed func() audit.Head
@@ -106,7 +107,7 @@ type Exporter struct {
 // New makes an export ready to Run. It connects to nothing yet.
 func New(c Config, e Export) (*Exporter, error) {
 	x := &Exporter{Export: e, config: c, log: c.Log.With("export", e.Name)}
-	x.r = reader{dir: c.Trail, current: c.Node}
+	x.r = reader{dir: c.Trail, opener: c.Opener, current: c.Node}
 	d, err := newDialer(e.Allow, c.Own)
 	if err != nil {
 		return nil, fmt.Errorf("export %s: %w", e.Name, err)

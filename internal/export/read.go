@@ -14,6 +14,7 @@ import (
 // trail has many of, until it needs a newer one.
 type reader struct {
 	dir      string
+	opener   audit.Opener
 	current  [16]byte // whose trail grows
 	segments []audit.Segment
 	listed   [16]byte
@@ -98,7 +99,7 @@ func (r *reader) list(node [16]byte, fresh bool) (err error) {
 	if !fresh && r.listed == node && r.segments != nil {
 		return nil
 	}
-	r.segments, err = audit.Segments(r.dir, node)
+	r.segments, err = audit.SegmentsWith(r.dir, node, r.opener)
 	if err == nil && len(r.segments) == 0 {
 		_, err = os.Stat(filepath.Join(r.dir, hex.EncodeToString(node[:])))
 	}

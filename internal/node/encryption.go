@@ -32,10 +32,20 @@ func (n *Node) openEncryption() {
 	if n.Encryption == nil {
 		return
 	}
-	n.sealer = &auditseal.Sealer{
-		Writer: &auditseal.Writer{Keys: trailKeys{n}, Key: n.Encryption.Key, Recovery: n.Encryption.Recovery}, Maker: n.digests, Log: n.Log,
-	}
+	n.sealer = &auditseal.Sealer{Writer: n.sealWriter(), Maker: n.digests, Log: n.Log}
 	n.start(n.sealer.Run)
+}
+
+func (n *Node) sealWriter() *auditseal.Writer {
+	return &auditseal.Writer{Keys: trailKeys{n}, Key: n.Encryption.Key, Recovery: n.Encryption.Recovery}
+}
+
+// sealFile encrypts the files of exports; nil: the configuration has no key.
+func (n *Node) sealFile() func(ctx context.Context, name string, plain []byte) ([]byte, error) {
+	if n.Encryption == nil {
+		return nil
+	}
+	return n.sealWriter().Seal
 }
 
 // sealed opens what is sealed.

@@ -22,9 +22,10 @@ const exportFolder = "audit-export"
 
 // openExports makes the exports of the audit trail, which run in the background.
 func (n *Node) openExports() error {
+	seal := n.sealFile()
 	for _, e := range n.Exports {
 		x, err := export.New(export.Config{
-			Trail: n.trailFolder(), State: filepath.Join(n.Data, exportFolder), Node: n.Domains.Node(), Head: n.trail.Head, Signed: n.signedHead,
+			Trail: n.trailFolder(), Opener: n.sealed(), Seal: seal, State: filepath.Join(n.Data, exportFolder), Node: n.Domains.Node(), Head: n.trail.Head, Signed: n.signedHead,
 			Signer: n.signer(), Record: n.recordExport, Own: n.ownAddresses, Now: n.Now, Log: n.Log,
 		}, e)
 		if err != nil {
