@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # from git.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w"
 
-.PHONY: help build image run test test-deps bench soak lint generate fuzz mutants clean
+.PHONY: help build image run test test-deps bench bench-large soak lint generate fuzz mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,10 @@ test-deps: ## install what the tests need (as root on Debian), or say what is mi
 
 bench: build ## measure the server beside a null server and the primitives, then the micro-benchmarks (BENCH_SECONDS=2)
 	scripts/bench.sh
+
+bench-large: ## an audit trail of 20 million records: 34 GB in BENCH_FOLDER (default /tmp), which it says before it begins
+	go -C test build -trimpath -o ../bin/load ./load
+	bin/load trail -records 20000000 -steps 8 -dir "$${BENCH_FOLDER:-/tmp}" -json bin/bench-trail-large.json
 
 soak: test-deps build ## the long forms of the tests: minutes of load, rounds of kill -9
 	TRENT_SOAK=1 scripts/test.sh

@@ -2,10 +2,11 @@
 # Measures Trent beside a null server (test/load), then pages of long lists
 # beside the store's own reads and starts with many keys, then a Decrypt with many
 # grants on its key beside one with none, then every algorithm beside its
-# primitive and what one account does to another, then the micro-benchmarks of
-# every package that has some. All write to standard output, the first four also
-# to bin/bench.json, bench-lists.json, bench-grants.json and
-# bench-algorithms.json there.
+# primitive and what one account does to another, then what the audit trail
+# costs, how fast a long one is searched and verified, and then the micro-benchmarks
+# of every package that has some. All write to standard output, all but the last
+# also to bin/bench.json, bench-lists.json, bench-grants.json, bench-algorithms.json,
+# bench-audit.json and bench-trail.json there.
 #
 #   BENCH_SECONDS=5 make bench          longer phases; default 2
 #   BENCH_FLAGS="-conns 16 -ops Decrypt" make bench
@@ -15,6 +16,8 @@
 #                                       flags of load algorithms; 0 is without it
 #   BENCH_AUDIT="-rounds 31" make bench
 #                                       flags of load audit; 0 is without it
+#   BENCH_RECORDS=0 make bench          without a long audit trail; default 2000000
+#                                       records, 3.4 GB in BENCH_FOLDER (/tmp)
 #   BENCH_MICRO=0 make bench            without the micro-benchmarks
 #   taskset -c 0 make bench             everything on one processor
 #
@@ -45,6 +48,8 @@ if [[ ${BENCH_AUDIT:-} != 0 ]]; then
 	bin/load audit -bin bin -discard bin/discard -seconds "${BENCH_SECONDS:-2}" -json bin/bench-audit.json ${BENCH_AUDIT:-}
 	rm -r bin/discard
 fi
+
+[[ ${BENCH_RECORDS:-2000000} == 0 ]] || bin/load trail -records "${BENCH_RECORDS:-2000000}" -dir "${BENCH_FOLDER:-/tmp}" -json bin/bench-trail.json
 
 [[ ${BENCH_MICRO:-1} == 0 ]] && exit 0
 mapfile -t packages < <(grep -rl --include='*_test.go' '^func Benchmark' ./internal ./cmd | xargs -r -n1 dirname | sort -u)

@@ -110,9 +110,6 @@ func (q *Query) spans(at int64) bool {
 	return (q.Since.IsZero() || at >= q.Since.Unix()) && (q.Until.IsZero() || at <= q.Until.Unix())
 }
 
-// matches reports whether the record is wanted.
-func (q *Query) matches(e *entry) bool { return q.spans(e.time) && e.hasAll(q.Terms) }
-
 // names are what a resource is found by.
 func names(arn string) []string {
 	all := []string{arn}

@@ -105,7 +105,7 @@ func naive(q *Query, records int) (found []string) {
 	var e entry
 	for n := range records {
 		e.read([]byte(record(n)))
-		if q.matches(&e) {
+		if q.spans(e.time) && e.hasAll(q.Terms) {
 			found = append(found, record(n))
 		}
 	}

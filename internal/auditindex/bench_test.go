@@ -1,6 +1,7 @@
 package auditindex
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -81,7 +82,11 @@ func benchRecord(segment, n int) string {
 func BenchmarkBuild(b *testing.B) {
 	dir := b.TempDir()
 	calls := audittest.Calls{Total: 45_000, Keys: 500, Users: 200, Begin: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Length: 20 * time.Minute}
-	if err := calls.Write(b.Context(), dir, nodes[0], 0, calls.Total); err != nil {
+	a, err := audit.Open(b.Context(), dir, audit.Options{Node: nodes[0], Mode: audit.NoWait})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := errors.Join(calls.Write(b.Context(), a, 0, calls.Total), a.Close()); err != nil {
 		b.Fatal(err)
 	}
 	segments, err := audit.Segments(dir, nodes[0])

@@ -32,7 +32,7 @@ func TestBuild(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	calls := audittest.Calls{Total: 3000, Keys: 40, Users: 30, Begin: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Length: 5 * time.Hour}
-	b := builder{known: map[string]uint32{}}
+	b := newBuilder(0)
 	var records []entry
 	for n := range calls.Total {
 		record := calls.Append(nil, n)
@@ -90,7 +90,7 @@ func opened(t testing.TB, file []byte, s *audit.Segment) *index {
 // TestNothing: the index of a segment without a record finds none.
 func TestNothing(t *testing.T) {
 	t.Parallel()
-	b := builder{}
+	b := newBuilder(0)
 	x := opened(t, b.file(&segment), &segment)
 	if got, err := x.having(Term{Operation, "Encrypt"}); err != nil || got != nil || x.records != 0 {
 		t.Errorf("%v, %v", got, err)
@@ -101,7 +101,7 @@ func TestNothing(t *testing.T) {
 // it, nothing is read but records that there can be, in order.
 func FuzzIndexFile(f *testing.F) {
 	calls := audittest.Calls{Total: 600, Keys: 5, Users: 5, Begin: time.Unix(1_800_000_000, 0), Length: time.Hour}
-	b := builder{known: map[string]uint32{}}
+	b := newBuilder(0)
 	for n := range calls.Total {
 		b.add(uint32(n), calls.Append(nil, n))
 	}

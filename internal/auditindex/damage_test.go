@@ -288,6 +288,9 @@ func TestFindRefuses(t *testing.T) {
 	if _, err := x.Find(t.Context(), Query{}); !errors.Is(err, ErrQuery) {
 		t.Errorf("limit 0: %v", err)
 	}
+	if _, err := x.Find(t.Context(), Query{Limit: 1, Terms: make([]Term, maxTerms+1)}); !errors.Is(err, ErrQuery) {
+		t.Errorf("more terms than there can be: %v", err)
+	}
 	if _, err := x.Find(t.Context(), Query{Limit: 1, After: Position{Node: [16]byte{7}, Epoch: 1}}); !errors.Is(err, ErrQuery) {
 		t.Errorf("a node that is not there: %v", err)
 	}

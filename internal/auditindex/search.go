@@ -58,6 +58,9 @@ func (x *Index) Find(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 1 {
 		return Page{}, fmt.Errorf("%w: limit %d", ErrQuery, q.Limit)
 	}
+	if len(q.Terms) > maxTerms {
+		return Page{}, fmt.Errorf("%w: %d terms, and at most %d can be asked for", ErrQuery, len(q.Terms), maxTerms)
+	}
 	s := &search{Index: x, query: &q}
 	chains, err := s.chains()
 	if err != nil {
@@ -282,11 +285,10 @@ func intersect(a, b []uint32) []uint32 {
 func (s *search) scan(ctx context.Context, segment *audit.Segment) (offsets []int64, err error) {
 	s.work += segment.Bytes
 	left := s.query.Limit + 1 - len(s.page.Found)
+	m := newMatcher(s.query)
 	err = segment.Scan(func(r audit.Record) bool {
-		if !s.seen(segment, r.Offset) {
-			if s.entry.read(r.JSON); s.query.matches(&s.entry) {
-				offsets = append(offsets, r.Offset)
-			}
+		if !s.seen(segment, r.Offset) && m.wants(r.JSON) {
+			offsets = append(offsets, r.Offset)
 		}
 		return ctx.Err() == nil && (s.query.NewestFirst || len(offsets) < left)
 	})

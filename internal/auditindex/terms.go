@@ -19,6 +19,7 @@ const (
 	unread share = iota // nothing is found by it
 	shared              // most are as in another record
 	own                 // hardly two are alike
+	parts               // hardly two are alike, but their members are
 )
 
 // shareOf is the share of a member, by its name. What member reads is not unread.
@@ -26,9 +27,10 @@ func shareOf(name []byte) share {
 	switch string(name) {
 	case "eventTime", "requestID", "eventID":
 		return own
-	case "eventName", "eventSource", "awsRegion", "errorCode", "recipientAccountId", "readOnly", "userIdentity", "requestParameters", "responseElements",
-		"resources":
+	case "eventName", "eventSource", "awsRegion", "errorCode", "recipientAccountId", "readOnly", "userIdentity", "responseElements", "resources":
 		return shared
+	case "requestParameters":
+		return parts
 	}
 	return unread
 }
@@ -136,7 +138,13 @@ func (e *entry) member(m *member) {
 	case "userIdentity":
 		e.identity(&s)
 	case "requestParameters":
-		e.parameters(&s)
+		for w := (walk{json: m.value}); ; {
+			part, ok := w.next()
+			if !ok {
+				break
+			}
+			e.parameter(&part)
+		}
 	case "responseElements":
 		e.answer(&s)
 	case "resources":
@@ -190,29 +198,21 @@ func Username(kind, name, session string) string {
 	return name
 }
 
-// parameters reads the encryption context and what the caller named: an alias is
-// in no other place of a record, for the resource is then its key.
-func (e *entry) parameters(s *awsjson.Scanner) {
-	var o awsjson.Object
-	for s.Member(&o) {
-		switch string(o.Name()) {
-		case "encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext":
-			if s.Peek() != '{' {
-				s.Skip()
-				continue
-			}
+// parameter reads a parameter: the encryption context, and what the caller named.
+// An alias is in no other place of a record, for the resource is then its key.
+func (e *entry) parameter(m *member) {
+	s := awsjson.NewScanner(m.value)
+	switch string(m.name) {
+	case "encryptionContext", "sourceEncryptionContext", "destinationEncryptionContext":
+		if s.Peek() == '{' {
 			for _, p := range s.StringMap() {
 				e.add(Context, p.Key+"="+p.Value)
 			}
-		case "keyId", "targetKeyId", "sourceKeyId", "destinationKeyId", "aliasName", "userName", "roleName", "groupName", "policyArn", "accessKeyId":
-			if s.Peek() != '"' {
-				s.Skip()
-				continue
-			}
-			e.add(Type, TypeOf(string(o.Name())))
+		}
+	case "keyId", "targetKeyId", "sourceKeyId", "destinationKeyId", "aliasName", "userName", "roleName", "groupName", "policyArn", "accessKeyId":
+		if s.Peek() == '"' {
+			e.add(Type, TypeOf(string(m.name)))
 			e.about(s.String())
-		default:
-			s.Skip()
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	trail "trent/internal/audit"
+	trails "trent/internal/audit"
 	"trent/internal/record"
 	"trent/internal/store"
 	"trent/internal/store/sqlite"
@@ -45,7 +45,7 @@ func rowsOf(ctx context.Context, bin, data string) (key, outbox int, err error) 
 	if err != nil {
 		return 0, 0, err
 	}
-	for r, err := range trail.Records(filepath.Join(data, "audit")) {
+	for r, err := range trails.Records(filepath.Join(data, "audit")) {
 		if err != nil {
 			return 0, 0, err
 		}

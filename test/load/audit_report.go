@@ -51,3 +51,15 @@ func (r *auditReport) print(w io.Writer) {
 			bounded(ratios(c.P99, c.BareP99), commitBound), all/bare)
 	}
 }
+
+// print writes the report in Markdown.
+func (r *trailReport) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s; a query is by key and day, the newest 100.\n\n", r.Machine)
+	fmt.Fprintln(w, "| records | trail MB | segments | index MB | CPU ms to index a segment | cold query ms | query ms | that finds nothing ms | by day, operation, principal ms | verified, MB/s | MB per s of CPU |")
+	fmt.Fprintln(w, "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	for _, s := range r.Sizes {
+		fmt.Fprintf(w, "| %d | %.0f | %d | %.1f | %.0f | %.1f | %.1f | %.1f | %.1f | %.0f | %.0f |\n", s.Records, s.TrailMB, s.Segments, s.IndexMB, s.BuildCPU,
+			s.ColdMs, s.WarmMs, s.NothingMs, s.DayMs, s.Verify, s.VerifyCPU)
+	}
+	fmt.Fprintf(w, "\nBounds: a query %.0f ms, verification %.0f MB/s, an index %.0f ms.\n", queryBound, verifyBound, buildBound)
+}

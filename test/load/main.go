@@ -5,6 +5,7 @@
 //	load grants [-grants 50000] [-seconds 2] [-rounds 5] [-json FILE]
 //	load algorithms [-seconds 0.5] [-rounds 3] [-only EXPRESSION] [-fills 3] [-fairness=false] [-json FILE]
 //	load audit [-discard bin/discard] [-seconds 1] [-rounds 15] [-conns 16,64] [-ops …] [-mutations 300] [-json FILE]
+//	load trail [-records 2000000] [-steps 5] [-dir FOLDER] [-json FILE]
 //	load null -listen 127.0.0.1:0 < answers.json
 //
 // `make bench` is `load run`, `load lists`, `load grants` and `load algorithms` with the programs just built. The null server is
@@ -27,9 +28,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"run": run, "lists": lists, "grants": grants, "algorithms": algorithms, "audit": audit, "null": serveNull, "primitives": servePrimitives}
+	commands := map[string]func([]string) error{"run": run, "lists": lists, "grants": grants, "algorithms": algorithms, "audit": audit, "trail": trail, "null": serveNull, "primitives": servePrimitives}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load run|lists|grants|algorithms|audit|null [flags]   (-h for the flags)")
+		fmt.Fprintln(os.Stderr, "usage: load run|lists|grants|algorithms|audit|trail|null [flags]   (-h for the flags)")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
