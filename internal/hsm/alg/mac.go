@@ -9,7 +9,7 @@ import (
 )
 
 // macScheme is HMAC with the SHA-2 hash of that many bits, in crypto/hmac. The
-// stored form is the key, as long as the hash.
+// stored form is the key, as long as the hash, or longer if it was imported.
 type macScheme struct{ bits int }
 
 func (s macScheme) hash() hash.Hash {
@@ -35,7 +35,7 @@ func (s macScheme) Generate(random io.Reader) ([]byte, error) {
 func (macScheme) Public([]byte) ([]byte, error) { return nil, nil }
 
 func (s macScheme) MAC(private, message []byte) ([]byte, error) {
-	if len(private) != s.bits/8 {
+	if len(private) < s.bits/8 || len(private) > maxMAC {
 		return nil, ErrKey
 	}
 	m := hmac.New(s.hash, private)

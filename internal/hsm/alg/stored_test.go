@@ -128,7 +128,7 @@ func uses(row *keyspec.Row, s alg.Scheme, private, spki []byte) map[string]error
 func TestBadStoredKeys(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, row *keyspec.Row, s alg.Scheme, private, spki []byte) {
-		bad := map[string][]byte{"empty": nil, "cut": private[:len(private)-1], "longer": append(bytes.Clone(private), 0)}
+		bad := map[string][]byte{"empty": nil, "cut": private[:len(private)-1], "longer": append(bytes.Clone(private), make([]byte, 128)...)}
 		switch row.Family {
 		case keyspec.ECDSA, keyspec.SM2:
 			n := (row.Parameter + 7) / 8

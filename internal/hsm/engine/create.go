@@ -45,12 +45,17 @@ func (e *Engine) createKey(in *proto.CreateKeyRequest, dst []byte, fresh newPriv
 		if status != proto.StatusOK {
 			return dst, status
 		}
-		out, status := e.wrap(s, dst, in.Bind.Region, &s.header, s.key)
-		out = append(out, s.header.MaterialID[:]...)
-		out = binary.BigEndian.AppendUint32(out, s.header.Generation)
-		out = binary.BigEndian.AppendUint32(out, uint32(len(spki)))
-		return append(out, spki...), status
+		return e.appendCreated(s, dst, in.Bind.Region, spki)
 	})
+}
+
+// appendCreated wraps the backing key that s holds: the message of
+// proto.CreateKeyResponse.
+func (e *Engine) appendCreated(s *scratch, dst []byte, region string, spki []byte) ([]byte, proto.Status) {
+	out, status := e.wrap(s, dst, region, &s.header, s.key)
+	out = append(out, s.header.MaterialID[:]...)
+	out = binary.BigEndian.AppendUint32(out, s.header.Generation)
+	return appendFramed(out, spki), status
 }
 
 // generate makes a key in s.key, sets the header's material id, and returns

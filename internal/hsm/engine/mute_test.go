@@ -57,6 +57,8 @@ func everyCommand(e *Engine, key proto.KeyRef, domainToken []byte) map[string]pr
 	run("create secret", out, status)
 	out, status = e.CreateKey(&proto.CreateKeyRequest{Bind: key.Bind, Spec: 1, Usage: 1}, nil)
 	run("create key", out, status)
+	out, status = e.ImportParameters(&proto.ImportParametersRequest{Bind: key.Bind, Spec: 20, Algorithm: 5}, nil)
+	run("import parameters", out, status)
 	out, status = e.GenerateRandom(&proto.GenerateRandomRequest{Bytes: 32}, nil)
 	run("generate random", out, status)
 	return statuses

@@ -19,8 +19,11 @@ func tokenKind(cmd proto.Command) (token.Kind, bool) {
 	switch cmd {
 	case proto.CmdHello, proto.CmdStatus, proto.CmdMoveClock, proto.CmdCreateDomain, proto.CmdLoadDomain, proto.CmdRotateDomain,
 		proto.CmdCreateServiceKey, proto.CmdCreateAuditKey, proto.CmdSealAccessKeySecret, proto.CmdCreateAccessKeySecret,
-		proto.CmdCreateKey, proto.CmdGenerateRandom, proto.CmdAddReplicationKey, proto.CmdReplicationKey, proto.CmdOfferReplica:
+		proto.CmdCreateKey, proto.CmdGenerateRandom, proto.CmdAddReplicationKey, proto.CmdReplicationKey, proto.CmdOfferReplica,
+		proto.CmdImportParameters:
 		return noToken, true
+	case proto.CmdImportKey:
+		return token.KindImport, true
 	case proto.CmdRewrap:
 		return kindOfRequest, true
 	case proto.CmdReleaseServiceKey:

@@ -59,6 +59,7 @@ func TestKindCommandTable(t *testing.T) {
 		"CmdReEncryptAny": token.KindKey, "CmdGenerateDataKeyPair": token.KindKey,
 		"CmdAddReplicationKey": noToken, "CmdReplicationKey": noToken, "CmdOfferReplica": noToken,
 		"CmdSendReplica": token.KindKey, "CmdReceiveReplica": token.KindReplica,
+		"CmdImportParameters": noToken, "CmdImportKey": token.KindImport,
 	}
 	all := commands(t)
 	known, taken := map[proto.Command]bool{}, map[token.Kind]bool{}
@@ -77,7 +78,7 @@ func TestKindCommandTable(t *testing.T) {
 			t.Errorf("command %#x: in the table %v, in the protocol %v", number, ok, !ok)
 		}
 	}
-	withoutTokens := map[token.Kind]bool{token.KindImport: true, token.KindSession: true}
+	withoutTokens := map[token.Kind]bool{token.KindSession: true}
 	for number := range 256 {
 		kind := token.Kind(number)
 		if kind.Valid() && taken[kind] == withoutTokens[kind] {
@@ -148,6 +149,9 @@ func symmetricUses(e *Engine, ref, good proto.KeyRef, blob []byte) map[proto.Com
 			return e.ReceiveReplica(&proto.ReceiveReplicaRequest{Key: ref, Delivery: blob}, nil)
 		},
 		proto.CmdReleaseServiceKey: func() ([]byte, proto.Status) { return e.ReleaseServiceKey(&ref, nil) },
+		proto.CmdImportKey: func() ([]byte, proto.Status) {
+			return e.ImportKey(&proto.ImportKeyRequest{Key: ref, Spec: 1, Usage: 1, Wrapped: wrappedKey()}, nil)
+		},
 		proto.CmdDeriveDayKey: func() ([]byte, proto.Status) {
 			return e.DeriveDayKey(&proto.DayKeyRequest{Key: ref, Date: "20260301", Region: region, Service: "kms"}, nil)
 		},
@@ -168,6 +172,7 @@ func TestEveryKindMeetsEveryCommand(t *testing.T) {
 		token.KindService: forge(t, e, token.KindService, proto.Bind{Region: region, ID: "seal"}, secret, nil),
 		token.KindAudit:   auditKey(t, e, "ECC_NIST_P384"),
 		token.KindReplica: forge(t, e, token.KindReplica, good.Bind, secret, nil),
+		token.KindImport:  importToken(t, e, good.Bind),
 	} {
 		for cmd, run := range uses(e, ref, good, blob) {
 			want := proto.StatusTokenRefused

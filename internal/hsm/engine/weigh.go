@@ -31,6 +31,12 @@ func weigh(cmd proto.Command, message []byte) (account string, spec uint16) {
 			return "", 0
 		}
 		return m.Bind.Account, m.Spec
+	case proto.CmdImportParameters:
+		var m proto.ImportParametersRequest
+		if m.Decode(message) != nil {
+			return "", 0
+		}
+		return m.Bind.Account, m.Spec
 	case proto.CmdGenerateDataKeyPair:
 		var m proto.DataKeyPairRequest
 		if m.Decode(message) != nil {

@@ -19,6 +19,7 @@ var commandNames = map[Command]string{
 	CmdDeriveSharedSecret: "derive shared secret", CmdEncapsulate: "encapsulate", CmdDecapsulate: "decapsulate",
 	CmdPublicEncrypt: "public encrypt", CmdPrivateDecrypt: "private decrypt", CmdCheckPrivateCiphertext: "check private ciphertext",
 	CmdReEncryptAny: "re-encrypt any", CmdGenerateDataKeyPair: "generate data key pair",
+	CmdImportParameters: "import parameters", CmdImportKey: "import key",
 }
 
 // String is the command's name, as docs/formats.md has it.
@@ -35,7 +36,8 @@ func (c Command) Slow() bool {
 	switch c {
 	case CmdCreateDomain, CmdLoadDomain, CmdRotateDomain, CmdAddReplicationKey, CmdOfferReplica, CmdSendReplica, CmdReceiveReplica,
 		CmdCreateAuditKey, CmdSignDigest, CmdCreateKey, CmdSign, CmdVerify, CmdDeriveSharedSecret, CmdEncapsulate, CmdDecapsulate,
-		CmdPublicEncrypt, CmdPrivateDecrypt, CmdCheckPrivateCiphertext, CmdReEncryptAny, CmdGenerateDataKeyPair:
+		CmdPublicEncrypt, CmdPrivateDecrypt, CmdCheckPrivateCiphertext, CmdReEncryptAny, CmdGenerateDataKeyPair,
+		CmdImportParameters, CmdImportKey:
 		return true
 	}
 	return false

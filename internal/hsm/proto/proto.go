@@ -65,6 +65,12 @@ const (
 	CmdReceiveReplica Command = 0x47 // jobs: the first wraps it under its own domain key
 )
 
+// Commands of imported key material.
+const (
+	CmdImportParameters Command = 0x48 // a wrapping key pair: its public key, and the private one as an import token
+	CmdImportKey        Command = 0x49 // a backing key of material that was wrapped with it
+)
+
 // Status is the module's answer code. It is an error except for StatusOK.
 // Reasons are coarse on purpose: every way in which a decryption can fail is
 // StatusInvalidCiphertext.
@@ -90,11 +96,12 @@ const (
 	StatusUnsupported       Status = 15 // the algorithm, or this form of it, is not available in this module
 	StatusInputRefused      Status = 16 // a message, digest or plaintext of a length that the algorithm does not take
 	StatusReplicaRefused    Status = 17 // a replication message that does not authenticate, of a domain that is not believed, or not the one asked for
+	StatusTokenExpired      Status = 18 // a genuine import token whose time is over
 )
 
 var statusNames = [...]string{"ok", "malformed", "unknown command", "mute", "busy", "invalid token", "token refused",
 	"invalid ciphertext", "unknown domain", "domain refused", "date refused", "internal", "clock refused",
-	"invalid signature", "invalid public key", "unsupported", "input refused", "replica refused"}
+	"invalid signature", "invalid public key", "unsupported", "input refused", "replica refused", "token expired"}
 
 func (s Status) Error() string {
 	if int(s) < len(statusNames) {
@@ -118,6 +125,7 @@ const (
 	MaxRegion    = 32
 	MaxID        = 128
 	MaxToken     = 4096 // exported key token
+	MaxWrapped   = 6144 // key material that was wrapped for import
 )
 
 // Domain and service-key names, and version of the protocol.

@@ -65,6 +65,9 @@ func messages() map[string]func() message {
 		"send replica":       func() message { return new(proto.SendReplicaRequest) },
 		"receive replica":    func() message { return new(proto.ReceiveReplicaRequest) },
 		"made data key pair": func() message { return new(proto.DataKeyPairResponse) },
+		"import parameters":  func() message { return new(proto.ImportParametersRequest) },
+		"imported to":        func() message { return new(proto.ImportParametersResponse) },
+		"import key":         func() message { return new(proto.ImportKeyRequest) },
 	}
 }
 

@@ -61,6 +61,11 @@ type Engine interface {
 	GenerateDataKeyPair(m *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status)
 	// GenerateReadyDataKeyPair is GenerateDataKeyPair, but StatusBusy instead of seconds.
 	GenerateReadyDataKeyPair(m *proto.DataKeyPairRequest, dst []byte) ([]byte, proto.Status)
+
+	ImportParameters(m *proto.ImportParametersRequest, dst []byte) ([]byte, proto.Status)
+	// ImportReadyParameters is ImportParameters, but StatusBusy instead of seconds.
+	ImportReadyParameters(m *proto.ImportParametersRequest, dst []byte) ([]byte, proto.Status)
+	ImportKey(m *proto.ImportKeyRequest, dst []byte) ([]byte, proto.Status)
 }
 
 // requests is one of each message, so that a connection decodes without
@@ -95,6 +100,8 @@ type requests struct {
 	offerReplica     proto.OfferReplicaRequest
 	sendReplica      proto.SendReplicaRequest
 	receiveReplica   proto.ReceiveReplicaRequest
+	importParameters proto.ImportParametersRequest
+	importKey        proto.ImportKeyRequest
 }
 
 // handler decodes a message and runs its command.
@@ -160,6 +167,10 @@ var commands = [256]command{
 	proto.CmdReEncryptAny:           weighed(with(func(q *requests) *proto.ReEncryptAnyRequest { return &q.reEncryptAny }, Engine.ReEncryptAny)),
 	proto.CmdGenerateDataKeyPair: making(with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateDataKeyPair),
 		with(func(q *requests) *proto.DataKeyPairRequest { return &q.dataKeyPair }, Engine.GenerateReadyDataKeyPair)),
+
+	proto.CmdImportParameters: making(with(func(q *requests) *proto.ImportParametersRequest { return &q.importParameters }, Engine.ImportParameters),
+		with(func(q *requests) *proto.ImportParametersRequest { return &q.importParameters }, Engine.ImportReadyParameters)),
+	proto.CmdImportKey: weighed(with(func(q *requests) *proto.ImportKeyRequest { return &q.importKey }, Engine.ImportKey)),
 }
 
 // fast is a command of microseconds, run by the connection's reader.

@@ -89,6 +89,7 @@ func TestNoFastCommandWaits(t *testing.T) {
 		proto.CmdCreateKey: weighed, proto.CmdSign: weighed, proto.CmdVerify: weighed, proto.CmdDeriveSharedSecret: weighed,
 		proto.CmdEncapsulate: weighed, proto.CmdDecapsulate: weighed, proto.CmdPublicEncrypt: weighed, proto.CmdPrivateDecrypt: weighed,
 		proto.CmdCheckPrivateCiphertext: weighed, proto.CmdReEncryptAny: weighed, proto.CmdGenerateDataKeyPair: weighed,
+		proto.CmdImportParameters: weighed, proto.CmdImportKey: weighed,
 	}
 	for n := range commands {
 		cmd := proto.Command(n)

@@ -23,6 +23,8 @@ func (k Kind) bindLabel() string {
 		return "TRENT-BIND-SERVICE-01"
 	case KindAudit:
 		return "TRENT-BIND-AUDIT-01"
+	case KindImport:
+		return "TRENT-BIND-IMPORT-01"
 	}
 	return ""
 }

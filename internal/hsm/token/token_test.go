@@ -220,6 +220,7 @@ func TestBind(t *testing.T) {
 		want                string
 	}{
 		{KindKey, "111122223333", "eu-west-1", "1234abcd-12ab-34cd-56ef-1234567890ab", "aa90ea4e22ea05e318a58d151d3b1df841775cf2e65abe74454863b2880e221d"},
+		{KindImport, "111122223333", "eu-west-1", "1234abcd-12ab-34cd-56ef-1234567890ab", "000a002bc5ebbdef43b59ea3d347ed6fa867e909a8803d3c1008c39ea65b5f3d"},
 		{KindSecret, "111122223333", "global", "AKIAIOSFODNN7EXAMPLE", "fecee725d1f14281c353184ba083a64444932d300ad513e2371179e0d9f97689"},
 		{KindService, "", "eu-west-1", "record-mac", "3c8b90cad311e2fe78e9aa9eebc82981f4edcf7b7ce8cde041bf39f651705103"},
 	} {
@@ -234,7 +235,6 @@ func TestBind(t *testing.T) {
 	}{
 		{KindSecret, "111122223333", "eu-west-1"},
 		{KindService, "111122223333", "eu-west-1"},
-		{KindImport, "111122223333", "eu-west-1"},
 		{KindSession, "", "eu-west-1"},
 		{0, "", "eu-west-1"},
 		{7, "", "eu-west-1"},

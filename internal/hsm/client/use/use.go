@@ -256,6 +256,10 @@ func permitted(cmd proto.Command, op api.Op) bool {
 		return op == api.OpReEncrypt
 	case proto.CmdGenerateDataKeyPair:
 		return op == api.OpGenerateDataKeyPair || op == api.OpGenerateDataKeyPairWithoutPlaintext
+	case proto.CmdImportParameters:
+		return op == api.OpGetParametersForImport
+	case proto.CmdImportKey:
+		return op == api.OpImportKeyMaterial
 	default:
 		return false
 	}
