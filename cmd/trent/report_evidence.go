@@ -44,7 +44,7 @@ sound; the report is written all the same, and says so.`
 type evidenceFlags struct {
 	operatorFlags
 	from, to            string
-	out, trail          string
+	out, trail, logs    string
 	region, account, id string
 	keys                []string
 	offline             bool
@@ -66,6 +66,7 @@ func reportEvidenceCommand() *cobra.Command {
 	c.Flags().StringVar(&f.out, "out", "", "`name` of the files, without .html and .json (default: trent-evidence-FROM-TO)")
 	c.Flags().StringVar(&f.id, "key", "", "this `key` only: key id, key ARN, alias name or alias ARN; offline, a key ARN")
 	c.Flags().StringVar(&f.trail, "trail", "", "`folder` of the audit trail, or of a copy (default: the server's)")
+	c.Flags().StringVar(&f.logs, "log", "", "`folder` of the transparency logs (default: audit-tlog beside the trail)")
 	c.Flags().BoolVar(&f.offline, "offline", false, "ask no server: the trail alone")
 	c.Flags().StringArrayVar(&f.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once (default: the server's)")
 	c.Flags().BoolVar(&f.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
@@ -219,6 +220,9 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 			return nil, fmt.Errorf("--public-key %s: %w", file, err)
 		}
 		p.Options.Keys = append(p.Options.Keys, keys...)
+	}
+	if p.Logs = m.flags.logs; p.Logs == "" {
+		p.Logs = logsBeside(p.Folder)
 	}
 	c := evidence.NewCollector(filepath.Dir(out.json.name), m.period, scope)
 	defer c.Close() // what is on disk goes with the process in any case

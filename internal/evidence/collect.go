@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -202,7 +203,7 @@ func (c *Collector) change(e *event, r *audit.Record, keys []place, when int) {
 	}
 	change := Change{
 		What: e.EventName, Source: e.EventSource, Principal: e.principal(), After: when == after, Unknown: e.Additional.OutcomeUnknown != "",
-		Proof: proof, Record: bytes.Clone(r.JSON),
+		Proof: proof, Record: string(r.JSON),
 	}
 	wanted := false
 	for _, p := range keys {
@@ -231,6 +232,7 @@ func proofOf(e *event, r *audit.Record) Proof {
 	return Proof{
 		Node: hex.EncodeToString(r.Node[:]), Epoch: r.Epoch, Sequence: r.Sequence, Time: e.EventTime, EventID: e.EventID,
 		PreviousHash: hex.EncodeToString(r.PreviousHash[:]), Hash: hex.EncodeToString(r.Hash[:]),
+		Chain: base64.StdEncoding.EncodeToString(r.Chain()),
 	}
 }
 

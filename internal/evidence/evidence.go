@@ -15,7 +15,6 @@
 package evidence
 
 import (
-	"encoding/json"
 	"time"
 
 	"trent/internal/admin"
@@ -116,20 +115,35 @@ type Proof struct {
 	EventID      string    `json:"eventId"`
 	PreviousHash string    `json:"previousHash"`
 	Hash         string    `json:"hash"`
+	// Chain, base64, is what is hashed before the record's JSON: the record's hash is
+	// the SHA-256 of both.
+	Chain string `json:"chain"`
 	// Digest is the number of the first digest that covers the record; 0: none does,
 	// or the trail is not sound.
 	Digest uint64 `json:"digest"`
+	// Inclusion, with the node's checkpoint behind it, is the file of a C2SP
+	// tlog-proof that the record is in the transparency log; left out if the log does
+	// not have it yet. Size is the checkpoint's.
+	Inclusion string `json:"inclusion,omitempty"`
+	Size      uint64 `json:"checkpointSize,omitempty"`
+}
+
+// Checkpoint is the newest of a node's transparency log.
+type Checkpoint struct {
+	Node       string `json:"node"`
+	Size       uint64 `json:"size"`
+	Checkpoint string `json:"checkpoint"` // the file
 }
 
 // Change is one change, with its record.
 type Change struct {
-	What      string          `json:"operation"`
-	Source    string          `json:"source"`
-	Principal string          `json:"principal"`
-	After     bool            `json:"afterPeriod"`
-	Unknown   bool            `json:"outcomeUnknown"` // the commit may have happened or not
-	Proof     Proof           `json:"proof"`
-	Record    json.RawMessage `json:"record"`
+	What      string `json:"operation"`
+	Source    string `json:"source"`
+	Principal string `json:"principal"`
+	After     bool   `json:"afterPeriod"`
+	Unknown   bool   `json:"outcomeUnknown"` // the commit may have happened or not
+	Proof     Proof  `json:"proof"`
+	Record    string `json:"record"` // its JSON as it stands in the trail, byte for byte
 }
 
 // Kinds of uses.

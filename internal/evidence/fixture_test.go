@@ -48,6 +48,7 @@ type world struct {
 	trail  *audit.Trail
 	maker  *digest.Maker
 	signer signer
+	logs   string // folder of the transparency logs
 	now    time.Time
 	events int
 }
@@ -129,8 +130,9 @@ type made struct {
 	Administration []struct {
 		Changes []evidence.Change `json:"changes"`
 	} `json:"administration"`
-	Digests []evidence.Digest `json:"digests"`
-	Limits  []string          `json:"limits"`
+	Digests     []evidence.Digest     `json:"digests"`
+	Checkpoints []evidence.Checkpoint `json:"checkpoints"`
+	Limits      []string              `json:"limits"`
 }
 
 // report makes a report of the trail.
@@ -145,7 +147,7 @@ func (w *world) report(p evidence.Period, keys ...*admin.EvidenceKey) (m made, p
 	if err != nil {
 		w.Fatal(err)
 	}
-	prover := evidence.Prover{Folder: w.dir, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true}}
+	prover := evidence.Prover{Folder: w.dir, Logs: w.logs, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true}}
 	if err := prover.Verify(c); err != nil {
 		w.Fatal(err)
 	}

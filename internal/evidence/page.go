@@ -195,14 +195,14 @@ type parameter struct {
 }
 
 // parameters are what a change was asked for, and what it answered.
-func parameters(record json.RawMessage) (all []parameter) {
+func parameters(record string) (all []parameter) {
 	var e struct {
 		RequestParameters   map[string]json.RawMessage `json:"requestParameters"`
 		ResponseElements    map[string]json.RawMessage `json:"responseElements"`
 		AdditionalEventData map[string]json.RawMessage `json:"additionalEventData"`
 		ServiceEventDetails map[string]json.RawMessage `json:"serviceEventDetails"`
 	}
-	if json.Unmarshal(record, &e) != nil {
+	if json.Unmarshal([]byte(record), &e) != nil {
 		return nil
 	}
 	for i, values := range [...]map[string]json.RawMessage{e.RequestParameters, e.ServiceEventDetails, e.ResponseElements, e.AdditionalEventData} {
@@ -249,12 +249,12 @@ func shown(name string, raw json.RawMessage) parameter {
 }
 
 // origin is where a call came from.
-func origin(record json.RawMessage) string {
+func origin(record string) string {
 	var e struct {
 		SourceIPAddress string `json:"sourceIPAddress"`
 		UserAgent       string `json:"userAgent"`
 	}
-	if json.Unmarshal(record, &e) != nil {
+	if json.Unmarshal([]byte(record), &e) != nil {
 		return ""
 	}
 	const most = 60 // of the user agent, in bytes

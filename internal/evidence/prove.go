@@ -1,22 +1,35 @@
 package evidence
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"trent/internal/audit"
 	"trent/internal/digest"
+	"trent/internal/tlog"
 )
 
 // Prover verifies the trail while a Collector takes its records, and knows then
 // which digest holds which record.
 type Prover struct {
 	Folder  string // of the trail
+	Logs    string // folder of the transparency logs; "": none
 	Options digest.Options
 
 	report  *digest.Report
 	digests map[string][]fit
 	broken  map[string]bool // nodes of which something is wrong
+	logs    map[string]*nodeLog
+}
+
+// nodeLog is a node's transparency log.
+type nodeLog struct {
+	files tlog.Files
+	file  []byte // the checkpoint
+	size  uint64
 }
 
 // fit is a digest that fits the records.
@@ -36,7 +49,58 @@ func (p *Prover) Verify(c *Collector) (err error) {
 	for _, f := range p.report.Findings {
 		p.broken[f.Node] = true
 	}
+	p.openLogs()
 	return c.Err()
+}
+
+// openLogs reads the checkpoints. A log that is not there, or is damaged, proves
+// nothing, and takes nothing away from what the digests do.
+func (p *Prover) openLogs() {
+	p.logs = map[string]*nodeLog{}
+	for _, n := range p.report.Nodes {
+		id, err := hex.DecodeString(n.Node)
+		if err != nil || len(id) != 16 || p.Logs == "" {
+			continue
+		}
+		l := nodeLog{files: tlog.FilesOf(p.Logs, [16]byte(id))}
+		if l.file, err = l.files.Checkpoint(); err != nil {
+			continue
+		}
+		if c, err := tlog.ParseCheckpoint(l.file); err == nil {
+			l.size = c.Size
+			p.logs[n.Node] = &l
+		}
+	}
+}
+
+// include adds the proof that a record is in the log, if it is.
+func (p *Prover) include(c *Change) {
+	l, chain := p.logs[c.Proof.Node], c.Proof.Chain
+	if l == nil || c.Proof.Digest == 0 || c.Proof.Sequence > l.size {
+		return
+	}
+	b, err := base64.StdEncoding.DecodeString(chain)
+	if err != nil {
+		return
+	}
+	r, err := audit.Rechain(b, []byte(c.Record))
+	if err != nil {
+		return
+	}
+	if file, err := l.files.Prove(l.file, &r); err == nil {
+		c.Proof.Inclusion, c.Proof.Size = strings.TrimSuffix(string(file), string(l.file)), l.size
+	}
+}
+
+// checkpoints are those of the logs.
+func (p *Prover) checkpoints() []Checkpoint {
+	all := []Checkpoint{}
+	for _, n := range p.report.Nodes {
+		if l := p.logs[n.Node]; l != nil {
+			all = append(all, Checkpoint{n.Node, l.size, string(l.file)})
+		}
+	}
+	return all
 }
 
 // Sound reports whether nothing is wrong with the trail.

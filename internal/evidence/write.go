@@ -113,6 +113,7 @@ func (w *writer) row(r row) error {
 			return err
 		}
 		w.prove(&c.Proof)
+		w.Prover.include(&c)
 		w.open(rowChange)
 		w.json.element(&c)
 		w.page.change(&c)
@@ -218,6 +219,7 @@ func (w *writer) end(head *Head) error {
 		w.json.element(describe(d))
 	}
 	w.json.closeList()
+	w.json.member("checkpoints", w.Prover.checkpoints())
 	limits := limits(head)
 	w.json.member("limits", limits)
 	w.json.raw("}\n")
