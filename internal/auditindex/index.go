@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trent/internal/audit"
@@ -29,7 +31,18 @@ type Index struct {
 	mu       sync.Mutex
 	verified map[string]stamp // index files whose checksum was right
 	failed   map[string]int64 // segments that had no index made, and their bytes
+
+	waiting, unindexable atomic.Int64 // segments
 }
+
+// Stats say how far the index is behind.
+type Stats struct {
+	Waiting int64 // segments that had ended at the last look and have no file yet
+	Failed  int64 // segments of which none could be made
+}
+
+// Stats say how far the index is behind.
+func (x *Index) Stats() Stats { return Stats{x.waiting.Load(), x.unindexable.Load()} }
 
 // Run makes the files of segments that have ended: at once, and whenever Wake
 // says so. It ends with the context.
@@ -55,17 +68,31 @@ func (x *Index) Update(ctx context.Context) error {
 		return err
 	}
 	var failures []error
+	var ended []audit.Segment
 	for _, node := range nodes {
 		segments, err := audit.SegmentsWith(x.Trail, node, x.Opener)
 		failures = append(failures, err)
-		for i := range segments {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			began := time.Now()
-			failures = append(failures, x.update(ctx, &segments[i]))
-			x.rest(ctx, time.Since(began))
+		ended = append(ended, slices.DeleteFunc(segments, func(s audit.Segment) bool { return s.Newest })...)
+	}
+	without := make([]bool, len(ended))
+	x.waiting.Store(0)
+	for i := range ended {
+		if _, err := os.Stat(x.path(&ended[i])); err != nil {
+			without[i] = true
+			x.waiting.Add(1)
 		}
+	}
+	for i := range ended {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		began := time.Now()
+		failures = append(failures, x.update(ctx, &ended[i]))
+		x.unindexable.Store(int64(len(x.failed)))
+		if without[i] {
+			x.waiting.Add(-1)
+		}
+		x.rest(ctx, time.Since(began))
 	}
 	return errors.Join(failures...)
 }

@@ -175,7 +175,7 @@ func TestAbsence(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := cut.verify(cut.dir, Options{}).Nodes[0].First
-	second := time.Now().Add(-longestCall - time.Second)
+	second := time.Now().Add(-LongestCall - time.Second)
 	for _, test := range []struct {
 		tr           *trail
 		name         string

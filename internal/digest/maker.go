@@ -58,6 +58,7 @@ type Maker struct {
 	making sync.Mutex
 	last   atomic.Pointer[Digest] // nil before the first
 	failed atomic.Pointer[string] // why the last try made none; nil if it did
+	fails  atomic.Uint64
 }
 
 // makeTimeout bounds the making of a digest: a module that hangs, or a disk,
@@ -136,6 +137,9 @@ func (m *Maker) Failure() string {
 	return ""
 }
 
+// Failures is how many tries have made no digest.
+func (m *Maker) Failures() uint64 { return m.fails.Load() }
+
 // Run makes a digest at once, then one each Every and after each wake, and a last
 // one when the context has ended. One that fails is tried again a minute later.
 func (m *Maker) Run(ctx context.Context) {
@@ -183,6 +187,7 @@ func (m *Maker) makeNaming(ctx context.Context, sealed []audit.Sealed) (*Digest,
 	if err != nil {
 		text := err.Error()
 		m.failed.Store(&text)
+		m.fails.Add(1)
 		return nil, err
 	}
 	m.failed.Store(nil)

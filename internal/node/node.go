@@ -196,12 +196,12 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openExports(); err != nil {
 		return n, err
 	}
+	n.openLog()
 	n.measure()
 	n.Health.Begin(n.checks()...)
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
 	n.start(n.digests.Run)
-	n.openLog()
 	n.openEncryption()
 	n.opened.Store(true)
 	return n, nil
