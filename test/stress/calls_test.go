@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -139,41 +140,90 @@ func (c *callers) more(calls int64) {
 	}
 }
 
-// recorded checks the trail of a server that has ended: it verifies, every call
-// that succeeded has its one record, and every call that failed has one or is
-// counted in that of a gap. No mutation stands in the store without one.
-func (c *callers) recorded() (inGaps int) {
+// verified fails the test unless the trail verifies, as a stop, a crash or a loss of
+// power has left it.
+func (c *callers) verified() {
 	c.t.Helper()
 	if out, code := harness.Run(c.t, "audit", "verify", filepath.Join(c.s.Data, "audit")); code != 0 {
 		c.t.Errorf("the trail does not verify (code %d):\n%s", code, out)
 	}
+}
+
+// recorded checks the trail of a server that was stopped: it verifies, every call that
+// succeeded has its one record, and the trail has the creation of each of keys,
+// which are all that the store has, once, and of no other. It returns how often the trail
+// has each request, and how many calls it counts in the records of gaps.
+func (c *callers) recorded(keys map[string]bool) (times map[string]int, inGaps int) {
+	c.t.Helper()
+	c.verified()
 	records, err := harness.ReadAudit(c.s.Data)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	times := map[string]int{}
+	times = map[string]int{}
+	created := map[string]int{}
 	for _, r := range records {
-		if r.Text("eventName") == "UnrecordedCalls" {
+		switch name := r.Text("eventName"); {
+		case name == "UnrecordedCalls":
 			inGaps += int(r.Members["serviceEventDetails"].(object)["calls"].(float64))
+		case name == "CreateKey" && r.Text("errorCode") == "":
+			for _, arn := range r.Keys() {
+				created[arn[strings.LastIndexByte(arn, '/')+1:]]++
+			}
 		}
 		times[r.Text("requestID")]++
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for _, m := range c.made {
+		if n := times[m.requestID]; m.code == "OK" && n != 1 {
+			c.t.Errorf("%s succeeded, and has %d records", m.operation, n)
+		}
+		if m.key != "" && !keys[m.key] {
+			c.t.Errorf("key %s was created, and is not there", m.key)
+		}
+	}
+	for key := range keys {
+		if created[key] != 1 {
+			c.t.Errorf("the trail has the creation of key %s %d times", key, created[key])
+		}
+	}
+	if len(created) != len(keys) {
+		c.t.Errorf("the trail has the creations of %d keys, the store %d keys", len(created), len(keys))
+	}
+	c.t.Logf("%d calls succeeded, %d failed; %d keys, %d records", c.succeeded.Load(), c.failed.Load(), len(keys), len(records))
+	return times, inGaps
+}
+
+// keys are all KMS keys that the store has.
+func (c *callers) keys() map[string]bool {
+	c.t.Helper()
+	keys, in := map[string]bool{}, object{"Limit": 1000}
+	for {
+		page := c.s.MustAs(c.t, c.s.p.Who, "ListKeys", in)
+		for _, key := range page["Keys"].([]any) {
+			keys[key.(object)["KeyId"].(string)] = true
+		}
+		if page["Truncated"] != true {
+			return keys
+		}
+		in["Marker"] = page["NextMarker"]
+	}
+}
+
+// inGaps checks that every call that failed has a record, or is counted in that of a gap.
+func (c *callers) inGaps(times map[string]int, inGaps int) {
+	c.t.Helper()
 	failed, without := 0, 0
 	for _, m := range c.made {
-		switch n := times[m.requestID]; {
-		case m.code == "OK" && n != 1:
-			c.t.Errorf("%s succeeded, and has %d records", m.operation, n)
-		case m.code != "OK":
-			if failed++; n == 0 {
+		if m.code != "OK" {
+			failed++
+			if times[m.requestID] == 0 {
 				without++
 			}
 		}
 	}
-	if inGaps < without || inGaps > failed {
+	if inGaps == 0 || inGaps < without || inGaps > failed {
 		c.t.Errorf("%d calls failed, %d of them have no record of their own, and %d are counted in those of gaps", failed, without, inGaps)
 	}
-	c.t.Logf("%d calls succeeded, %d failed, %d of them counted in gaps", len(c.made)-failed, failed, inGaps)
-	return inGaps
 }
