@@ -22,8 +22,11 @@ type fsys interface {
 	create(path string) (file, error)
 	// open opens a file to read it.
 	open(path string) (io.ReadCloser, error)
-	// truncate cuts a file and makes its new length durable.
+	// truncate cuts a file and makes it durable as it then is, also where a sync has
+	// failed before: after that the kernel takes for clean what the disk may not have.
 	truncate(path string, size int64) error
+	// rename renames a file.
+	rename(old, name string) error
 	// remove removes a file; one that is not there is no error.
 	remove(path string) error
 	// syncDir makes the names in a directory durable.
@@ -80,12 +83,37 @@ func (osFS) create(path string) (file, error) {
 func (osFS) open(path string) (io.ReadCloser, error) { return os.Open(path) }
 
 func (osFS) truncate(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+	err = f.Truncate(size)
+	if err == nil {
+		err = rewrite(f, size)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
+
+// rewrite writes a file's contents over themselves.
+func rewrite(f *os.File, size int64) error {
+	buf := make([]byte, 1<<20)
+	for at := int64(0); at < size; {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), size-at)], at)
+		if err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(buf[:n], at); err != nil {
+			return err
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
+func (osFS) rename(old, name string) error { return os.Rename(old, name) }
 
 func (osFS) remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

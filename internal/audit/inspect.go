@@ -166,6 +166,12 @@ func (in *inspector) step(b []byte, at int) int {
 		}
 		return len(b)
 	}
+	if in.newest && errors.Is(s.judgeRest(b[at:], int64(at), Relaxed), ErrTorn) {
+		f := in.at(at, in.head.Sequence, "%d bytes after record %d are what a crash has left of records", len(bytes.TrimRight(b[at:], "\x00")), in.head.Sequence)
+		f.Torn = true
+		in.Fault(f)
+		return len(b)
+	}
 	next := at + 1
 	for next < len(b) && !s.readable(b[next:]) {
 		// A record shows by the node that stands 40 bytes after its start.
@@ -176,9 +182,7 @@ func (in *inspector) step(b []byte, at int) int {
 		}
 		next += 1 + i
 	}
-	f := in.at(at, in.head.Sequence, "%d bytes after record %d are no record", next-at, in.head.Sequence)
-	f.Torn = in.newest && next == len(b)
-	in.Fault(f)
+	in.Fault(in.at(at, in.head.Sequence, "%d bytes after record %d are no record", next-at, in.head.Sequence))
 	return next
 }
 

@@ -203,6 +203,18 @@ func (m *memFS) truncate(path string, size int64) error {
 	return nil
 }
 
+func (m *memFS) rename(old, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.get(old)
+	if err != nil {
+		return err
+	}
+	delete(m.entries, old)
+	m.entries[name] = e
+	return nil
+}
+
 func (m *memFS) remove(path string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

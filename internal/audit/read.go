@@ -116,6 +116,12 @@ func (e segmentEnd) whole(err error) error {
 // is the chain before it. ErrTorn: its end is what a crash leaves. The size
 // and head returned hold with ErrTorn too.
 func scanSegment(fs fsys, nodeDir string, id segmentID, head *Head, yield func(Record) bool) (segmentEnd, error) {
+	return scanWritten(fs, nodeDir, id, Strict, head, yield)
+}
+
+// scanWritten is scanSegment of a segment that was written in a mode, which says
+// what a crash can leave.
+func scanWritten(fs fsys, nodeDir string, id segmentID, mode Mode, head *Head, yield func(Record) bool) (segmentEnd, error) {
 	path := id.path(nodeDir)
 	f, err := fs.open(path)
 	if err != nil {
@@ -125,7 +131,7 @@ func scanSegment(fs fsys, nodeDir string, id segmentID, head *Head, yield func(R
 	s := scanner{r: bufio.NewReaderSize(f, 32<<10), id: id, head: head}
 	err = s.scan(yield)
 	if errors.Is(err, ErrTorn) && s.end.size > 0 {
-		err = s.judge(fs, path)
+		err = s.judge(fs, path, mode)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: segment %s of epoch %d, offset %d", err, segmentName(id.number), id.epoch, s.end.size)
@@ -269,38 +275,39 @@ func (s *scanner) link(body []byte) (Record, error) {
 }
 
 // judge says whether an unreadable rest of a segment is a torn tail. A crash
-// damages only what was written last, and of that any sectors may have reached
-// the disk, later ones before earlier ones. So whole records may follow, if
-// their write began no later than the unreadable record and a sector of that
-// is missing. A record whose write began later is proof that the unreadable
-// one had been synced.
-func (s *scanner) judge(fs fsys, path string) error {
+// damages only what was not synced, and of that any sectors may have reached
+// the disk, later ones before earlier ones. So whole records may follow, if a
+// sector of the unreadable record is missing. With Strict, only the last write was
+// not synced: the write of what follows must have begun no later than the unreadable
+// record. A record whose write began later is proof that the unreadable one had
+// been synced. In the other modes nothing is known of what is not synced but that
+// no digest covers it, which Open checks.
+func (s *scanner) judge(fs fsys, path string, mode Mode) error {
 	rest, err := s.rest(fs, path)
 	if err != nil {
 		return err
 	}
 	s.end.torn = int64(len(bytes.TrimRight(rest, "\x00")))
+	return s.judgeRest(rest, s.end.size, mode)
+}
+
+// judgeRest judges what stands at an offset of the segment.
+func (s *scanner) judgeRest(rest []byte, offset int64, mode Mode) (err error) {
 	first := true
-	// A record shows by the node that stands 40 bytes after its start.
-	for at := 0; ; at++ {
-		i := bytes.Index(rest[at:], s.id.node[:])
-		if i < 0 {
-			return ErrTorn
-		}
-		at += i
-		start := at - prefixBytes - 32
-		if start < 0 || !s.wholeRecord(rest[start:]) {
-			continue
-		}
+	err = ErrTorn
+	s.wholeRecords(rest, func(start int) bool {
 		if start == 0 {
-			return ErrTorn // it became whole just now: somebody is writing
+			return false // it became whole just now: somebody is writing
 		}
-		place := int(binary.BigEndian.Uint32(rest[at+len(s.id.node):]))
-		if place < start || first && !lacksSector(rest[:start], s.end.size) {
-			return fmt.Errorf("%w: a whole record stands %d bytes after an unreadable one", ErrDamaged, start)
+		place := int(binary.BigEndian.Uint32(rest[start+prefixBytes+32+len(s.id.node):]))
+		if mode == Strict && place < start || first && !lacksSector(rest[:start], offset) {
+			err = fmt.Errorf("%w: a whole record stands %d bytes after an unreadable one", ErrDamaged, start)
+			return false
 		}
 		first = false
-	}
+		return true
+	})
+	return err
 }
 
 // rest reads what comes after the last whole record.

@@ -81,10 +81,11 @@ type chainEnd struct {
 
 // findTail finds the end of the chain: it verifies the newest segment that
 // holds records, cuts zeros and a torn tail off the newest segment of the newest epoch,
-// and syncs what it then relies on, which a killed process may have left
+// if it then ends no earlier than covered, sets the tail aside, and syncs what it then relies on, which a killed process may have left
 // unsynced. No other segment can end in either: each was cut and made durable
 // before the next segment or epoch was made.
-func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chainEnd, error) {
+func findTail(ctx context.Context, o *Options, nodeDir string) (chainEnd, error) {
+	fs, node := o.fs, o.Node
 	segments, lastEpoch, err := listSegments(fs, nodeDir, node)
 	if err != nil {
 		return chainEnd{}, err
@@ -96,7 +97,7 @@ func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chai
 			return chainEnd{}, fmt.Errorf("%w: what followed %s, which is sealed", ErrLost, id.path(nodeDir))
 		}
 		newest := i == len(segments)-1 && id.epoch == lastEpoch
-		found, err := scanSegment(fs, nodeDir, id, nil, func(Record) bool { return ctx.Err() == nil })
+		found, err := scanWritten(fs, nodeDir, id, o.Mode, nil, func(Record) bool { return ctx.Err() == nil })
 		if ctx.Err() != nil {
 			return chainEnd{}, context.Cause(ctx)
 		}
@@ -105,6 +106,14 @@ func findTail(ctx context.Context, fs fsys, nodeDir string, node [16]byte) (chai
 		}
 		if err != nil && !errors.Is(err, ErrTorn) {
 			return chainEnd{}, err
+		}
+		if newest && found.torn > 0 {
+			if found.head.Sequence < o.Covered.Sequence {
+				return chainEnd{}, fmt.Errorf("%w: record %d, which a digest covers: %w", ErrDamaged, o.Covered.Sequence, err)
+			}
+			if err := setAside(fs, id.path(nodeDir), found.size, found.torn); err != nil {
+				return chainEnd{}, fmt.Errorf("audit: set torn tail aside: %w", err)
+			}
 		}
 		if newest {
 			if err := makeWhole(fs, id.path(nodeDir), found.size); err != nil {

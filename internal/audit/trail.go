@@ -155,6 +155,7 @@ type Trail struct {
 	stopped chan struct{} // closed when the writer goroutine is done
 	closing chan struct{} // closed by Close
 	tail    segmentID     // where Open found the last record; zero if nowhere
+	cuts    []Cut         // that no record tells of; until Told
 
 	w     segmentWriter // owned by Open, then by the writer goroutine
 	retry *time.Timer   // the writer's: when it looks whether the disk is well again
@@ -227,9 +228,12 @@ func makeDirs(fs fsys, dirs ...string) error {
 
 // begin finds the end of the chain and makes the epoch's first segment.
 func (t *Trail) begin(ctx context.Context, nodeDir string) error {
-	end, err := findTail(ctx, t.opts.fs, nodeDir, t.opts.Node)
+	end, err := findTail(ctx, &t.opts, nodeDir)
 	if err != nil {
 		return err
+	}
+	if t.cuts, err = findCuts(t.opts.fs, nodeDir, t.opts.Node); err != nil {
+		return fmt.Errorf("audit: %w", err)
 	}
 	if end.cut > 0 {
 		t.opts.Logger.Warn("audit: cut the torn tail that a crash left", "bytes", end.cut)

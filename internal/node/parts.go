@@ -109,6 +109,9 @@ func (n *Node) openTrail(ctx context.Context) error {
 	if err := n.openDigests(ctx); err != nil {
 		return err
 	}
+	if err := n.tellCuts(ctx); err != nil {
+		return err
+	}
 	n.start(func(ctx context.Context) {
 		if err := n.outbox.Run(ctx); err != nil && ctx.Err() == nil {
 			n.Log.Error("audit outbox", "error", err)

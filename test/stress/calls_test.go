@@ -149,50 +149,87 @@ func (c *callers) verified() {
 	}
 }
 
-// recorded checks the trail of a server that was stopped: it verifies, every call that
-// succeeded has its one record, and the trail has the creation of each of keys,
-// which are all that the store has, once, and of no other. It returns how often the trail
-// has each request, and how many calls it counts in the records of gaps.
-func (c *callers) recorded(keys map[string]bool) (times map[string]int, inGaps int) {
+// What the trail of a server that was stopped has.
+type recorded struct {
+	c       *callers
+	times   map[string]int // how often each request
+	created map[string]int // and each creation of a key
+	inGaps  int            // calls that are counted in the records of gaps
+	cuts    int            // ends that were cut off
+	records int
+}
+
+// read reads and verifies it.
+func (c *callers) read() recorded {
 	c.t.Helper()
 	c.verified()
 	records, err := harness.ReadAudit(c.s.Data)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	times = map[string]int{}
-	created := map[string]int{}
-	for _, r := range records {
-		switch name := r.Text("eventName"); {
+	r := recorded{c: c, times: map[string]int{}, created: map[string]int{}, records: len(records)}
+	for _, record := range records {
+		switch name := record.Text("eventName"); {
 		case name == "UnrecordedCalls":
-			inGaps += int(r.Members["serviceEventDetails"].(object)["calls"].(float64))
-		case name == "CreateKey" && r.Text("errorCode") == "":
-			for _, arn := range r.Keys() {
-				created[arn[strings.LastIndexByte(arn, '/')+1:]]++
+			r.inGaps += int(record.Members["serviceEventDetails"].(object)["calls"].(float64))
+		case name == "CutAuditTrail":
+			r.cuts++
+		case name == "CreateKey" && record.Text("errorCode") == "":
+			for _, arn := range record.Keys() {
+				r.created[arn[strings.LastIndexByte(arn, '/')+1:]]++
 			}
 		}
-		times[r.Text("requestID")]++
+		r.times[record.Text("requestID")]++
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, m := range c.made {
-		if n := times[m.requestID]; m.code == "OK" && n != 1 {
-			c.t.Errorf("%s succeeded, and has %d records", m.operation, n)
-		}
+	c.t.Logf("%d calls succeeded, %d failed; %d records", c.succeeded.Load(), c.failed.Load(), r.records)
+	return r
+}
+
+// mutations checks that the trail has the creation of each of keys, which are all
+// that the store has, once, and of no other; and that no key was lost.
+func (r *recorded) mutations(keys map[string]bool) {
+	t := r.c.t
+	t.Helper()
+	for _, m := range r.c.made {
 		if m.key != "" && !keys[m.key] {
-			c.t.Errorf("key %s was created, and is not there", m.key)
+			t.Errorf("key %s was created, and is not there", m.key)
 		}
 	}
 	for key := range keys {
-		if created[key] != 1 {
-			c.t.Errorf("the trail has the creation of key %s %d times", key, created[key])
+		if r.created[key] != 1 {
+			t.Errorf("the trail has the creation of key %s %d times", key, r.created[key])
 		}
 	}
-	if len(created) != len(keys) {
-		c.t.Errorf("the trail has the creations of %d keys, the store %d keys", len(created), len(keys))
+	if len(r.created) != len(keys) {
+		t.Errorf("the trail has the creations of %d keys, the store %d keys", len(r.created), len(keys))
 	}
-	c.t.Logf("%d calls succeeded, %d failed; %d keys, %d records", c.succeeded.Load(), c.failed.Load(), len(keys), len(records))
-	return times, inGaps
+}
+
+// calls checks that every call that succeeded has its one record.
+func (r *recorded) calls() {
+	r.c.t.Helper()
+	for _, m := range r.c.made {
+		if n := r.times[m.requestID]; m.code == "OK" && n != 1 {
+			r.c.t.Errorf("%s succeeded, and has %d records", m.operation, n)
+		}
+	}
+}
+
+// gaps checks that every call that failed has a record, or is counted in that of a gap.
+func (r *recorded) gaps() {
+	r.c.t.Helper()
+	failed, without := 0, 0
+	for _, m := range r.c.made {
+		if m.code != "OK" {
+			failed++
+			if r.times[m.requestID] == 0 {
+				without++
+			}
+		}
+	}
+	if r.inGaps == 0 || r.inGaps < without || r.inGaps > failed {
+		r.c.t.Errorf("%d calls failed, %d of them have no record of their own, and %d are counted in those of gaps", failed, without, r.inGaps)
+	}
 }
 
 // keys are all KMS keys that the store has.
@@ -208,22 +245,5 @@ func (c *callers) keys() map[string]bool {
 			return keys
 		}
 		in["Marker"] = page["NextMarker"]
-	}
-}
-
-// inGaps checks that every call that failed has a record, or is counted in that of a gap.
-func (c *callers) inGaps(times map[string]int, inGaps int) {
-	c.t.Helper()
-	failed, without := 0, 0
-	for _, m := range c.made {
-		if m.code != "OK" {
-			failed++
-			if times[m.requestID] == 0 {
-				without++
-			}
-		}
-	}
-	if inGaps == 0 || inGaps < without || inGaps > failed {
-		c.t.Errorf("%d calls failed, %d of them have no record of their own, and %d are counted in those of gaps", failed, without, inGaps)
 	}
 }

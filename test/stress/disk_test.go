@@ -100,7 +100,10 @@ func TestBrokenDisk(t *testing.T) {
 			if s.Stop() != 0 {
 				t.Errorf("the server does not stop in order:\n%s", s.Output())
 			}
-			c.inGaps(c.recorded(keys))
+			r := c.read()
+			r.mutations(keys)
+			r.calls()
+			r.gaps()
 		})
 	}
 }
