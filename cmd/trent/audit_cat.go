@@ -122,7 +122,11 @@ func catFile(c *cobra.Command, path string, key *auditseal.PrivateKey) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if !strings.HasSuffix(path, name[strings.LastIndexByte(name, '/')+1:]) {
+	own := name[strings.LastIndexByte(name, '/')+1:]
+	if segment, is := strings.CutSuffix(own, ".log"); is {
+		own = segment + ".sealed"
+	}
+	if !strings.HasSuffix(path, own) {
 		fmt.Fprintln(c.ErrOrStderr(), clean("audit cat: the file was sealed under another name: "+name))
 	}
 	_, err = c.OutOrStdout().Write(plain)
