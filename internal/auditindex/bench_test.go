@@ -97,7 +97,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportAllocs()
 	cpu, size := cpuTime(b), 0
 	for b.Loop() {
-		file, err := build(b.Context(), &segments[0])
+		file, err := build(b.Context(), &segments[0], &pacer{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -37,8 +37,11 @@ func newBuilder(records int64) builder {
 	return builder{reader: newReader(), places: make([]place, 0, records), refs: make([]ref, 0, own*records)}
 }
 
+// stepRecords is after how many records the clock is asked.
+const stepRecords = 64
+
 // build makes the index file of a segment that has ended.
-func build(ctx context.Context, s *audit.Segment) ([]byte, error) {
+func build(ctx context.Context, s *audit.Segment, p *pacer) ([]byte, error) {
 	if s.Bytes > math.MaxUint32 {
 		return nil, fmt.Errorf("auditindex: %s has %d bytes: more than an index has numbers for", s.Path, s.Bytes)
 	}
@@ -46,6 +49,9 @@ func build(ctx context.Context, s *audit.Segment) ([]byte, error) {
 	b := newBuilder(s.Bytes / usual)
 	err := s.Scan(func(r audit.Record) bool {
 		b.add(uint32(r.Offset), r.JSON)
+		if len(b.places)%stepRecords == 0 {
+			p.step(ctx)
+		}
 		return ctx.Err() == nil
 	})
 	if err = cmp.Or(context.Cause(ctx), err); err != nil {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"trent/internal/audit"
 )
@@ -67,6 +66,7 @@ func (x *Index) Update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p := newPacer(x.Share)
 	var failures []error
 	var ended []audit.Segment
 	for _, node := range nodes {
@@ -86,40 +86,25 @@ func (x *Index) Update(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		began := time.Now()
-		failures = append(failures, x.update(ctx, &ended[i]))
+		failures = append(failures, x.update(ctx, &ended[i], &p))
 		x.unindexable.Store(int64(len(x.failed)))
 		if without[i] {
 			x.waiting.Add(-1)
 		}
-		x.rest(ctx, time.Since(began))
+		p.step(ctx)
 	}
 	return errors.Join(failures...)
 }
 
-// rest gives the processor to requests after some work: what has no file yet can
-// wait, and is read where it is asked for.
-func (x *Index) rest(ctx context.Context, worked time.Duration) {
-	if x.Share <= 1 {
-		return
-	}
-	timer := time.NewTimer(worked * time.Duration(x.Share-1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // update makes a segment's file, if it has ended and has none.
-func (x *Index) update(ctx context.Context, s *audit.Segment) error {
+func (x *Index) update(ctx context.Context, s *audit.Segment, p *pacer) error {
 	if bytes, failed := x.failed[s.Path]; s.Newest || failed && bytes == s.Bytes || checkSegment(s) != nil {
 		return nil
 	}
 	if x.ready(s) {
 		return nil
 	}
-	b, err := build(ctx, s)
+	b, err := build(ctx, s, p)
 	if errors.Is(err, os.ErrNotExist) || ctx.Err() != nil {
 		return nil // it was moved away just now, or the service ends
 	}
