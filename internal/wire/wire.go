@@ -23,8 +23,12 @@ const ContentType = "application/x-amz-json-1.1"
 // TargetPrefix stands before an operation's name in X-Amz-Target.
 const TargetPrefix = "TrentService."
 
-// CloudTrailPrefix stands there before those of AWS CloudTrail.
-const CloudTrailPrefix = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+// CloudTrailPrefix stands there before those of AWS CloudTrail. The AWS CLI and
+// boto3 put the name of a package before it, newer SDKs do not.
+const (
+	CloudTrailPrefix  = "CloudTrail_20131101."
+	cloudTrailPackage = "com.amazonaws.cloudtrail.v20131101."
+)
 
 // Request is an HTTP request with its body read.
 type Request struct {
@@ -73,7 +77,7 @@ func (r *Request) Aim() (maxBody int) {
 		return query.MaxBody
 	}
 	target, err := target(r.Method, r.Path, r.Header)
-	if name, ok := strings.CutPrefix(target, CloudTrailPrefix); ok && name != "" {
+	if name, ok := strings.CutPrefix(strings.TrimPrefix(target, cloudTrailPackage), CloudTrailPrefix); ok && name != "" {
 		r.CloudTrail = name
 		return maxCloudTrailBody
 	}
