@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -21,9 +22,10 @@ type goSDK struct{ clients map[string]any }
 
 func connectGoSDK(t testing.TB, s *harness.Server, who harness.Who) caller {
 	return &goSDK{map[string]any{
-		"kms": s.Client(who),
-		"iam": iam.New(iam.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
-		"sts": sts.New(sts.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
+		"kms":        s.Client(who),
+		"cloudtrail": cloudtrail.New(cloudtrail.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
+		"iam":        iam.New(iam.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
+		"sts":        sts.New(sts.Options{Region: who.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{}, Credentials: who}),
 	}}
 }
 

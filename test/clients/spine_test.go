@@ -48,6 +48,7 @@ func TestSpine(t *testing.T) {
 				identities(t, r, func(who harness.Who) caller { return recorder{c.connect(t, s, who), r.mu, r.done} })
 			})
 			t.Run("rotation", func(t *testing.T) { rotations(t, r, lacks[c.name]) })
+			t.Run("event history", func(t *testing.T) { lookups(t, r) })
 			t.Run("keys of all kinds", func(t *testing.T) { kinds(t, r, lacks[c.name]) })
 			proven.check(t, c.name, r.done)
 		})

@@ -11,7 +11,7 @@ from awscli.clidriver import create_clidriver
 
 driver = create_clidriver()
 loader = driver.session.get_component("data_loader")
-for service in ("kms", "iam", "sts"):
+for service in ("kms", "iam", "sts", "cloudtrail"):
     for kind in ("service-2", "paginators-1"):
         loader.load_service_model(service, kind)
 loader.load_data("endpoints")
