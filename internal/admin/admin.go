@@ -63,6 +63,10 @@ type Node interface {
 	// Top looks on for some time, and says what requests did.
 	Top(ctx context.Context, by Operator, q TopQuery) (Top, error)
 
+	// Record writes what an operator has asked for into the audit trail, if that is
+	// open yet: until then nothing is answered that would need it.
+	Record(ctx context.Context, a Act) error
+
 	Module(ctx context.Context) (Module, error)
 	// RestartModule ends the crypto module, starts it again and waits until its
 	// domains are loaded.

@@ -99,61 +99,73 @@ func (r *request) path(name string) string { return r.r.PathValue(name) }
 // routes lists every path. A path that is none of these has Go's 404.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/status", answer(s, func(r *request) (Status, error) { return s.node.Status(r.ctx) }))
+	s.handle(mux, "GET /v1/status", answer(s, func(r *request) (Status, error) { return s.node.Status(r.ctx) }))
 	s.accountRoutes(mux)
 	s.keyRoutes(mux)
 	s.policyRoutes(mux)
-	mux.Handle("POST /v1/audit/query", answerTo(s, func(r *request, in AuditQuery) (AuditPage, error) { return s.node.AuditRecords(r.ctx, in) }))
-	mux.Handle("POST /v1/audit/checkpoint", answerTo(s, func(r *request, in CheckpointQuery) (SignedCheckpoint, error) {
+	s.handle(mux, "POST /v1/audit/query", answerTo(s, func(r *request, in AuditQuery) (AuditPage, error) { return s.node.AuditRecords(r.ctx, in) }))
+	s.handle(mux, "POST /v1/audit/checkpoint", answerTo(s, func(r *request, in CheckpointQuery) (SignedCheckpoint, error) {
 		return s.node.Checkpoint(r.ctx, in)
 	}))
-	mux.Handle("GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
-	mux.Handle("POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
-	mux.HandleFunc("POST /v1/backup", s.backup)
-	mux.Handle("GET /v1/top", answer(s, s.top))
-	mux.HandleFunc("POST /v1/report/keys", s.evidenceKeys)
-	mux.Handle("POST /v1/report/made", answerTo(s, func(r *request, in EvidenceReport) (Recorded, error) {
+	s.handle(mux, "GET /v1/hsm", answer(s, func(r *request) (Module, error) { return s.node.Module(r.ctx) }))
+	s.handle(mux, "POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
+	s.handle(mux, "POST /v1/backup", http.HandlerFunc(s.backup))
+	s.handle(mux, "GET /v1/top", answer(s, s.top))
+	s.handle(mux, "POST /v1/report/keys", http.HandlerFunc(s.evidenceKeys))
+	s.handle(mux, "POST /v1/report/made", answerTo(s, func(r *request, in EvidenceReport) (Recorded, error) {
 		return s.node.EvidenceMade(r.ctx, r.by, in)
 	}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	s.handle(mux, "/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, Errorf(NotFound, "no such path or method: %s %s", r.Method, r.URL.Path))
-	})
+	}))
 	// Profiles take as long as their reader says.
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	s.handle(mux, "GET /debug/pprof/", s.profile(pprof.Index))
+	s.handle(mux, "GET /debug/pprof/profile", s.profile(pprof.Profile))
+	s.handle(mux, "GET /debug/pprof/trace", s.profile(pprof.Trace))
 	return mux
 }
 
+// profile answers a profile of the program, which has no secret but is recorded
+// first.
+func (s *Server) profile(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.done(r); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		h(w, r)
+	})
+}
+
 func (s *Server) accountRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /v1/accounts", answer(s, func(r *request) (AccountPage, error) {
+	s.handle(mux, "GET /v1/accounts", answer(s, func(r *request) (AccountPage, error) {
 		limit, err := pageLimit(r.query)
 		if err != nil {
 			return AccountPage{}, err
 		}
 		return s.node.Accounts(r.ctx, AccountQuery{After: r.query.Get("after"), Limit: limit})
 	}))
-	mux.Handle("POST /v1/accounts", answerTo(s, func(r *request, in CreateAccount) (Account, error) {
+	s.handle(mux, "POST /v1/accounts", answerTo(s, func(r *request, in CreateAccount) (Account, error) {
 		return s.node.CreateAccount(r.ctx, r.by, in)
 	}))
-	mux.Handle("GET /v1/accounts/{id}", answer(s, func(r *request) (AccountDetail, error) {
+	s.handle(mux, "GET /v1/accounts/{id}", answer(s, func(r *request) (AccountDetail, error) {
 		return s.node.Account(r.ctx, r.path("id"))
 	}))
 	for verb, disabled := range map[string]bool{"disable": true, "enable": false} {
-		mux.Handle("POST /v1/accounts/{id}/"+verb, answer(s, func(r *request) (Account, error) {
+		s.handle(mux, "POST /v1/accounts/{id}/"+verb, answer(s, func(r *request) (Account, error) {
 			return s.node.SetAccountDisabled(r.ctx, r.by, r.path("id"), disabled)
 		}))
 	}
-	mux.Handle("POST /v1/accounts/{id}/root-keys", answerTo(s, func(r *request, in CreateRootKey) (NewRootKey, error) {
+	s.handle(mux, "POST /v1/accounts/{id}/root-keys", answerTo(s, func(r *request, in CreateRootKey) (NewRootKey, error) {
 		return s.node.NewRootKey(r.ctx, r.by, r.path("id"), in)
 	}))
-	mux.Handle("POST /v1/accounts/{id}/root-keys/{key}/deactivate", answer(s, func(r *request) (AccountDetail, error) {
+	s.handle(mux, "POST /v1/accounts/{id}/root-keys/{key}/deactivate", answer(s, func(r *request) (AccountDetail, error) {
 		return s.node.DeactivateRootKey(r.ctx, r.by, r.path("id"), r.path("key"))
 	}))
 }
 
 func (s *Server) keyRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /v1/keys", answer(s, func(r *request) (KeyPage, error) {
+	s.handle(mux, "GET /v1/keys", answer(s, func(r *request) (KeyPage, error) {
 		limit, err := pageLimit(r.query)
 		if err != nil {
 			return KeyPage{}, err
@@ -163,16 +175,16 @@ func (s *Server) keyRoutes(mux *http.ServeMux) {
 			After: r.query.Get("after"), Limit: limit,
 		})
 	}))
-	mux.Handle("GET /v1/keys/{id...}", answer(s, func(r *request) (KeyDetail, error) {
+	s.handle(mux, "GET /v1/keys/{id...}", answer(s, func(r *request) (KeyDetail, error) {
 		return s.node.Key(r.ctx, KeyName{ID: r.path("id"), Region: r.query.Get("region"), Account: r.query.Get("account")})
 	}))
 }
 
 func (s *Server) policyRoutes(mux *http.ServeMux) {
-	mux.Handle("POST /v1/policy/explain", answerTo(s, func(r *request, in Question) (explain.Answer, error) {
+	s.handle(mux, "POST /v1/policy/explain", answerTo(s, func(r *request, in Question) (explain.Answer, error) {
 		return s.node.Explain(r.ctx, in)
 	}))
-	mux.Handle("GET /v1/policy/who", answer(s, func(r *request) (explain.Page, error) {
+	s.handle(mux, "GET /v1/policy/who", answer(s, func(r *request) (explain.Page, error) {
 		limit, err := pageLimit(r.query)
 		if err != nil {
 			return explain.Page{}, err
@@ -205,6 +217,9 @@ func answer[Out any](s *Server, f func(*request) (Out, error)) http.Handler {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 		by, _ := r.Context().Value(peerKey{}).(Operator)
 		out, err := f(&request{ctx: r.Context(), by: by, query: r.URL.Query(), r: r})
+		if err == nil {
+			err = s.done(r)
+		}
 		if err != nil {
 			s.refuse(w, r, err)
 			return
@@ -223,6 +238,9 @@ func answerTo[In, Out any](s *Server, f func(*request, In) (Out, error)) http.Ha
 		var in In
 		if err := decode(r.r.Body, &in); err != nil {
 			return out, err
+		}
+		if a := act(r.r); a != nil {
+			a.Parameters, _ = json.Marshal(in) // it was JSON
 		}
 		return f(r, in)
 	})
@@ -247,6 +265,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Error("admin socket: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		e = Errorf(Internal, "the service failed; its log says why")
 	}
+	s.refused(r, e)
 	s.write(w, e.status(), errorAnswer{e})
 }
 

@@ -276,3 +276,16 @@ func Version() string {
 	}
 	return v
 }
+
+// Record writes what an operator has asked for into the audit trail.
+func (n *Node) Record(ctx context.Context, a admin.Act) error {
+	if !n.opened.Load() {
+		return nil
+	}
+	e := a.By.Event(a.Operation.Event, a.Account, n.Now())
+	e.EventID, e.RequestParameters, e.ReadOnly = n.events.New(), a.Parameters, !a.Operation.Mutates
+	if a.Outcome != nil {
+		e.ErrorCode, e.ErrorMessage = string(a.Outcome.Code), a.Outcome.Message
+	}
+	return n.trail.Append(context.WithoutCancel(ctx), e.AppendJSON(nil))
+}
