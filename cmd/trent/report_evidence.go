@@ -183,6 +183,7 @@ type evidenceMaker struct {
 	progress io.Writer
 	period   evidence.Period
 	made     time.Time
+	telling  bool
 }
 
 func (m *evidenceMaker) query() admin.EvidenceQuery {
@@ -231,15 +232,30 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 			return nil, err
 		}
 	}
-	p.Options.Progress = func(bytes int64) { fmt.Fprintf(m.progress, "\rreport evidence: %d MB of records read", bytes>>20) }
+	p.Options.Progress = func(bytes int64) { m.tell("%d MB of records read", bytes>>20) }
 	if err := p.Verify(c); errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w: run the command as the service's user, or give it a copy of the trail with --trail", err)
 	} else if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(m.progress)
-	r := evidence.Report{Collector: c, Prover: &p, Made: m.made, Service: service}
+	r := evidence.Report{
+		Collector: c, Prover: &p, Made: m.made, Service: service, Progress: func(keys int) { m.tell("%d keys written", keys) },
+	}
+	defer m.told()
 	return r.Write(out.json, out.html)
+}
+
+// tell says how far the report is, on one line.
+func (m *evidenceMaker) tell(format string, args ...any) {
+	m.telling = true
+	fmt.Fprintf(m.progress, "\rreport evidence: "+format+"    ", args...)
+}
+
+// told ends that line, if there is one.
+func (m *evidenceMaker) told() {
+	if m.telling {
+		fmt.Fprintln(m.progress)
+	}
 }
 
 // trust has the trail verified by what the server says: its folder, its public keys
@@ -265,13 +281,10 @@ func (m *evidenceMaker) askKeys(ctx context.Context, c *evidence.Collector) erro
 	err := m.client.EvidenceKeys(ctx, m.query(), func(k *admin.EvidenceKey) error {
 		c.Key(k)
 		if n++; n%every == 0 {
-			fmt.Fprintf(m.progress, "\rreport evidence: %d keys asked about", n)
+			m.tell("%d keys asked about", n)
 		}
 		return c.Err()
 	})
-	if n >= every {
-		fmt.Fprintln(m.progress)
-	}
 	return err
 }
 

@@ -43,7 +43,7 @@ func (s signer) Sign(ctx context.Context, statement []byte) ([]digest.Signature,
 
 // world is a trail in the making.
 type world struct {
-	*testing.T
+	testing.TB
 	dir    string
 	trail  *audit.Trail
 	maker  *digest.Maker
@@ -53,13 +53,13 @@ type world struct {
 	events int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, dir: t.TempDir(), signer: signer{key}, now: at(0, 0)}
+	w := &world{TB: t, dir: t.TempDir(), signer: signer{key}, now: at(0, 0)}
 	w.trail, err = audit.Open(t.Context(), w.dir, audit.Options{Node: [16]byte{1, 2}, Mode: audit.NoWait})
 	if err != nil {
 		t.Fatal(err)
@@ -143,16 +143,12 @@ func (w *world) report(p evidence.Period, keys ...*admin.EvidenceKey) (m made, p
 	for _, k := range keys {
 		c.Key(k)
 	}
-	signing, err := w.signer.Keys(w.Context())
-	if err != nil {
-		w.Fatal(err)
-	}
-	prover := evidence.Prover{Folder: w.dir, Logs: w.logs, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true}}
+	prover := w.prover()
 	if err := prover.Verify(c); err != nil {
 		w.Fatal(err)
 	}
 	var asJSON, asHTML bytes.Buffer
-	r := evidence.Report{Collector: c, Prover: &prover, Made: at(23, 0), Service: &evidence.Service{Durability: "strict"}}
+	r := evidence.Report{Collector: c, Prover: prover, Made: at(23, 0), Service: &evidence.Service{Durability: "strict"}}
 	if _, err := r.Write(&asJSON, &asHTML); err != nil {
 		w.Fatal(err)
 	}
@@ -162,4 +158,14 @@ func (w *world) report(p evidence.Period, keys ...*admin.EvidenceKey) (m made, p
 		w.Fatalf("%v in %s", err, asJSON.String())
 	}
 	return m, asHTML.String()
+}
+
+// prover verifies the trail by the signer's key.
+func (w *world) prover() *evidence.Prover {
+	w.Helper()
+	signing, err := w.signer.Keys(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return &evidence.Prover{Folder: w.dir, Logs: w.logs, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true}}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"trent/test/harness"
@@ -16,7 +17,7 @@ import (
 const jsonHead = "# What `--output json` prints\n" + `
 One JSON object a command. Members may join; none goes away or changes its meaning. Times are RFC 3339 in UTC, numbers are whole.
 Members that do not apply are left out: ` + "`next`" + ` on the last page, ` + "`error`" + ` of the module and of the audit trail when there is none, what the
-crypto module says of a Region when it does not answer, ` + "`deletionDate`" + `, a material's ` + "`created`" + `. This page is made by the tests: ` + "`cd test && go test ./operator -run TestJSON -update`" + `.
+crypto module says of a Region when it does not answer, ` + "`deletionDate`" + `, a material's ` + "`created`" + `, a proof's ` + "`inclusion`" + ` while the transparency log lacks the record. This page is made by the tests: ` + "`cd test && go test ./operator -run TestJSON -update`" + `.
 `
 
 // TestJSON: the members of each answer and their types are what docs/cli-json.md
@@ -49,6 +50,8 @@ func TestJSON(t *testing.T) {
 		"key list --limit 2", "key show " + second, "key show " + key,
 		"policy explain --principal user/clerk --action kms:Decrypt --key " + key + " --context file=a",
 		"policy who --key " + key,
+		"top --count 1",
+		"report evidence --from 2000-01-01 --to 2100-01-01 --out FILE",
 		"backup --out FILE",
 	} {
 		args := strings.Fields(strings.Replace(command, "FILE", filepath.Join(t.TempDir(), "file"), 1))
@@ -56,7 +59,11 @@ func TestJSON(t *testing.T) {
 			args[last] = text(ask(t, s, "account", "new-root-key", account), "accessKeyId")
 		}
 		lines := map[string]bool{}
-		shape(ask(t, s, args...), "", lines)
+		if args[0] == "top" {
+			shape(busyTop(t, s, key, args), "", lines)
+		} else {
+			shape(ask(t, s, args...), "", lines)
+		}
 		title := command
 		if strings.HasPrefix(command, "key show") {
 			title = "key show"
@@ -70,6 +77,12 @@ func TestJSON(t *testing.T) {
 		if strings.HasPrefix(title, "policy") {
 			title = strings.Join(strings.Fields(title)[:2], " ")
 		}
+		if strings.HasPrefix(title, "top") {
+			title = "top, each line"
+		}
+		if strings.HasPrefix(title, "report") {
+			title = "report evidence"
+		}
 		if title == "backup" {
 			title += ", trent backup verify, trent restore"
 		}
@@ -77,6 +90,10 @@ func TestJSON(t *testing.T) {
 		for _, line := range slices.Sorted(maps.Keys(lines)) {
 			fmt.Fprintln(&page, "    "+line)
 		}
+	}
+	fmt.Fprintf(&page, "\n## The file that trent report evidence writes\n\n")
+	for _, line := range slices.Sorted(maps.Keys(evidenceShape(t, s))) {
+		fmt.Fprintln(&page, "    "+line)
 	}
 	fmt.Fprintf(&page, "\n## trent policy lint\n\n")
 	for _, line := range slices.Sorted(maps.Keys(lintShape(t))) {
@@ -91,6 +108,70 @@ func TestJSON(t *testing.T) {
 	if want, err := os.ReadFile(path); err != nil || string(want) != page.String() {
 		t.Errorf("%v; the answers are:\n%s", err, page.String())
 	}
+}
+
+// busyTop is a picture of a server that does something of each kind.
+func busyTop(t *testing.T, s *harness.Server, key string, args []string) object {
+	t.Helper()
+	done := make(chan struct{})
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		for {
+			s.Do(t, harness.Request{Operation: "Encrypt", Body: `{"KeyId":"` + key + `","Plaintext":"YQ=="}`, Who: harness.Default})
+			s.Do(t, harness.Request{Operation: "Encrypt", Body: `{"KeyId":"` + key + `"}`, Who: harness.Default})
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	defer calls.Wait()
+	defer close(done)
+	for {
+		top := ask(t, s, args...)
+		full := true
+		for _, list := range []string{"operations", "errors", "keys", "principals"} {
+			elements, _ := top[list].([]any)
+			full = full && len(elements) > 0
+		}
+		if full {
+			return top
+		}
+	}
+}
+
+// evidenceShape is the shape of an evidence report. What depends on when it is made
+// is added to what this one has.
+func evidenceShape(t *testing.T, s *harness.Server) map[string]bool {
+	out := filepath.Join(t.TempDir(), "report")
+	made := ask(t, s, "report", "evidence", "--from", "2000-01-01", "--to", "2100-01-01", "--out", out)
+	b, err := os.ReadFile(text(made, "json"))
+	var report object
+	if err == nil {
+		err = json.Unmarshal(b, &report)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	shape(report, "", found)
+	lines := map[string]bool{"checkpoints[].checkpoint  text": true, "checkpoints[].node  text": true, "checkpoints[].size  number": true}
+	for line := range found {
+		if strings.HasPrefix(line, "checkpoints") || strings.Contains(line, ".inclusion") || strings.Contains(line, ".checkpointSize") {
+			continue
+		}
+		lines[line] = true
+		if path, ok := strings.CutSuffix(line, ".digest  number"); ok {
+			lines[path+".checkpointSize  number"], lines[path+".inclusion  text"] = true, true
+		}
+		if member, ok := strings.CutPrefix(line, "keys[].changes[].proof."); ok {
+			for _, what := range []string{"policy", "state"} {
+				lines["keys[].atBegin."+what+".proof."+member], lines["keys[].atBegin."+what+".value  text"] = true, true
+			}
+		}
+	}
+	return lines
 }
 
 // lintShape is the shape of what the linter prints, which asks no server.
@@ -116,7 +197,7 @@ func shape(v any, path string, lines map[string]bool) {
 	switch v := v.(type) {
 	case object:
 		for name, member := range v {
-			if path == "tags" {
+			if path == "tags" || strings.HasSuffix(path, ".tags") {
 				name = "<tag key>"
 			}
 			shape(member, strings.TrimPrefix(path+"."+name, "."), lines)
