@@ -136,6 +136,9 @@ func New(c Config, e Export) (*Exporter, error) {
 	}
 	if to != nil {
 		x.files = &layout{to: to, cursor: &x.c, name: e.Name, signer: c.Signer, now: c.Now}
+		if e.S3 != nil {
+			x.files.prefix = e.S3.Prefix
+		}
 		if e.Encrypt {
 			x.files.seal = c.Seal
 		}

@@ -58,7 +58,7 @@ func (l *layout) digest(ctx context.Context, next *cursor, account, region strin
 		d.previous = &next.chains[i]
 	}
 	d.setTimes()
-	d.object = fmt.Sprintf("AWSLogs/%s/CloudTrail-Digest/%s/%s/%s_CloudTrail-Digest_%s_%s_%s_%s.json.gz", account, region, d.end.Format("2006/01/02"),
+	d.object = fmt.Sprintf("%sAWSLogs/%s/CloudTrail-Digest/%s/%s/%s_CloudTrail-Digest_%s_%s_%s_%s.json.gz", l.prefix, account, region, d.end.Format("2006/01/02"),
 		account, region, l.name, region, d.end.Format("20060102T150405Z"))
 	c, err := l.putDigest(ctx, &d)
 	if err != nil {

@@ -42,8 +42,9 @@ const (
 // layout writes batches as CloudTrail's log and digest files.
 type layout struct {
 	to     store
-	cursor *cursor // its chains and files are the layout's
-	name   string
+	cursor *cursor       // its chains and files are the layout's
+	name   string        // the export's
+	prefix string        // of every file's name
 	signer digest.Signer // of digest files; nil: nobody
 	seal   func(ctx context.Context, name string, plain []byte) ([]byte, error)
 	now    func() time.Time
@@ -93,7 +94,7 @@ func (l *layout) write(ctx context.Context, node [16]byte, records []*event) (lo
 			f.newest = e.time
 		}
 	}
-	f.object = fmt.Sprintf("AWSLogs/%s/CloudTrail/%s/%s/%s_CloudTrail_%s_%s_%s.json.gz", f.account, f.region, first.time.Format("2006/01/02"),
+	f.object = fmt.Sprintf("%sAWSLogs/%s/CloudTrail/%s/%s/%s_CloudTrail_%s_%s_%s.json.gz", l.prefix, f.account, f.region, first.time.Format("2006/01/02"),
 		f.account, f.region, first.time.Format("20060102T1504Z"), unique(node, first))
 	plain := []byte(recordsOf(records))
 	content, hash, err := l.pack(ctx, &f.object, plain)

@@ -58,7 +58,7 @@ func (b *bucket) put(ctx context.Context, o object) error {
 		return err
 	}
 	hash := sha256.Sum256(o.content)
-	target := strings.TrimSuffix(b.Endpoint, "/") + "/" + b.Bucket + "/" + b.Prefix + o.name
+	target := strings.TrimSuffix(b.Endpoint, "/") + "/" + b.Bucket + "/" + o.name
 	return b.http.send(ctx, http.MethodPut, target, o.content, func(r *http.Request) error {
 		r.Header.Set("Content-Type", o.contentType)
 		r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(hash[:]))
