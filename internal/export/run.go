@@ -30,16 +30,18 @@ func (r *refusal) Error() string { return r.text }
 // Run delivers until the context ends.
 func (x *Exporter) Run(ctx context.Context) {
 	defer x.to.close()
-	failures := 0
+	failures := 0 // in a row
 	for ctx.Err() == nil {
-		wait := x.Every
-		if err := x.round(ctx); err != nil && ctx.Err() == nil {
-			wait = x.failed(err, failures)
-			failures++
-		} else if failures > 0 {
+		wait, delivered := x.Every, x.Status().Batches
+		err := x.round(ctx)
+		if failures > 0 && (err == nil || x.Status().Batches > delivered) {
 			failures = 0
 			x.status.recover()
 			x.log.Info("the export goes on")
+		}
+		if err != nil && ctx.Err() == nil {
+			wait = x.failed(err, failures)
+			failures++
 		}
 		timer := time.NewTimer(wait)
 		select {
