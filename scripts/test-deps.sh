@@ -17,6 +17,7 @@ needs=(
 	/bin/ip:iproute2
 	/usr/bin/node:nodejs
 	/usr/bin/npm:npm
+	/usr/sbin/rsyslogd:rsyslog
 )
 missing=()
 for need in "${needs[@]}"; do

@@ -50,7 +50,9 @@ func (n *Node) signedHead() (h audit.Head) {
 func (n *Node) ownAddresses() []net.Addr {
 	var all []net.Addr
 	for i := range n.Listeners {
-		all = append(all, n.Listeners[i].Socket.Addr())
+		if s := n.Listeners[i].Socket; s != nil {
+			all = append(all, s.Addr())
+		}
 	}
 	if n.metricsAt != nil {
 		all = append(all, n.metricsAt)

@@ -21,6 +21,7 @@ import (
 
 	"trent/internal/audit"
 	"trent/internal/edge"
+	"trent/internal/export"
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/node"
 )
@@ -89,7 +90,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	one := node.Listener{Config: edge.Config{Listener: "one", Connections: new(atomic.Int64)}}
 	two := node.Listener{Config: edge.Config{Listener: "two", HTTP2: true, Connections: new(atomic.Int64)}}
-	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) { c.Listeners = []node.Listener{one, two} })
+	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) {
+		c.Listeners, c.Exports = []node.Listener{one, two}, []export.Export{{Name: "archive", Folder: t.TempDir()}}
+	})
 	c := f.caller("111122223333")
 	c.createKey(t)
 	c.call("DescribeKey", object{"KeyId": "none"})

@@ -165,6 +165,7 @@ func TestNothingLeaks(t *testing.T) {
 	if err != nil || len(records) == 0 {
 		t.Fatalf("the trail: %d records, %v", len(records), err)
 	}
+	inExports(t, s.Data, list)
 	for _, body := range errorBodies {
 		for _, what := range leaks(body, list) {
 			t.Errorf("the error %.500s holds %s", body, what)
