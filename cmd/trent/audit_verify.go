@@ -202,6 +202,9 @@ func verifiedTable(t *table, v verified) {
 		t.row("The keys beside the trail were used, which its editor can replace: give --public-key.")
 	}
 	for _, n := range v.Nodes {
+		if n.Checkpoint > 0 {
+			t.row(fmt.Sprintf("Records 1 to %d of %s are those of the checkpoint.", n.Checkpoint, n.Node))
+		}
 		if n.Closed > 0 {
 			t.row(fmt.Sprintf("%d records of %s are in %d encrypted segments, verified as they are stored: --recovery-key verifies each.", n.Closed, n.Node, n.Sealed))
 		}

@@ -125,6 +125,8 @@ func (n *nodeCheck) grow(r *audit.Record) {
 			n.find("the checkpoint of size %d cannot be checked: records of it were moved away or are sealed", t.Size)
 		case n.tree.Root() != t.Root:
 			n.find("records 1 to %d are not those of the checkpoint of size %d: something was changed, removed or put in between", t.Size, t.Size)
+		default:
+			n.Checkpoint = t.Size
 		}
 		n.trees = n.trees[1:]
 	}

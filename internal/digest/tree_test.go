@@ -55,8 +55,8 @@ func TestTrees(t *testing.T) {
 		all = append(all, tree(t, tr.dir, size+1))
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	if r := tr.verify(tr.dir, Options{Trees: all}); !r.Sound() {
-		t.Errorf("%.300v", r.Findings)
+	if r := tr.verify(tr.dir, Options{Trees: all}); !r.Sound() || r.Nodes[0].Checkpoint != 78 {
+		t.Errorf("%.300v, up to %d", r.Findings, r.Nodes[0].Checkpoint)
 	}
 	whole := tree(t, tr.dir, 78)
 	for text, known := range map[string]Tree{

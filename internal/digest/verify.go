@@ -72,7 +72,10 @@ type NodeReport struct {
 	Covered   uint64 `json:"coveredRecord"` // the last record that a valid digest covers
 	CoveredAt string `json:"coveredTime,omitempty"`
 	Unsigned  uint64 `json:"unsignedRecords"` // behind the last digest
-	Torn      bool   `json:"tornEnd"`         // the newest segment's end is torn, as a crash leaves it
+	// Checkpoint is the size of the largest of the given checkpoints that fits: the
+	// records up to it are those that it was signed of. 0: none.
+	Checkpoint uint64 `json:"checkpointRecord,omitempty"`
+	Torn       bool   `json:"tornEnd"` // the newest segment's end is torn, as a crash leaves it
 	// Predecessor is the node whose trail this one follows; "" if there was none.
 	// Began is the time of the record that says so.
 	Predecessor string    `json:"predecessor,omitempty"`

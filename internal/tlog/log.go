@@ -48,6 +48,7 @@ type Log struct {
 	prior   *Checkpoint
 	stale   []string // partial tiles that full ones have replaced
 	failure error    // of writing a full tile
+	made    int      // checkpoints
 
 	state atomic.Pointer[State]
 }
@@ -83,11 +84,11 @@ func (l *Log) State() State { return *l.state.Load() }
 // Run makes a checkpoint whenever there is another digest, until the context ends.
 func (l *Log) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		size := l.State().Size
+		made := l.made
 		if err := l.Update(ctx); err != nil && ctx.Err() == nil {
 			l.Log.Error("no checkpoint of the audit trail could be made", "error", err)
 		}
-		if l.State().Size != size {
+		if l.made != made {
 			l.pause(ctx, l.Every)
 		}
 		select {
@@ -347,6 +348,7 @@ func (l *Log) publish(ctx context.Context) error {
 		_ = os.RemoveAll(path) // what stays does no harm
 	}
 	l.prior, l.stale = c, nil
+	l.made++
 	l.show(c.Size, file, keys)
 	return nil
 }

@@ -2,6 +2,7 @@ package tlog
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestProofs(t *testing.T) {
 		}
 	}
 	file, json := files[257], records[257].JSON
-	for i := range file {
+	for i := rand.IntN(5); i < len(file); i += 5 { // each in some run
 		bad := bytes.Clone(file)
 		bad[i] ^= 1
 		if c, _, err := VerifyProof(bad, json, keys...); err == nil && len(c.Signers) == 2 {
