@@ -11,6 +11,7 @@ import (
 
 	"trent/internal/audit"
 	"trent/internal/audit/audittest"
+	"trent/internal/secret"
 )
 
 // BenchmarkFind measures a query by key and day, a page of the newest 100 of 200
@@ -97,7 +98,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportAllocs()
 	cpu, size := cpuTime(b), 0
 	for b.Loop() {
-		file, err := build(b.Context(), &segments[0], &pacer{})
+		file, err := build(b.Context(), &segments[0], newHasher(secret.Bytes{}), &pacer{})
 		if err != nil {
 			b.Fatal(err)
 		}

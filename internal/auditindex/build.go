@@ -13,6 +13,7 @@ import (
 // builder makes the index file of a segment.
 type builder struct {
 	reader
+	hash    *hasher
 	places  []place
 	members [][]uint32 // of the reader's groups: the numbers of their records, in order
 	refs    []ref
@@ -32,21 +33,21 @@ type ref struct {
 }
 
 // newBuilder is for a segment of about so many records.
-func newBuilder(records int64) builder {
+func newBuilder(records int64, h *hasher) builder {
 	const own = 2 // terms of a record that no other has
-	return builder{reader: newReader(), places: make([]place, 0, records), refs: make([]ref, 0, own*records)}
+	return builder{reader: newReader(), hash: h, places: make([]place, 0, records), refs: make([]ref, 0, own*records)}
 }
 
 // stepRecords is after how many records the clock is asked.
 const stepRecords = 64
 
 // build makes the index file of a segment that has ended.
-func build(ctx context.Context, s *audit.Segment, p *pacer) ([]byte, error) {
+func build(ctx context.Context, s *audit.Segment, h *hasher, p *pacer) ([]byte, error) {
 	if s.Bytes > math.MaxUint32 {
 		return nil, fmt.Errorf("auditindex: %s has %d bytes: more than an index has numbers for", s.Path, s.Bytes)
 	}
 	const usual = 900 // bytes of a record, with its frame
-	b := newBuilder(s.Bytes / usual)
+	b := newBuilder(s.Bytes/usual, h)
 	err := s.Scan(func(r audit.Record) bool {
 		b.add(uint32(r.Offset), r.JSON)
 		if len(b.places)%stepRecords == 0 {
@@ -73,7 +74,7 @@ func (b *builder) add(offset uint32, json []byte) {
 		}
 	}
 	for _, t := range b.entry.terms {
-		b.refs = append(b.refs, ref{hash: hashOf(t), to: number})
+		b.refs = append(b.refs, ref{hash: b.hash.of(t), to: number})
 	}
 	b.places = append(b.places, place{offset, b.entry.time})
 }
@@ -86,7 +87,7 @@ func (b *builder) terms() []ref {
 			to = ref{to: records[0]}
 		}
 		for _, t := range b.groups[i].terms {
-			to.hash = hashOf(t)
+			to.hash = b.hash.of(t)
 			b.refs = append(b.refs, to)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"trent/internal/audit"
 	"trent/internal/audit/audittest"
+	"trent/internal/secret"
 )
 
 // odd are records that no service writes, or hardly ever.
@@ -32,7 +33,7 @@ func TestBuild(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	calls := audittest.Calls{Total: 3000, Keys: 40, Users: 30, Begin: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Length: 5 * time.Hour}
-	b := newBuilder(0)
+	b := newBuilder(0, newHasher(secret.Bytes{}))
 	var records []entry
 	for n := range calls.Total {
 		record := calls.Append(nil, n)
@@ -79,7 +80,7 @@ func opened(t testing.TB, file []byte, s *audit.Segment) *index {
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	x, err := openIndex(path, s)
+	x, err := openIndex(path, s, newHasher(secret.Bytes{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func opened(t testing.TB, file []byte, s *audit.Segment) *index {
 // TestNothing: the index of a segment without a record finds none.
 func TestNothing(t *testing.T) {
 	t.Parallel()
-	b := newBuilder(0)
+	b := newBuilder(0, newHasher(secret.Bytes{}))
 	x := opened(t, b.file(&segment), &segment)
 	if got, err := x.having(Term{Operation, "Encrypt"}); err != nil || got != nil || x.records != 0 {
 		t.Errorf("%v, %v", got, err)
@@ -101,7 +102,7 @@ func TestNothing(t *testing.T) {
 // it, nothing is read but records that there can be, in order.
 func FuzzIndexFile(f *testing.F) {
 	calls := audittest.Calls{Total: 600, Keys: 5, Users: 5, Begin: time.Unix(1_800_000_000, 0), Length: time.Hour}
-	b := newBuilder(0)
+	b := newBuilder(0, newHasher(secret.Bytes{}))
 	for n := range calls.Total {
 		b.add(uint32(n), calls.Append(nil, n))
 	}
@@ -121,7 +122,7 @@ func FuzzIndexFile(f *testing.F) {
 		if err := os.WriteFile(path, changed, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		x, err := openIndex(path, &segment)
+		x, err := openIndex(path, &segment, newHasher(secret.Bytes{}))
 		if err != nil {
 			return
 		}

@@ -269,7 +269,7 @@ func TestDamagedSegment(t *testing.T) {
 	if err := os.Remove(segments[1].Path); err != nil {
 		t.Fatal(err)
 	}
-	s := &search{Index: x, query: &Query{Limit: 1}}
+	s := &search{Index: x, query: &Query{Limit: 1}, hash: newHasher(x.Key)}
 	if err := s.segment(t.Context(), &segments[1]); err != nil || s.page.Damaged != nil {
 		t.Errorf("a segment that is gone: %v, %q", err, s.page.Damaged)
 	}

@@ -1,7 +1,6 @@
 package auditindex
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -13,7 +12,7 @@ import (
 // The bytes of an index file; all integers big-endian, and the records numbered
 // from 0 as they stand in the segment:
 //
-//	head:   "TRENTIDX" ‖ u32 version (3) ‖ u32 0 ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
+//	head:   "TRENTIDX" ‖ u32 version (4) ‖ u32 key ‖ node (16 bytes) ‖ u64 epoch ‖ u64 segment ‖ u64 bytes of the segment
 //	        i64 first time ‖ i64 last time ‖ u32 records ‖ u32 terms ‖ u32 bytes of the lists
 //	        of each block of terms: u48 its first hash
 //	        u32 crc32c of the head
@@ -22,12 +21,13 @@ import (
 //	lists:  u32 count ‖ u32 bytes ‖ as many bytes (appendList) ‖ u32 crc32c of all that
 //	u32 crc32c of everything before it
 //
-// hash = the first 6 bytes of SHA-256( u8 kind ‖ value ). What has a term is one
+// hash = the first 6 bytes of HMAC-SHA-256( u8 kind ‖ value ), and key the first 4 of
+// that of nothing. What has a term is one
 // record, 2^31 + its number, or the list at that offset of the lists. Times are
 // the least and the greatest of the records', Unix seconds.
 const (
-	magic      = "TRENTIDX\x00\x00\x00\x03\x00\x00\x00\x00"
-	namedBytes = len(magic) + 16 + 3*8 // what says which segment's it is
+	magic      = "TRENTIDX\x00\x00\x00\x04"
+	namedBytes = len(magic) + 4 + 16 + 3*8 // what says which segment's it is
 	fixedBytes = namedBytes + 2*8 + 3*4
 	hashBytes  = 6
 	placeBytes = 4 + 4
@@ -48,13 +48,6 @@ const (
 	leastTerm   = 4
 )
 
-// hashOf is the hash of a term.
-func hashOf(t Term) uint64 {
-	var room [128]byte
-	h := sha256.Sum256(append(append(room[:0], byte(t.Kind)), t.Value...))
-	return binary.BigEndian.Uint64(h[:]) >> (64 - 8*hashBytes)
-}
-
 // appendHash appends a hash.
 func appendHash(b []byte, hash uint64) []byte {
 	return append(b, byte(hash>>40), byte(hash>>32), byte(hash>>24), byte(hash>>16), byte(hash>>8), byte(hash))
@@ -66,8 +59,9 @@ func readHash(b []byte) uint64 {
 }
 
 // named is how a segment's index file begins.
-func named(s *audit.Segment) []byte {
+func named(s *audit.Segment, key uint32) []byte {
 	b := append(make([]byte, 0, fixedBytes), magic...)
+	b = binary.BigEndian.AppendUint32(b, key)
 	b = append(b, s.Node[:]...)
 	b = binary.BigEndian.AppendUint64(b, s.Epoch)
 	b = binary.BigEndian.AppendUint64(b, s.Number)
@@ -93,7 +87,7 @@ func (b *builder) file(s *audit.Segment) []byte {
 		}
 		last = max(last, p.time)
 	}
-	out := named(s)
+	out := named(s, b.hash.id)
 	out = binary.BigEndian.AppendUint64(out, uint64(first))
 	out = binary.BigEndian.AppendUint64(out, uint64(last))
 	out = binary.BigEndian.AppendUint32(out, uint32(len(b.places)))

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"trent/internal/audit"
+	"trent/internal/secret"
 )
 
 // Index finds records of the trails of all nodes below a folder.
@@ -20,6 +21,7 @@ type Index struct {
 	Trail  string        // folder of the audit trails
 	Opener audit.Opener  // of sealed segments; nil: they cannot be read
 	Folder string        // of the index files
+	Key    secret.Bytes  // of the hashes in them
 	Wake   chan struct{} // with room for one: Run has something to do
 	Log    *slog.Logger
 	// Share bounds what making files takes of one processor: a Share-th of the
@@ -104,7 +106,7 @@ func (x *Index) update(ctx context.Context, s *audit.Segment, p *pacer) error {
 	if x.ready(s) {
 		return nil
 	}
-	b, err := build(ctx, s, p)
+	b, err := build(ctx, s, newHasher(x.Key), p)
 	if errors.Is(err, os.ErrNotExist) || ctx.Err() != nil {
 		return nil // it was moved away just now, or the service ends
 	}
@@ -145,7 +147,7 @@ func (x *Index) path(s *audit.Segment) string {
 // is verified once, and again when the file is another or a query could not use it.
 func (x *Index) ready(s *audit.Segment) bool {
 	path := x.path(s)
-	opened, err := openIndex(path, s)
+	opened, err := openIndex(path, s, newHasher(x.Key))
 	if err != nil {
 		return false
 	}

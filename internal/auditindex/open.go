@@ -23,6 +23,7 @@ var errStale = errors.New("auditindex: not the index of this segment")
 // verified, part by part; what is not asked for is not read.
 type index struct {
 	f           *os.File
+	hash        *hasher
 	stamp       stamp
 	first, last int64
 	records     uint32
@@ -69,12 +70,12 @@ func sized(n, each uint32, bytes int64) int64 {
 }
 
 // openIndex opens the index file of a segment, or returns errStale.
-func openIndex(path string, s *audit.Segment) (*index, error) {
+func openIndex(path string, s *audit.Segment, h *hasher) (*index, error) {
 	f, stat, err := openRegular(path)
 	if err != nil {
 		return nil, errStale
 	}
-	x := &index{f: f, stamp: stamp{uint64(stat.Dev), stat.Ino, stat.Size, stat.Ctim, stat.Mtim}}
+	x := &index{f: f, hash: h, stamp: stamp{uint64(stat.Dev), stat.Ino, stat.Size, stat.Ctim, stat.Mtim}}
 	if err := x.head(s); err != nil {
 		f.Close()
 		return nil, err
@@ -85,7 +86,7 @@ func openIndex(path string, s *audit.Segment) (*index, error) {
 // head reads the file's head.
 func (x *index) head(s *audit.Segment) error {
 	var fixed [fixedBytes]byte
-	if _, err := x.f.ReadAt(fixed[:], 0); err != nil || !bytes.HasPrefix(fixed[:], named(s)) {
+	if _, err := x.f.ReadAt(fixed[:], 0); err != nil || !bytes.HasPrefix(fixed[:], named(s, x.hash.id)) {
 		return errStale
 	}
 	b := fixed[namedBytes:]
@@ -151,7 +152,7 @@ func (x *index) verify() error {
 // having returns the records that have a term, in order. Some may be others',
 // whose terms have the same hash.
 func (x *index) having(t Term) ([]uint32, error) {
-	want := hashOf(t)
+	want := x.hash.of(t)
 	number := sort.Search(len(x.directory), func(i int) bool { return x.directory[i] > want }) - 1
 	if number < 0 {
 		return nil, nil

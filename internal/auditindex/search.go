@@ -45,6 +45,7 @@ type chain struct {
 type search struct {
 	*Index
 	query *Query
+	hash  *hasher
 	after *Position // in the node that is being read: the last record that was seen
 	page  Page
 	bytes int
@@ -61,7 +62,7 @@ func (x *Index) Find(ctx context.Context, q Query) (Page, error) {
 	if len(q.Terms) > maxTerms {
 		return Page{}, fmt.Errorf("%w: %d terms, and at most %d can be asked for", ErrQuery, len(q.Terms), maxTerms)
 	}
-	s := &search{Index: x, query: &q}
+	s := &search{Index: x, query: &q, hash: newHasher(x.Key)}
 	chains, err := s.chains()
 	if err != nil {
 		return Page{}, err
@@ -215,7 +216,7 @@ func (s *search) seen(segment *audit.Segment, offset int64) bool {
 // indexed returns where records that are wanted can be, as the segment's file
 // says, in order; errStale without one.
 func (s *search) indexed(segment *audit.Segment) (offsets []int64, err error) {
-	x, err := openIndex(s.path(segment), segment)
+	x, err := openIndex(s.path(segment), segment, s.hash)
 	if err == nil {
 		defer x.f.Close()
 		offsets, err = s.candidates(x)

@@ -8,6 +8,8 @@ import (
 
 	"trent/internal/admin"
 	"trent/internal/auditindex"
+	"trent/internal/domains"
+	"trent/internal/secret"
 )
 
 // indexFolder is that of the audit trail's index in a data folder.
@@ -19,9 +21,15 @@ const indexFolder = "audit-index"
 const indexShare = 40
 
 // openIndex makes the trail's index, which is filled in the background.
-func (n *Node) openIndex() {
-	n.index = &auditindex.Index{Trail: n.trailFolder(), Opener: n.sealed(), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log, Share: indexShare}
+func (n *Node) openIndex() error {
+	records, err := n.records(context.Background(), domains.Global)
+	if err != nil {
+		return err
+	}
+	key := records.MAC("audit index", nil) // who copies the files cannot try which names stand in them
+	n.index = &auditindex.Index{Trail: n.trailFolder(), Opener: n.sealed(), Key: secret.New(key[:]), Folder: filepath.Join(n.Data, indexFolder), Wake: n.unindexed, Log: n.Log, Share: indexShare}
 	n.start(n.index.Run)
+	return nil
 }
 
 // segmentEnded is called when a segment of the trail has ended.

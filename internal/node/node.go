@@ -191,7 +191,9 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openTrail(ctx); err != nil { // the outbox's rows have MACs, whose keys the module releases
 		return n, err
 	}
-	n.openIndex()
+	if err := n.openIndex(); err != nil {
+		return n, err
+	}
 	n.assemble()
 	if err := n.openExports(); err != nil {
 		return n, err
