@@ -90,8 +90,25 @@ type Config struct {
 	AddRegions bool
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Changed returns the writes of the audit record of a change of a Region's
+	// domain, which are part of its transaction; nil: there are none.
+	Changed func(event, region string) ([]store.Op, error)
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// The changes of domains.
+const (
+	EventCreate = "CreateDomain"
+	EventRotate = "RotateDomainKey"
+)
+
+// changed is Changed, where it is not set too.
+func (m *Manager) changed(event, region string) ([]store.Op, error) {
+	if m.Changed == nil {
+		return nil, nil
+	}
+	return m.Changed(event, region)
 }
 
 // Manager holds the Regions.
@@ -177,12 +194,12 @@ func (m *Manager) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range lacking {
-		if err := m.create(ctx, name); err != nil {
-			return fmt.Errorf("make domain %s: %w", name, err)
+	for i, name := range append(names, lacking...) {
+		if i >= len(names) { // those that there are come first: theirs is the record of a new one
+			if err := m.create(ctx, name); err != nil {
+				return fmt.Errorf("make domain %s: %w", name, err)
+			}
 		}
-	}
-	for _, name := range append(names, lacking...) {
 		if err := m.load(ctx, name); err != nil {
 			return fmt.Errorf("domain %s: %w", name, err)
 		}
@@ -294,7 +311,11 @@ func (m *Manager) create(ctx context.Context, name string) error {
 		cmps = append(cmps, store.Cmp{Key: key})
 		ops = append(ops, store.Op{Key: key, Value: value})
 	}
-	ok, _, err := m.Store.Txn(ctx, cmps, ops)
+	event, err := m.changed(EventCreate, name)
+	if err != nil {
+		return err
+	}
+	ok, _, err := m.Store.Txn(ctx, cmps, append(ops, event...))
 	if err == nil && !ok {
 		err = ErrMissing // some of the Region's keys exist, its domain token does not
 	}

@@ -118,7 +118,11 @@ func (m *Manager) Rotate(ctx context.Context, region string) error {
 		store.Op{Key: key, Value: token},
 		store.Op{Key: record.DuePath(region, now, record.JobRewrap, "-", "-")},
 		store.Op{Key: record.DuePath(region, now.Add(m.RotateEvery), record.JobRotate, "-", "-")})
-	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, ops)
+	event, err := m.changed(EventRotate, region)
+	if err != nil {
+		return err
+	}
+	ok, _, err := m.Store.Txn(ctx, []store.Cmp{{Key: key, Mod: kv.Mod}}, append(ops, event...))
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"trent/internal/awsjson"
 	"trent/internal/digest"
 	"trent/internal/domains"
-	"trent/internal/identity"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -55,13 +54,9 @@ func (n *Node) auditKeyMade(k digest.Key) (store.Op, error) {
 	if err != nil {
 		return store.Op{}, err
 	}
-	const internal = "AWS Internal"
 	details := awsjson.AppendString([]byte(`{"algorithm":`), k.Algorithm)
 	details = awsjson.AppendString(append(details, `,"keyId":`...), k.ID)
-	e := audit.Event{
-		UserIdentity: audit.UserIdentity{InvokedBy: internal}, Time: n.Now(), Source: identity.EventSource, Name: eventCreateAuditKey, Region: record.Global,
-		SourceIP: internal, UserAgent: internal, ServiceEventDetails: append(details, '}'), EventID: n.events.New(), Type: audit.TypeServiceEvent,
-	}
+	e := n.serviceEvent(eventCreateAuditKey, record.Global, append(details, '}'))
 	return audit.OutboxOp(records, record.Global, e.EventID, e.AppendJSON(nil))
 }
 

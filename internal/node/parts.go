@@ -59,7 +59,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	n.watchModule()
 	n.Domains, err = domains.Open(ctx, domains.Config{
 		Store: n.store, Module: hsmjobs.New(n.module), Dev: n.Dev, Partition: n.Partition, Regions: n.Regions, AddRegions: n.Init || n.AddRegions,
-		RotateEvery: n.RotateEvery, Now: n.Now, Log: n.Log,
+		RotateEvery: n.RotateEvery, Changed: n.domainChanged, Now: n.Now, Log: n.Log,
 	}, n.Dev || n.Init)
 	if err == nil {
 		n.clock.ahead.Store(int64(n.Domains.Ahead()))
@@ -142,6 +142,9 @@ func (n *Node) startModule(ctx context.Context) error {
 		}
 		if err == nil {
 			err = n.Domains.Load(ctx)
+		}
+		if err == nil {
+			n.moduleStarted(ctx)
 		}
 		if err != nil && !errors.Is(err, client.ErrUnavailable) {
 			select {

@@ -58,6 +58,9 @@ func (r *AuditRecord) Keys() (arns []string) {
 	return arns
 }
 
+// ofItself are records of what a service does by itself, whoever calls it.
+var ofItself = map[string]bool{"CreateAuditKey": true, "CreateDomain": true, "RotateDomainKey": true, "StartModule": true}
+
 // ReadAudit reads the whole trail of a data folder, as AuditRecords does, but for
 // the records of the keys that sign the trail itself, which every one begins with.
 func ReadAudit(data string) (records []AuditRecord, err error) {
@@ -68,7 +71,7 @@ func ReadAudit(data string) (records []AuditRecord, err error) {
 		if err := json.Unmarshal(r.JSON, &r.Members); err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Sequence, err)
 		}
-		if r.Members["eventName"] != "CreateAuditKey" {
+		if name, _ := r.Members["eventName"].(string); !ofItself[name] {
 			records = append(records, r)
 		}
 	}
