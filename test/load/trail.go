@@ -198,7 +198,8 @@ func (g *growing) measureQueries(ctx context.Context, size *trailSize) error {
 		size.NothingMs, err = several(0, auditindex.Term{Kind: auditindex.Resource, Value: "none"})
 	}
 	if err == nil {
-		size.DayMs, err = several(1, auditindex.Term{Kind: auditindex.Operation, Value: "Decrypt"}, auditindex.Term{Kind: auditindex.Principal, Value: "svc-8"})
+		const sure = 100_000 // records, among which a caller has some of each day
+		size.DayMs, err = several(min(1, size.Records/sure), auditindex.Term{Kind: auditindex.Operation, Value: "Decrypt"}, auditindex.Term{Kind: auditindex.Principal, Value: "svc-8"})
 	}
 	return err
 }
