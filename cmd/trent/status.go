@@ -42,6 +42,9 @@ func statusTable(t *table, s admin.Status) {
 	for i, l := range s.Listeners {
 		t.row(once(i, "listeners"), listener(l))
 	}
+	for _, d := range s.Disks {
+		t.row("disk of "+d.Name, disk(d))
+	}
 	t.row()
 	moduleTable(t, s.Module)
 	t.row()
@@ -93,6 +96,17 @@ func exported(e admin.AuditExport) string {
 	}
 	if e.Error != "" {
 		text += ", failing: " + cell(e.Error)
+	}
+	return text
+}
+
+func disk(d admin.Disk) string {
+	text := fmt.Sprintf("%.1f of %.1f GB free", float64(d.FreeBytes)/1e9, float64(d.Bytes)/1e9)
+	if d.FullInSeconds > 0 {
+		text += fmt.Sprintf(", full in %v at the present rate", time.Duration(d.FullInSeconds)*time.Second)
+	}
+	if d.Low {
+		text += ": make room, when it is full every call fails"
 	}
 	return text
 }

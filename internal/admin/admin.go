@@ -100,6 +100,17 @@ type Status struct {
 	Identity      Region     `json:"identity"`
 	Accounts      Count      `json:"accounts"`
 	Listeners     []Listener `json:"listeners"`
+	Disks         []Disk     `json:"disks"` // of the store and of the trail
+}
+
+// Disk is how much room a file system has.
+type Disk struct {
+	Name          string `json:"name"` // of what is on it: store or audit
+	Path          string `json:"path"`
+	Bytes         uint64 `json:"bytes"`
+	FreeBytes     uint64 `json:"freeBytes"`
+	FullInSeconds int64  `json:"fullInSeconds,omitempty"` // at the present rate; left out if it does not fill up
+	Low           bool   `json:"low"`                     // it is time to make room
 }
 
 // Module is the crypto module: GET /v1/hsm.

@@ -24,6 +24,8 @@ type Config struct {
 	Listeners []Listener `yaml:"listeners"`
 	// Audit is about the audit trail.
 	Audit Audit `yaml:"audit"`
+	// Disk is about how much room the disks of the data folder have.
+	Disk Disk `yaml:"disk"`
 	// Module is the crypto module, trent-hsm: a child of the service, or a process of its own at a socket. Exactly one of the two.
 	Module Module `yaml:"module"`
 	// FIPS is on, or strict. On: the crypto module uses Go's FIPS 140-3 module, and what goes beyond approved algorithms (SM2, secp256k1, OAEP with SHA-1, ML-DSA, ML-KEM-512) is marked in the audit record. Strict: only trent-hsm-fips will do, which is built with Go's certified module and refuses all of these. Default: on.
@@ -184,6 +186,15 @@ type ClientTLS struct {
 	Key string `yaml:"key"`
 }
 
+// Disk says when the log, the metrics and `trent status` warn that a disk fills up:
+// when it is full, every call fails.
+type Disk struct {
+	// WarnPercent warns when less than so many hundredths of the disk are free, 0 to 50. Default: 10.
+	WarnPercent Count `yaml:"warn_percent"`
+	// WarnBefore warns when the disk will be full within this time at the rate of the last quarter of an hour: a duration from 0s to 168h. Default: 1h.
+	WarnBefore time.Duration `yaml:"warn_before"`
+}
+
 // Module is the crypto module: one of two.
 type Module struct {
 	// Child has the service start trent-hsm as its child, under its own user: protection against memory disclosure and mistakes, not against a hijacked service. It wants unseal.same_user.
@@ -283,5 +294,8 @@ const (
 	defaultPartition = "aws"
 	defaultRotation  = 24 * time.Hour
 	defaultStall     = 10 * time.Second
-	defaultMode      = 0o600
+
+	defaultWarnPercent = 10
+	defaultWarnBefore  = time.Hour
+	defaultMode        = 0o600
 )

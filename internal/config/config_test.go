@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Data != "/etc/trent/data" || c.Partition != "aws" || c.Audit.Durability != "strict" || c.DomainRotation != 24*time.Hour ||
+		c.Audit.StallTimeout != 10*time.Second || c.Disk != (config.Disk{WarnPercent: 10, WarnBefore: time.Hour}) ||
 		c.Log.Level != "info" || c.Log.Format != "json" || c.Log.Requests != "all" || c.Metrics.Address != "" ||
 		c.Admin.Socket != "/etc/trent/data/admin.sock" || c.Listeners[0].Mode != 0o600 || c.Unseal.SameUser {
 		t.Errorf("%+v", c)
@@ -52,7 +53,8 @@ listeners:
   - {name: a, address: "[::]:443", tls: {certificate: tls/c.pem, key: /k.pem}, http2: true}
   - {name: b, socket: kms.sock, mode: 0666}
   - {name: c, address: ":80", plaintext: true}
-audit: {durability: relaxed}
+disk: {warn_percent: 0, warn_before: 2h}
+audit: {stall_timeout: 5s, durability: relaxed}
 module: {child: {program: /usr/bin/trent-hsm, key_file: key}}
 unseal: {same_user: true}
 domain_rotation: 90m
@@ -68,7 +70,7 @@ admin: {socket: /run/trent/admin.sock, users: [1001, 1002]}
 	if c.Data != "/srv/trent" || c.Partition != "aws-us-gov" || len(c.Regions) != 2 || !a.HTTP2 || a.TLS.Certificate != "/etc/trent/tls/c.pem" ||
 		a.TLS.Key != "/k.pem" || b.Socket != "/etc/trent/kms.sock" || b.Mode != 0o666 || c.Audit.Durability != "relaxed" ||
 		c.Module.Child.KeyFile != "/etc/trent/key" || c.Module.Child.Program != "/usr/bin/trent-hsm" || !c.Unseal.SameUser ||
-		c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
+		c.Audit.StallTimeout != 5*time.Second || c.Disk != (config.Disk{WarnBefore: 2 * time.Hour}) || c.DomainRotation != 90*time.Minute || c.Log != (config.Log{Level: "debug", Format: "text", Requests: "errors"}) ||
 		c.Quotas.Limits() != (quota.Limits{Keys: 1, AliasesPerKey: 2, TagsPerKey: 3, KeyPolicyBytes: 4, GrantsPerKey: 5}) || c.Metrics.Address != ":9464" || c.Admin.Socket != "/run/trent/admin.sock" || !slices.Equal(c.Admin.UserIDs(), []uint32{1001, 1002}) {
 		t.Errorf("%+v", c)
 	}
@@ -102,6 +104,9 @@ func TestRefused(t *testing.T) {
 		"no boolean":               {"127.0.0.1:8080", "127.0.0.1:8080\n    http2: maybe", problem{6, "listeners[0].http2", "cannot unmarshal !!str `maybe`: want true or false"}},
 		"requests":                 {"data: data", "data: data\nlog: {requests: some}", problem{2, "log.requests", `"some": want all, errors or none`}},
 		"no list":                  {"[eu-west-1]", "eu-west-1", problem{2, "regions", "cannot unmarshal !!str `eu-west-1`: want a list"}},
+		"no time to wait":          {"data: data", "data: data\naudit: {stall_timeout: 0s}", problem{2, "audit.stall_timeout", "0s: want 100ms to 1m0s"}},
+		"warns always":             {"data: data", "data: data\ndisk: {warn_percent: 51}", problem{2, "disk.warn_percent", "51: want 0 to 50"}},
+		"warns of years":           {"data: data", "data: data\ndisk: {warn_before: 1000h}", problem{2, "disk.warn_before", "1000h0m0s: want 0s to 168h0m0s"}},
 		"no duration":              {"data: data", "data: data\ndomain_rotation: daily", problem{2, "domain_rotation", "cannot unmarshal !!str `daily`: want a duration such as 24h"}},
 		"duration without a unit":  {"data: data", "data: data\ndomain_rotation: 24", problem{2, "domain_rotation", "cannot unmarshal !!int `24`: want a duration such as 24h"}},
 		"no rotation":              {"data: data", "data: data\ndomain_rotation: 0s", problem{2, "domain_rotation", "0s is less than"}},

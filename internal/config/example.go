@@ -88,6 +88,12 @@ audit:
         # aws_access_key_id and aws_secret_access_key, below [default].
         credentials_file: /etc/trent/exports/credentials
 
+# When to warn that a disk fills up: with less than so many hundredths free, and
+# when it will be full so soon.
+disk:
+  warn_percent: 10
+  warn_before: 1h
+
 # The crypto module, trent-hsm: under a user of its own, at a socket ...
 module:
   socket: /run/trent-hsm/socket

@@ -136,9 +136,7 @@ func (c *Config) complete() {
 	if c.Audit.Durability == "" {
 		c.Audit.Durability = DurabilityStrict
 	}
-	if _, ok := c.lines["audit.stall_timeout"]; !ok {
-		c.Audit.StallTimeout = defaultStall
-	}
+	c.completeDisks()
 	if _, ok := c.lines["domain_rotation"]; !ok {
 		c.DomainRotation = defaultRotation
 	}

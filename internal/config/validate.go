@@ -41,6 +41,7 @@ func (c *Config) validate(p *problems) {
 	if d := c.Audit.StallTimeout; d < minimumStall || d > maximumStall {
 		p.add("audit.stall_timeout", "a duration such as 10s", "%v: want %v to %v", d, minimumStall, maximumStall)
 	}
+	c.Disk.validate(p)
 	c.validateExports(p)
 	if c.Audit.Encryption != nil {
 		c.Audit.Encryption.validate(p, c)

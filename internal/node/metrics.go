@@ -83,6 +83,7 @@ func (n *Node) measure() {
 	n.measureExports()
 	n.measureCaches()
 	n.measureJobs()
+	n.measureDisks()
 	m := n.Metrics
 	m.Gauges("connections", "Open connections, by listener.", []string{"listener"}, func(emit obs.Emit) {
 		open := map[string]int64{}

@@ -19,6 +19,7 @@ import (
 	"trent/internal/backup"
 	"trent/internal/call"
 	"trent/internal/digest"
+	"trent/internal/diskspace"
 	"trent/internal/domains"
 	"trent/internal/export"
 	"trent/internal/front"
@@ -57,6 +58,9 @@ type Config struct {
 	AddRegions bool
 	// Audit says when an answer may leave.
 	Audit audit.Mode
+	// DiskWarnPercent and DiskWarnBefore say when a disk is low: internal/diskspace.
+	DiskWarnPercent int
+	DiskWarnBefore  time.Duration
 	// StallTimeout is how long a call waits for a disk; 0 means ten seconds.
 	StallTimeout time.Duration
 	// NewTrail begins an audit trail under another node id in place of one that is
@@ -143,6 +147,7 @@ type Node struct {
 
 	source     client.Source // of connections to the module
 	closeAdmin func() error  // nil if there is no admin socket
+	disks      *diskspace.Watch
 	backingUp  sync.Mutex
 	events     audit.IDs
 	requests   *obs.Requests
@@ -191,6 +196,8 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 	if err := n.openTrail(ctx); err != nil { // the outbox's rows have MACs, whose keys the module releases
 		return n, err
 	}
+	n.watchDisks()
+	n.openIndex()
 	if err := n.openIndex(); err != nil {
 		return n, err
 	}

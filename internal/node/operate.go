@@ -69,7 +69,9 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 	}
 	s.Audit.Durability = n.Audit.String()
 	s.Audit.Keys = []admin.AuditKey{}
+	s.Disks = []admin.Disk{}
 	if n.opened.Load() {
+		s.Disks = append(s.Disks, n.diskStatus()...)
 		if err := n.auditStatus(ctx, &s.Audit); err != nil {
 			return s, err
 		}
