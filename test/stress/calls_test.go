@@ -24,13 +24,14 @@ type service struct {
 	p *harness.Production
 }
 
-// serve starts one; its programs, configuration and sockets are on another disk.
-func serve(t *testing.T, path, durability string) *service {
+// serve starts one; its programs, configuration and sockets are on another disk. A
+// call whose disk does not answer fails after stall.
+func serve(t *testing.T, path, durability string, stall time.Duration) *service {
 	t.Helper()
 	p := harness.NewFolder(t)
 	p.Data = filepath.Join(path, "data")
-	p.Write(fmt.Sprintf("module: {child: {program: %s, key_file: module/key}}\nunseal: {same_user: true}\naudit: {durability: %s, stall_timeout: 1s}\n"+
-		"admin: {socket: admin.sock}\nmetrics: {address: 127.0.0.1:0}\n", harness.Program("trent-hsm"), durability))
+	p.Write(fmt.Sprintf("module: {child: {program: %s, key_file: module/key}}\nunseal: {same_user: true}\naudit: {durability: %s, stall_timeout: %v}\n"+
+		"admin: {socket: admin.sock}\nmetrics: {address: 127.0.0.1:0}\n", harness.Program("trent-hsm"), durability, stall))
 	p.Init()
 	return &service{Server: p.Serve(), p: p}
 }

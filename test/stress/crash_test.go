@@ -19,7 +19,7 @@ func TestKilled(t *testing.T) {
 	for _, durability := range []string{"strict", "relaxed"} {
 		t.Run(durability, func(t *testing.T) {
 			t.Parallel()
-			crash(t, serve(t, t.TempDir(), durability), harness.Rounds(3, 100), func(s *service) { s.Kill() })
+			crash(t, serve(t, t.TempDir(), durability, wait), harness.Rounds(3, 100), func(s *service) { s.Kill() })
 		})
 	}
 }
@@ -32,7 +32,7 @@ func TestPowerLoss(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
-	crash(t, serve(t, d.Path, "strict"), harness.Rounds(5, 100), func(s *service) {
+	crash(t, serve(t, d.Path, "strict", wait), harness.Rounds(5, 100), func(s *service) {
 		d.Break(syscall.EIO)
 		s.Kill()
 		d.LosePower(rng)
@@ -49,7 +49,7 @@ func TestPowerLossRelaxed(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
-	s := serve(t, d.Path, "relaxed")
+	s := serve(t, d.Path, "relaxed", wait)
 	c := newCallers(t, s)
 	for range harness.Rounds(5, 50) {
 		over := c.load(16)

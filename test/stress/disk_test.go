@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -83,7 +84,7 @@ func TestBrokenDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path, harm, mend := row.mount(t)
-			s := serve(t, path, row.durability)
+			s := serve(t, path, row.durability, 2*time.Second)
 			c := newCallers(t, s)
 			end := c.load(8)
 			for range harness.Rounds(2, 10) {
