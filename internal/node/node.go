@@ -197,7 +197,6 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 		return n, err
 	}
 	n.watchDisks()
-	n.openIndex()
 	if err := n.openIndex(); err != nil {
 		return n, err
 	}
