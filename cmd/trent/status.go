@@ -66,6 +66,9 @@ func statusTable(t *table, s admin.Status) {
 	if s.Audit.DigestError != "" {
 		t.row("audit digest error", s.Audit.DigestError)
 	}
+	if s.Audit.EncryptionError != "" {
+		t.row("audit encryption error", s.Audit.EncryptionError)
+	}
 	if s.Audit.CheckpointError != "" {
 		t.row("audit checkpoint error", s.Audit.CheckpointError)
 	}

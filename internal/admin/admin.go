@@ -152,6 +152,8 @@ type Audit struct {
 	// Checkpoint is the last one of the transparency log; nil before the first.
 	Checkpoint      *Checkpoint `json:"checkpoint,omitempty"`
 	CheckpointError string      `json:"checkpointError,omitempty"` // why none could be made when one was due
+	// EncryptionError is why segments that could be encrypted stay in the clear.
+	EncryptionError string `json:"encryptionError,omitempty"`
 	// DigestError is why no digest could be made when one was due.
 	DigestError string `json:"digestError,omitempty"`
 	// Exports of the trail, as they are configured.

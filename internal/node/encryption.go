@@ -93,6 +93,11 @@ func (t trailKeys) Decrypt(ctx context.Context, key, name string, blob []byte) (
 func (t trailKeys) invoke(ctx context.Context, id *arn.Identifier, op api.Op, body []byte) (api.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
+	select { // the index may want something while the service starts
+	case <-t.assembled:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	by := &identity.Service{Principal: trailPrincipal, SourceARN: trailARN(id), SourceAccount: id.Account}
 	return t.Pipeline.Invoke(ctx, by, id.Region, op, body)
 }
@@ -108,4 +113,18 @@ func trailContext(key *arn.Identifier, name string) []byte {
 	b := awsjson.AppendString([]byte(`{"KeyId":`), key.String())
 	b = awsjson.AppendString(append(b, `,"EncryptionContext":{"aws:cloudtrail:arn":`...), trailARN(key))
 	return append(awsjson.AppendString(append(b, `,"trent:file":`...), name), '}')
+}
+
+// measureEncryption adds the metrics of the trail's encryption.
+func (n *Node) measureEncryption() {
+	m := n.Metrics
+	m.Counter("audit_sealed_segments_total", "Segments of the audit trail that were encrypted.", func() uint64 {
+		if n.sealer == nil {
+			return 0
+		}
+		return n.sealer.Sealed()
+	})
+	m.Gauge("audit_sealing_failing", "1 if segments that could be encrypted stay in the clear.", func() float64 {
+		return oneIf(n.sealer != nil && n.sealer.Failure() != "")
+	})
 }

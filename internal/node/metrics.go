@@ -172,6 +172,7 @@ func (n *Node) measureAudit() {
 	m.Gauge("audit_outbox_rows", "Records of committed mutations that wait in the store for the audit trail.", func() float64 { return float64(n.outbox.Depth()) })
 	m.Gauge("audit_sequence", "Sequence number of the audit trail's last record.", func() float64 { return float64(n.trail.Head().Sequence) })
 	n.measureProof()
+	n.measureEncryption()
 	m.Gauge("audit_epoch", "The audit trail's epoch: one more with each start.", func() float64 { return float64(n.trail.Head().Epoch) })
 }
 

@@ -150,6 +150,7 @@ type Node struct {
 	disks      *diskspace.Watch
 	backingUp  sync.Mutex
 	events     audit.IDs
+	assembled  chan struct{} // closed when there is a pipeline
 	requests   *obs.Requests
 	live       live.Watch
 	watchers   watchers
@@ -201,23 +202,24 @@ func Open(ctx context.Context, c Config) (n *Node, err error) {
 		return n, err
 	}
 	n.assemble()
+	close(n.assembled)
 	if err := n.openExports(); err != nil {
 		return n, err
 	}
 	n.openLog()
+	n.openEncryption()
 	n.measure()
 	n.Health.Begin(n.checks()...)
 	n.start(n.due.Run)
 	n.start(n.rotation.Run)
 	n.start(n.digests.Run)
-	n.openEncryption()
 	n.opened.Store(true)
 	return n, nil
 }
 
 // newNode is a node of which nothing runs.
 func newNode(c Config) *Node {
-	n := &Node{Config: c, began: time.Now(), Metrics: obs.NewMetrics(Version()), undigested: make(chan struct{}, 1), unindexed: make(chan struct{}, 1), unlogged: make(chan struct{}, 1)}
+	n := &Node{Config: c, began: time.Now(), assembled: make(chan struct{}), Metrics: obs.NewMetrics(Version()), undigested: make(chan struct{}, 1), unindexed: make(chan struct{}, 1), unlogged: make(chan struct{}, 1)}
 	n.clock.base = n.Now
 	if n.Now == nil {
 		n.clock.base = time.Now

@@ -89,6 +89,9 @@ func (n *Node) auditStatus(ctx context.Context, a *admin.Audit) error {
 		a.Digest = &admin.Digest{Number: d.Number, Time: d.Made(), Sequence: d.Sequence}
 	}
 	a.DigestError = n.digests.Failure()
+	if n.sealer != nil {
+		a.EncryptionError = n.sealer.Failure()
+	}
 	l := n.log.State()
 	if l.Size > 0 {
 		a.Checkpoint = &admin.Checkpoint{Size: l.Size, Time: l.Current.UTC()}
