@@ -34,6 +34,46 @@ func (c caller) askAny(action string) (code, message string) {
 	}
 }
 
+// TestCloudTrailMatrix: every operation of CloudTrail by those callers, by one who may
+// read the history, by his session of GetSessionToken, and by who may do so for
+// some resource only, which the operation has none of.
+func TestCloudTrailMatrix(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	root := f.caller(owners)
+	allowing := func(resource string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"cloudtrail:LookupEvents","Resource":"` + resource + `"}}`
+	}
+	reader := root.user(t, "reader", allowing("*"))
+	implicit, explicit := "because no identity-based policy allows the ", "with an explicit deny in an identity-based policy"
+	refused := map[string]caller{
+		"a stranger":          root.user(t, "stranger", mayElse),
+		"one who may use KMS": root.user(t, "user", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["kms:*","iam:*","sts:*"],"Resource":"*"}}`),
+		"one of a resource":   root.user(t, "some", allowing("arn:aws:cloudtrail:*:*:trail/t")),
+		"one who is denied":   root.user(t, "denied", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"cloudtrail:Lookup*","Resource":"*"}]}`),
+	}
+	if names := slices.Collect(maps.Keys(f.Pipeline.CloudTrail.Operations)); !slices.Equal(names, []string{"LookupEvents"}) {
+		t.Errorf("operations without a row here: %q", names)
+	}
+	for name := range f.Pipeline.CloudTrail.Operations {
+		for who, c := range refused {
+			a := c.lookup(name, "{}")
+			want := implicit + "cloudtrail:" + name + " action"
+			if who == "one who is denied" {
+				want = explicit
+			}
+			if a.status != 400 || a.code != "AccessDeniedException" || !strings.HasSuffix(a.message, " is not authorized to perform: cloudtrail:"+name+" "+want) {
+				t.Errorf("%s by %s: %+v", name, who, a)
+			}
+		}
+		for who, c := range map[string]caller{"root": root, "a reader": reader, "his session": reader.session(reader.ask(t, "sts:GetSessionToken"))} {
+			if a := c.lookup(name, "{}"); a.status != 200 {
+				t.Errorf("%s by %s: %+v", name, who, a)
+			}
+		}
+	}
+}
+
 // TestIdentityMatrix: every operation of IAM and STS, by somebody without a
 // policy, by one who may read only, and by one who may do everything but is
 // denied it.
