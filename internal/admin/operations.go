@@ -72,18 +72,17 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h http.Handler) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		by, _ := r.Context().Value(peerKey{}).(Operator)
 		a := &Act{Operation: op, By: by, Parameters: given(r)}
-		if a.Account = r.URL.Query().Get("account"); len(r.PathValue("id")) == accountDigits {
-			a.Account = r.PathValue("id")
-		}
-		if len(a.Account) != accountDigits {
-			a.Account = ""
+		for _, id := range [...]string{r.URL.Query().Get("account"), r.PathValue("id")} {
+			if isAccount(id) {
+				a.Account = id
+			}
 		}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actKey{}, a)))
 	})
 }
 
-// accountDigits is the length of an account's id.
-const accountDigits = 12
+// isAccount reports whether a text can be an account's id.
+func isAccount(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
 
 // operation finds a path's row. There is none only of a path that was added
 // without one, and then no server starts.

@@ -39,7 +39,7 @@ func asks(key string) map[string]asked {
 		"POST /v1/accounts/{id}/root-keys":                  {done: []string{account + "/root-keys", "{}"}, refused: []string{"/v1/accounts/000000000009/root-keys", "{}"}, about: owners},
 		"POST /v1/accounts/{id}/root-keys/{key}/deactivate": {done: []string{account + "/root-keys/" + madeNow + "/deactivate"}, refused: []string{account + "/root-keys/AKIANONE/deactivate"}, about: owners},
 		"GET /v1/keys":                                      {done: []string{"/v1/keys?account=" + owners}, refused: []string{"/v1/keys?region=none"}, about: owners},
-		"GET /v1/keys/{id...}":                              {done: []string{"/v1/keys/" + key}, refused: []string{"/v1/keys/alias/none"}},
+		"GET /v1/keys/{id...}":                              {done: []string{"/v1/keys/" + key}, refused: []string{"/v1/keys/alias/abcdef"}},
 		"POST /v1/policy/explain":                           {done: []string{"/v1/policy/explain", `{"principal":"` + owners + `","action":"kms:Decrypt","key":"` + key + `"}`}, refused: []string{"/v1/policy/explain", `{"principal":"x","action":"kms:Decrypt"}`}},
 		"GET /v1/policy/who":                                {done: []string{"/v1/policy/who?key=" + key}, refused: []string{"/v1/policy/who?key=alias/none"}},
 		"POST /v1/audit/query":                              {done: []string{"/v1/audit/query", `{"operation":"Decrypt"}`}, refused: []string{"/v1/audit/query", `{"limit":-1}`}},
@@ -131,7 +131,10 @@ func TestOperatorsAreRecorded(t *testing.T) {
 		if r["eventSource"] != "trent" || r["eventType"] != "AwsApiCall" {
 			continue
 		}
-		code, about := r["errorCode"], r["recipientAccountId"]
+		code, about := r["errorCode"], r["recipientAccountId"].(string)
+		if about != "" && (len(about) != 12 || strings.Trim(about, "0123456789") != "") {
+			t.Errorf("a record is about the account %q", about)
+		}
 		if code != nil {
 			code, about = "refused", "" // which account there is not is no matter
 		}
