@@ -170,8 +170,8 @@ func (c *Collector) Record(r audit.Record) {
 			c.summary.Uncounted += e.refusals()
 			c.use(sectionAccount, e.Recipient, &e, &r, KindRefused, e.refusals())
 		}
-	case e.Recipient == "":
-		c.summary.Unverified++
+	case e.EventSource != sourceTrent && e.UserIdentity.Type == "" && e.EventType == typeCall:
+		c.summary.Unverified++ // nobody has called
 	default:
 		kind := c.crypto.kind(&e)
 		for _, p := range keys {

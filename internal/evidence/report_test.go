@@ -37,6 +37,9 @@ func usual(t *testing.T) *world {
 	w.record(audit.Event{UserIdentity: user("clerk"), Name: "DescribeKey", ReadOnly: true, Resources: onKey(keyARN)})
 	w.record(audit.Event{UserIdentity: user("admin"), Source: "iam.amazonaws.com", Name: "PutUserPolicy", RequestParameters: []byte(`{"userName":"clerk"}`)})
 	w.record(audit.Event{UserIdentity: user("clerk"), Name: "Decrypt", ReadOnly: true, Resources: onKey(keyARN)})
+	w.record(audit.Event{Name: "Decrypt", ReadOnly: true, ErrorCode: "UnrecognizedClientException", Additional: []audit.Field{{Name: "claimedAccessKeyId", Value: "x"}}})
+	w.record(audit.Event{UserIdentity: audit.UserIdentity{Type: "Operator", UserName: "root"}, Source: "trent", Name: "ListKeys", ReadOnly: true})
+	w.record(audit.Event{UserIdentity: user("guest"), Name: "RefusedCalls", Type: audit.TypeServiceEvent, ReadOnly: true, ServiceEventDetails: []byte(`{"calls":1659}`)})
 	w.now = at(16, 0)
 	w.record(audit.Event{UserIdentity: user("clerk"), Name: "GenerateDataKey", ReadOnly: true, Resources: onKey(keyARN)})
 	w.now = at(17, 0)
@@ -80,7 +83,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%+v", k.Tail)
 	}
 	s := m.Summary
-	if s.Uses != 5 || s.Refused != 1 || s.KeyChanges != 1 || s.OtherChanges != 1 || s.Used != 1 || s.Absent != 0 {
+	if s.Uses != 5 || s.Refused != 1 || s.KeyChanges != 1 || s.OtherChanges != 1 || s.Used != 1 || s.Absent != 0 || s.Unverified != 1 || s.Uncounted != 1659 || m.Accounts[0].Uses[0].Calls != 1659 {
 		t.Errorf("%+v", s)
 	}
 	if len(m.Digests) != 2 || len(m.Limits) < 5 || !strings.Contains(page, "What this report does not show") {
