@@ -30,7 +30,7 @@ as signed digests cover the period. The report says what it does not show.
 It writes two files of one report: NAME.html for people and NAME.json for programs.
 The server says who can use keys. All else is read from the audit trail, which is
 verified in the same pass: by the server's public keys, or those that --public-key
-names. So the command must be able to read the trail: run it as root or as the
+names. Encrypted segments the server opens, or the recovery key does. So the command must be able to read the trail: run it as root or as the
 service's user, or give it a copy with --trail.
 
 --offline asks no server: the report is then made of a copied trail alone, and says
@@ -45,6 +45,7 @@ type evidenceFlags struct {
 	operatorFlags
 	from, to            string
 	out, trail, logs    string
+	recovery            string
 	region, account, id string
 	keys                []string
 	offline             bool
@@ -67,6 +68,7 @@ func reportEvidenceCommand() *cobra.Command {
 	c.Flags().StringVar(&f.id, "key", "", "this `key` only: key id, key ARN, alias name or alias ARN; offline, a key ARN")
 	c.Flags().StringVar(&f.trail, "trail", "", "`folder` of the audit trail, or of a copy (default: the server's)")
 	c.Flags().StringVar(&f.logs, "log", "", "`folder` of the transparency logs (default: audit-tlog beside the trail)")
+	c.Flags().StringVar(&f.recovery, "recovery-key", "", "`file` of the private recovery key, for encrypted segments (default: the server opens them)")
 	c.Flags().BoolVar(&f.offline, "offline", false, "ask no server: the trail alone")
 	c.Flags().StringArrayVar(&f.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once (default: the server's)")
 	c.Flags().BoolVar(&f.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
@@ -224,6 +226,13 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 	}
 	if p.Logs = m.flags.logs; p.Logs == "" {
 		p.Logs = logsBeside(p.Folder)
+	}
+	recovery, err := readRecoveryKey(m.flags.recovery)
+	if err != nil {
+		return nil, fmt.Errorf("--recovery-key: %w", err)
+	}
+	if p.Options.Opener = opener(recovery); recovery == nil && service != nil {
+		p.Options.Opener = m.client.Opener(ctx)
 	}
 	c := evidence.NewCollector(filepath.Dir(out.json.name), m.period, scope)
 	defer c.Close() // what is on disk goes with the process in any case

@@ -55,6 +55,8 @@ type Node interface {
 	// Checkpoint returns the newest checkpoint of the audit trail's transparency log.
 	Checkpoint(ctx context.Context, q CheckpointQuery) (SignedCheckpoint, error)
 
+	// OpenSegment returns an encrypted segment of the audit trail in the clear.
+	OpenSegment(ctx context.Context, by Operator, q SegmentQuery) ([]byte, error)
 	// EvidenceKeys yields the keys of an evidence report, with who can use them.
 	EvidenceKeys(ctx context.Context, by Operator, q EvidenceQuery, yield func(EvidenceKey) error) error
 	// EvidenceMade records that a report was made.

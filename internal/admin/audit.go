@@ -1,8 +1,14 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"time"
+
+	"trent/internal/audit"
 )
 
 // AuditQuery asks for audit records. Members that are empty ask for nothing.
@@ -45,4 +51,56 @@ type SignedCheckpoint struct {
 	Checkpoint  string   `json:"checkpoint"` // the signed note, C2SP tlog-checkpoint
 	Keys        []string `json:"keys"`       // verifier keys of the log
 	Consistency []string `json:"consistency,omitempty"`
+}
+
+// SegmentQuery is the body of POST /v1/audit/segment: the name of an encrypted
+// segment in the clear, with slashes. The answer is its bytes in the clear.
+type SegmentQuery struct {
+	Name string `json:"name"`
+}
+
+// openSegment answers it.
+func (s *Server) openSegment(w http.ResponseWriter, r *http.Request) {
+	by, _ := r.Context().Value(peerKey{}).(Operator)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	var q SegmentQuery
+	err := decode(r.Body, &q)
+	var b []byte
+	if err == nil {
+		b, err = s.node.OpenSegment(r.Context(), by, q)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(b) // who asked may have gone
+}
+
+// Opener opens encrypted segments of the trail by the server. What it says is not
+// believed: digests have the records' hashes.
+func (c *Client) Opener(ctx context.Context) *Opener { return &Opener{ctx, c} }
+
+// Opener is audit.Opener's.
+type Opener struct {
+	ctx    context.Context
+	client *Client
+}
+
+// maxSegmentBytes bounds what is read of a segment.
+const maxSegmentBytes = 1 << 30
+
+// Open returns a segment in the clear. All its errors mean that the segment stays
+// closed, and wrap audit.ErrSealed.
+func (o *Opener) Open(name string, _ []byte) ([]byte, error) {
+	body, err := o.client.stream(o.ctx, "audit/segment", SegmentQuery{Name: name})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", audit.ErrSealed, err)
+	}
+	defer body.Close()
+	b, err := io.ReadAll(io.LimitReader(body, maxSegmentBytes))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", audit.ErrSealed, err)
+	}
+	return b, nil
 }
