@@ -80,14 +80,8 @@ func (d *Deletion) Run(ctx context.Context, due []record.Due) (left []record.Due
 // and removes their due rows.
 func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
 	d.pass(PointErasing)
-	if e, ok := d.Store.(store.Eraser); ok {
-		// A long snapshot can hold the log: then the rows stay due, and the
-		// scheduler's other work goes on.
-		ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
-		defer cancel()
-		if err := e.Erase(ctx); err != nil {
-			return fmt.Errorf("erase deleted tokens: %w", err)
-		}
+	if err := erase(ctx, d.Store); err != nil {
+		return err
 	}
 	d.pass(PointErased)
 	_, _, err := d.Store.Txn(ctx, nil, rows)
@@ -155,7 +149,7 @@ func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmp
 		value, err := k.records.Seal(k.path, record.TypeKey, version+1, r)
 		return nil, []store.Op{{Key: k.path, Value: value}}, PointMarked, err
 	}
-	if ops, err = k.materials(ctx); err != nil || len(ops) > 0 {
+	if ops, err = k.materials(ctx, r); err != nil || len(ops) > 0 {
 		return nil, ops, PointMaterialsGone, err
 	}
 	if cmps, ops, err = k.aliases(ctx); err != nil || len(ops) > 0 {
@@ -238,8 +232,9 @@ func (k *deleting) grants(ctx context.Context) (ops []store.Op, err error) {
 }
 
 // materials deletes a page of the key's material records and of the index
-// rows that lead from them to the key.
-func (k *deleting) materials(ctx context.Context) (ops []store.Op, err error) {
+// rows that lead from them to the key, and then the index rows of imported
+// materials that are gone already.
+func (k *deleting) materials(ctx context.Context, r *record.Key) (ops []store.Op, err error) {
 	prefix := record.MaterialPrefix(k.due.Region, k.due.Account, k.due.KeyID)
 	rows, _, _, err := k.Store.Range(ctx, prefix, record.PrefixEnd(prefix), half)
 	if err != nil {
@@ -251,6 +246,20 @@ func (k *deleting) materials(ctx context.Context) (ops []store.Op, err error) {
 			return nil, fmt.Errorf("material %q: %w", row.Key, record.ErrTampered)
 		}
 		ops = append(ops, store.Op{Key: row.Key, Delete: true}, store.Op{Key: record.IndexPath(k.due.Region, p.ID), Delete: true})
+	}
+	for i := range r.Materials {
+		if len(rows) > 0 || len(ops) >= half {
+			break
+		}
+		if r.Materials[i].ImportState != record.PendingImport {
+			continue
+		}
+		index := record.IndexPath(k.due.Region, r.Materials[i].ID)
+		if _, _, err := k.Store.Get(ctx, index); err == nil {
+			ops = append(ops, store.Op{Key: index, Delete: true})
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
 	}
 	return ops, nil
 }

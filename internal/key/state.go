@@ -16,6 +16,7 @@ const (
 	IsUnavailable              // KMSInvalidStateException, "is unavailable."
 	IsCreating                 // KMSInvalidStateException, "is creating."
 	IsUpdating                 // KMSInvalidStateException, "is updating."
+	NotForImport               // WrongOrigin, but of a key with imported material IsPendingDeletion
 )
 
 // States is a row of the key-state table: what an operation answers in each
@@ -49,6 +50,12 @@ func (s *States) Check(k *Key) error {
 }
 
 func (v Verdict) err(k *Key) error {
+	if v == NotForImport {
+		v = IsPendingDeletion
+		if k.Origin != OriginExternal {
+			v = WrongOrigin
+		}
+	}
 	switch v {
 	case OK:
 		return nil

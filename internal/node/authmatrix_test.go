@@ -40,7 +40,7 @@ const everybody = "RTAUGSnkib"
 // caller's turn has made.
 var matrix = map[api.Op]struct {
 	may   string
-	usage string // of the key; "" is ENCRYPT_DECRYPT
+	usage string // of the key; "" is ENCRYPT_DECRYPT, and EXTERNAL the same with imported material
 	body  string
 }{
 	api.OpCancelKeyDeletion:                   {"RTA", "", `{"KeyId":"{key}"}`},
@@ -53,7 +53,7 @@ var matrix = map[api.Op]struct {
 	api.OpDecrypt:                             {"RTUGb", "", `{"CiphertextBlob":"{blob}"}`},
 	api.OpDeleteAlias:                         {"RTA", "", `{"AliasName":"{alias}"}`},
 	api.OpDeleteCustomKeyStore:                {"RTib", "", `{"CustomKeyStoreId":"cks-1234567890abcdef0"}`},
-	api.OpDeleteImportedKeyMaterial:           {"RTA", "", `{"KeyId":"{key}"}`},
+	api.OpDeleteImportedKeyMaterial:           {"RTA", "EXTERNAL", `{"KeyId":"{key}"}`},
 	api.OpDeriveSharedSecret:                  {"RTUGb", "KEY_AGREEMENT", `{"KeyId":"{key}","KeyAgreementAlgorithm":"ECDH","PublicKey":"{public}"}`},
 	api.OpDescribeCustomKeyStores:             {"RTib", "", `{}`},
 	api.OpDescribeKey:                         {"RTAUGb", "", `{"KeyId":"{key}"}`},
@@ -73,9 +73,9 @@ var matrix = map[api.Op]struct {
 	api.OpGetKeyLastUsage:                     {"RTA", "", `{"KeyId":"{key}"}`},
 	api.OpGetKeyPolicy:                        {"RTA", "", `{"KeyId":"{key}"}`},
 	api.OpGetKeyRotationStatus:                {"RTAb", "", `{"KeyId":"{key}"}`},
-	api.OpGetParametersForImport:              {"RTA", "", `{"KeyId":"{key}","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}`},
+	api.OpGetParametersForImport:              {"RTA", "EXTERNAL", `{"KeyId":"{key}","WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}`},
 	api.OpGetPublicKey:                        {"RTAUGb", "SIGN_VERIFY", `{"KeyId":"{key}"}`},
-	api.OpImportKeyMaterial:                   {"RT", "", `{"KeyId":"{key}"}`},
+	api.OpImportKeyMaterial:                   {"RT", "EXTERNAL", `{"KeyId":"{key}","ImportToken":"{token}","EncryptedKeyMaterial":"{wrapped}","ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}`},
 	api.OpListAliases:                         {"RTAib", "", `{}`},
 	api.OpListGrants:                          {"RTAb", "", `{"KeyId":"{key}"}`},
 	api.OpListKeyPolicies:                     {"RTA", "", `{"KeyId":"{key}"}`},
@@ -160,13 +160,24 @@ var (
 func (c *cast) stage(t *testing.T, usage string) map[string]string {
 	t.Helper()
 	root := c.callers['R']
-	made := root.must(t, "CreateKey", object{"KeySpec": specs[usage], "KeyUsage": usage, "Policy": c.keyPolicy(usage)})
+	external := usage == "EXTERNAL"
+	in := object{}
+	if external {
+		usage, in["Origin"] = "ENCRYPT_DECRYPT", "EXTERNAL"
+	}
+	in["KeySpec"], in["KeyUsage"], in["Policy"] = specs[usage], usage, c.keyPolicy(usage)
+	made := root.must(t, "CreateKey", in)
 	id := made.str("KeyMetadata", "KeyId")
 	quoted, err := json.Marshal(c.keyPolicy(usage))
 	if err != nil {
 		t.Fatal(err)
 	}
 	names := map[string]string{"id": id, "arn": made.str("KeyMetadata", "Arn"), "policy": string(quoted)}
+	if external {
+		in := root.importing(t, id, filled(1), nil)
+		root.must(t, "ImportKeyMaterial", in)
+		names["token"], names["wrapped"] = in["ImportToken"].(string), base64.StdEncoding.EncodeToString(in["EncryptedKeyMaterial"].([]byte))
+	}
 	names["grant"] = root.must(t, "CreateGrant", object{"KeyId": id, "GranteePrincipal": "arn:aws:iam::" + owners + ":user/G", "Operations": grantable[usage]}).str("GrantId")
 	x := base64.StdEncoding.EncodeToString([]byte("x"))
 	switch usage {

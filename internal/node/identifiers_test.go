@@ -141,6 +141,13 @@ var naming = []namingRow{
 	{"GetKeyRotationStatus", "KeyId", keyOnly, nothing},
 	{"ListKeyRotations", "KeyId", keyOnly, nothing},
 	{"RotateKeyOnDemand", "KeyId", keyOnly, nothing},
+	{"GetParametersForImport", "KeyId", keyOnly, rest(object{"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})},
+	{"ImportKeyMaterial", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
+		in := w.c.importing(w.t, s.id, filled(1), nil)
+		delete(in, "KeyId")
+		return in
+	}},
+	{"DeleteImportedKeyMaterial", "KeyId", keyOnly, nothing},
 	{"Encapsulate", "KeyId", anyIdentifier, rest(object{"EncapsulationAlgorithm": "ML_KEM"})},
 	{"Encrypt", "KeyId", anyIdentifier, rest(object{"Plaintext": []byte("x")})},
 	{"GenerateDataKey", "KeyId", anyIdentifier, rest(object{"KeySpec": "AES_256"})},
@@ -187,6 +194,7 @@ var naming = []namingRow{
 
 // kinds are the keys of operations that take no symmetric encryption key.
 var kinds = map[string]object{
+	"GetParametersForImport": {"Origin": "EXTERNAL"}, "ImportKeyMaterial": {"Origin": "EXTERNAL"}, "DeleteImportedKeyMaterial": {"Origin": "EXTERNAL"},
 	"Sign": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"}, "Verify": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"},
 	"GenerateMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "VerifyMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
 	"DeriveSharedSecret": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"}, "GetPublicKey": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},

@@ -33,6 +33,7 @@ import (
 	"trent/internal/ops/grants"
 	"trent/internal/ops/keypolicy"
 	"trent/internal/ops/keys"
+	"trent/internal/ops/material"
 	"trent/internal/ops/policies"
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
@@ -252,6 +253,7 @@ func (n *Node) assemble() {
 			&exchange.Ops{Module: module},
 			&grants.Ops{Store: n.store, Grants: n.grants, Regions: n.Domains, Principals: n.Identity, Unbound: n.Dev, Limits: n.Limits, Rand: rand.Reader},
 			&rotation.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
+			&material.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
 		),
 		Queries: []*call.QueryAPI{
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains, UnknownPrincipals: n.Dev}),
@@ -264,9 +266,11 @@ func (n *Node) assemble() {
 	n.start(n.Pipeline.Run)
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
+	imported := &jobs.MaterialExpiry{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
 	rotation := &jobs.KeyRotation{Store: n.store, Records: n.records, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{
 		record.JobDelete: deletion.Run, record.JobExpire: expiry.Run, record.JobRotateKey: rotation.Run,
+		record.JobExpireMaterial: imported.Run,
 	}, n.Now, n.Log)
 	n.rotation = jobs.NewRotation(jobs.RotationConfig{Domains: n.Domains, Ready: n.module.Ready, Every: n.RotateEvery, Now: n.Now, Log: n.Log})
 }

@@ -37,19 +37,16 @@ func Refuses(op api.Op, member api.Members) bool { return members[op]&member != 
 
 // operations that Trent does not have.
 var operations = [api.NumOps + 1]bool{
-	0:                               true,
-	api.OpConnectCustomKeyStore:     true,
-	api.OpCreateCustomKeyStore:      true,
-	api.OpDeleteCustomKeyStore:      true,
-	api.OpDeleteImportedKeyMaterial: true,
-	api.OpDescribeCustomKeyStores:   true,
-	api.OpDisconnectCustomKeyStore:  true,
-	api.OpGetKeyLastUsage:           true,
-	api.OpGetParametersForImport:    true,
-	api.OpImportKeyMaterial:         true,
-	api.OpReplicateKey:              true,
-	api.OpUpdateCustomKeyStore:      true,
-	api.OpUpdatePrimaryRegion:       true,
+	0:                              true,
+	api.OpConnectCustomKeyStore:    true,
+	api.OpCreateCustomKeyStore:     true,
+	api.OpDeleteCustomKeyStore:     true,
+	api.OpDescribeCustomKeyStores:  true,
+	api.OpDisconnectCustomKeyStore: true,
+	api.OpGetKeyLastUsage:          true,
+	api.OpReplicateKey:             true,
+	api.OpUpdateCustomKeyStore:     true,
+	api.OpUpdatePrimaryRegion:      true,
 }
 
 // members that working operations refuse, whatever their value.
@@ -65,7 +62,7 @@ var members = [api.NumOps + 1]api.Members{
 // createKeyValues refuses the values of CreateKey's members that ask for a key
 // whose material is not made here, or that is in more than one Region.
 func createKeyValues(r *api.CreateKeyRequest) error {
-	if r.Origin != "" && r.Origin != api.OriginTypeAwsKms {
+	if r.Origin != "" && r.Origin != api.OriginTypeAwsKms && r.Origin != api.OriginTypeExternal {
 		return apierr.New(apierr.UnsupportedOperation, "Trent does not support Origin %s yet.", r.Origin)
 	}
 	if r.MultiRegion {

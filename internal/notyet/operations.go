@@ -29,10 +29,6 @@ func (Ops) DeleteCustomKeyStore(_ context.Context, c *call.Call, _ *api.DeleteCu
 	return nil, missing(c)
 }
 
-func (Ops) DeleteImportedKeyMaterial(_ context.Context, c *call.Call, _ *api.DeleteImportedKeyMaterialRequest) (*api.DeleteImportedKeyMaterialResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) DescribeCustomKeyStores(_ context.Context, c *call.Call, _ *api.DescribeCustomKeyStoresRequest) (*api.DescribeCustomKeyStoresResponse, error) {
 	return nil, missing(c)
 }
@@ -42,14 +38,6 @@ func (Ops) DisconnectCustomKeyStore(_ context.Context, c *call.Call, _ *api.Disc
 }
 
 func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsageRequest) (*api.GetKeyLastUsageResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) GetParametersForImport(_ context.Context, c *call.Call, _ *api.GetParametersForImportRequest) (*api.GetParametersForImportResponse, error) {
-	return nil, missing(c)
-}
-
-func (Ops) ImportKeyMaterial(_ context.Context, c *call.Call, _ *api.ImportKeyMaterialRequest) (*api.ImportKeyMaterialResponse, error) {
 	return nil, missing(c)
 }
 

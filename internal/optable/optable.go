@@ -92,9 +92,10 @@ var (
 		Disabled: key.IsDisabled, PendingDeletion: key.IsPendingDeletion, PendingImport: key.IsPendingImport,
 		Unavailable: key.WrongOrigin, Creating: key.IsCreating,
 	}
-	importing = key.States{
-		PendingDeletion: key.WrongOrigin, Unavailable: key.WrongOrigin, Creating: key.IsCreating, Updating: key.IsUpdating,
+	wrapping = key.States{
+		PendingDeletion: key.NotForImport, Unavailable: key.WrongOrigin, Creating: key.IsCreating, Updating: key.IsUpdating,
 	}
+	importing   = key.States{PendingDeletion: key.NotForImport, Unavailable: key.WrongOrigin, Creating: key.IsCreating}
 	erasing     = key.States{Unavailable: key.WrongOrigin, Creating: key.IsCreating, Updating: key.IsUpdating}
 	replicating = key.States{
 		Disabled: key.IsDisabled, PendingDeletion: key.IsPendingDeletion, PendingImport: key.IsPendingImport,
@@ -140,7 +141,7 @@ var rows = [api.NumOps + 1]Row{
 	api.OpGetKeyLastUsage:                 {Target: OneKey, Actions: one("GetKeyLastUsage"), States: anyState},
 	api.OpGetKeyPolicy:                    {Target: OneKey, Actions: one("GetKeyPolicy"), States: anyState},
 	api.OpGetKeyRotationStatus:            {Target: OneKey, Actions: one("GetKeyRotationStatus"), CrossAccount: true, States: rotationStatus},
-	api.OpGetParametersForImport:          {Target: OneKey, Actions: one("GetParametersForImport"), States: importing},
+	api.OpGetParametersForImport:          {Target: OneKey, Actions: one("GetParametersForImport"), States: wrapping},
 	api.OpGetPublicKey:                    {Target: OneKey, Actions: one("GetPublicKey"), Aliases: true, CrossAccount: true, GrantOp: true, Class: Crypto, States: publicKey},
 	api.OpImportKeyMaterial:               {Target: OneKey, Actions: one("ImportKeyMaterial"), Mutates: true, States: importing},
 	api.OpListAliases:                     {Target: FilterKey, Actions: one("ListAliases")},

@@ -72,6 +72,16 @@ type KeyMaterial struct {
 // or has expired.
 const PendingImport = "PENDING_IMPORT"
 
+// Imported says whether every material is there that has ever been current.
+func (k *Key) Imported() bool {
+	for i := range k.Materials {
+		if m := &k.Materials[i]; m.State == "" && m.ImportState == PendingImport {
+			return false
+		}
+	}
+	return len(k.Materials) > 0
+}
+
 // KeyRotation and KeyExpiration are of keys that have them.
 type (
 	KeyRotation struct {

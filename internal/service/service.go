@@ -11,6 +11,7 @@ import (
 	"trent/internal/ops/exchange"
 	"trent/internal/ops/grants"
 	"trent/internal/ops/keys"
+	"trent/internal/ops/material"
 	"trent/internal/ops/policies"
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
@@ -28,6 +29,7 @@ type (
 	secretOps = exchange.Ops
 	grantOps  = grants.Ops
 	turnOps   = rotation.Ops
+	importOps = material.Ops
 	missing   = notyet.Ops
 )
 
@@ -43,12 +45,13 @@ type Service struct {
 	*secretOps
 	*grantOps
 	*turnOps
+	*importOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops, m *material.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r, importOps: m}
 }

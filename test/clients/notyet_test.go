@@ -45,18 +45,15 @@ const (
 // have yet. An operation leaves this table with the change that brings it.
 func unsupported(key string) map[string]object {
 	return map[string]object{
-		"ConnectCustomKeyStore":     {"CustomKeyStoreId": someStore},
-		"CreateCustomKeyStore":      {"CustomKeyStoreName": "store"},
-		"DeleteCustomKeyStore":      {"CustomKeyStoreId": someStore},
-		"DeleteImportedKeyMaterial": {"KeyId": key},
-		"DescribeCustomKeyStores":   {},
-		"DisconnectCustomKeyStore":  {"CustomKeyStoreId": someStore},
-		"GetKeyLastUsage":           {"KeyId": key},
-		"GetParametersForImport":    {"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"},
-		"ImportKeyMaterial":         {"KeyId": key, "ImportToken": someBlob, "EncryptedKeyMaterial": someBlob, "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"},
-		"ReplicateKey":              {"KeyId": key, "ReplicaRegion": "eu-central-1"},
-		"UpdateCustomKeyStore":      {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
-		"UpdatePrimaryRegion":       {"KeyId": key, "PrimaryRegion": "eu-central-1"},
+		"ConnectCustomKeyStore":    {"CustomKeyStoreId": someStore},
+		"CreateCustomKeyStore":     {"CustomKeyStoreName": "store"},
+		"DeleteCustomKeyStore":     {"CustomKeyStoreId": someStore},
+		"DescribeCustomKeyStores":  {},
+		"DisconnectCustomKeyStore": {"CustomKeyStoreId": someStore},
+		"GetKeyLastUsage":          {"KeyId": key},
+		"ReplicateKey":             {"KeyId": key, "ReplicaRegion": "eu-central-1"},
+		"UpdateCustomKeyStore":     {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
+		"UpdatePrimaryRegion":      {"KeyId": key, "PrimaryRegion": "eu-central-1"},
 	}
 }
 
@@ -94,7 +91,7 @@ func TestMissingParametersAreRefused(t *testing.T) {
 		in        object
 	}{
 		{"CreateKey", object{"MultiRegion": true}},
-		{"CreateKey", object{"Origin": "EXTERNAL"}},
+		{"CreateKey", object{"Origin": "AWS_CLOUDHSM"}},
 		{"CreateKey", object{"CustomKeyStoreId": someStore, "Origin": "AWS_CLOUDHSM"}},
 		{"Decrypt", object{"CiphertextBlob": sealed, "Recipient": recipient}},
 		{"GenerateDataKey", object{"KeyId": key, "KeySpec": "AES_256", "Recipient": recipient}},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	"trent/internal/hsm/alg"
@@ -63,7 +64,7 @@ func (e *Engine) wraps(w *keyspec.Wrapping) bool { return !e.cfg.ApprovedOnly ||
 func (e *Engine) ImportKey(in *proto.ImportKeyRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
 		row, flags := keyspec.Numbered(in.Spec), token.Flags(in.Flags)
-		if row == nil || !row.Importable() || !hasUsage(row, in.Usage) || flags&^token.FlagMultiRegion != 0 || len(in.Wrapped) > proto.MaxWrapped {
+		if row == nil || !row.Importable() || !hasUsage(row, in.Usage) || flags&^token.FlagMultiRegion != 0 || in.NotAfter > math.MaxInt64 || len(in.Wrapped) > proto.MaxWrapped {
 			return dst, proto.StatusMalformed
 		}
 		if !e.offers(row, in.Usage) {
@@ -78,7 +79,8 @@ func (e *Engine) ImportKey(in *proto.ImportKeyRequest, dst []byte) ([]byte, prot
 		if err != nil {
 			return dst, e.status(err)
 		}
-		s.header = token.Header{Kind: token.KindKey, Spec: token.Spec(in.Spec), Usage: token.Usage(in.Usage), Origin: token.OriginImported, Flags: flags, Bind: bind}
+		s.header = token.Header{Kind: token.KindKey, Spec: token.Spec(in.Spec), Usage: token.Usage(in.Usage), Origin: token.OriginImported, Flags: flags, Bind: bind,
+			NotAfter: int64(in.NotAfter)}
 		spki, status := e.adopt(s, row, in.Key.Bind.ID, material)
 		if status != proto.StatusOK {
 			return dst, status

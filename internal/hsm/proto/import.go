@@ -20,11 +20,14 @@ type (
 	// ImportKeyRequest brings key material for the KMS key of the bind; the token is
 	// the import token. The answer is a CreateKeyResponse.
 	ImportKeyRequest struct {
-		Key     KeyRef
-		Spec    uint16
-		Usage   uint8
-		Flags   uint16
-		Wrapped []byte
+		Key   KeyRef
+		Spec  uint16
+		Usage uint8
+		Flags uint16
+		// NotAfter is when the material expires, Unix seconds; 0: never. The module
+		// itself refuses its token then.
+		NotAfter uint64
+		Wrapped  []byte
 	}
 )
 
@@ -58,7 +61,8 @@ func (m *ImportParametersResponse) Decode(b []byte) error {
 // Append appends the message's encoding to dst.
 func (m *ImportKeyRequest) Append(dst []byte) []byte {
 	dst = append(binary.BigEndian.AppendUint16(m.Key.append(dst), m.Spec), m.Usage)
-	return appendBytes(binary.BigEndian.AppendUint16(dst, m.Flags), m.Wrapped)
+	dst = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint16(dst, m.Flags), m.NotAfter)
+	return appendBytes(dst, m.Wrapped)
 }
 
 // Decode sets m from b, strictly: its error is ErrMalformed.
@@ -66,6 +70,7 @@ func (m *ImportKeyRequest) Decode(b []byte) error {
 	r := reader{b: b}
 	m.Key.decode(&r)
 	m.Spec, m.Usage, m.Flags = r.u16(), r.u8(), r.u16()
+	m.NotAfter = r.u64()
 	m.Wrapped = r.bytes(1, MaxWrapped)
 	return r.done()
 }

@@ -23,6 +23,9 @@ func (o *Ops) CancelKeyDeletion(ctx context.Context, c *call.Call, _ *api.Cancel
 	}
 	row := record.DuePath(k.Region, k.DeletionDate, record.JobDelete, k.Account, k.ID)
 	r.State, r.DeletionMs = string(key.Disabled), 0
+	if k.Origin == key.OriginExternal && !r.Imported() {
+		r.State = string(key.PendingImport)
+	}
 	c.ResponseElements = auditedCancel(k.ARN)
 	if err := o.write(ctx, c, k, version+1, &r, store.Op{Key: row, Delete: true}); err != nil {
 		return nil, err

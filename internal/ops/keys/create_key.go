@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"trent/internal/api"
+	"trent/internal/apierr"
 	"trent/internal/arn"
 	"trent/internal/call"
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
+	"trent/internal/keyspec"
 	"trent/internal/ops/tagset"
 	"trent/internal/policy"
 	"trent/internal/record"
@@ -17,13 +19,16 @@ import (
 // CreateKey makes a key and its first material.
 func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequest) (*api.CreateKeyResponse, error) {
 	spec, usage := kindOf(in)
+	if originOf(in) == key.OriginExternal && !keyspec.Of(spec).Importable() {
+		return nil, apierr.New(apierr.UnsupportedOperation, "Key material of the key spec %s cannot be imported.", spec)
+	}
 	tags, err := tagset.Add(nil, in.Tags, o.Limits.TagsPerKey)
 	if err != nil {
 		return nil, err
 	}
 	keyPolicy := &record.Policy{Document: policy.Default(c.Partition, c.Caller.Account)}
 	if in.Has(api.CreateKeyPolicy) {
-		asked := &key.Key{Region: c.Region, Account: c.Caller.Account, Spec: spec, Usage: usage, Origin: key.OriginAWSKMS, Tags: tags}
+		asked := &key.Key{Region: c.Region, Account: c.Caller.Account, Spec: spec, Usage: usage, Origin: originOf(in), Tags: tags}
 		if keyPolicy, err = o.Rules.Check(ctx, c, asked, in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
@@ -37,28 +42,50 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 		return nil, err
 	}
 	defer release()
-	made, err := o.Module.CreateKey(ctx, c.Permit(), id, spec, usage, false)
-	if err != nil {
-		return nil, err
-	}
 	r := record.Key{
 		CreatedMs: c.Time.UnixMilli(), Spec: string(spec), Usage: string(usage),
-		Origin: string(key.OriginAWSKMS), State: string(key.Enabled), Description: in.Description,
-		Materials: []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: c.Time.UnixMilli()}}, CurrentMaterial: made.MaterialID[:],
-		PublicKey: made.PublicKey,
+		Origin: string(originOf(in)), State: string(key.PendingImport), Description: in.Description,
 	}
-	cmps, ops, err := o.newKey(ctx, c, id, &r, &made, keyPolicy, tags)
+	var made *use.Created
+	if originOf(in) == key.OriginAWSKMS {
+		if made, err = o.firstMaterial(ctx, c, id, &r); err != nil {
+			return nil, err
+		}
+	}
+	cmps, ops, err := o.newKey(ctx, c, id, &r, made, keyPolicy, tags)
 	if err != nil {
 		return nil, err
 	}
 	k := o.Keys.Snapshot(c.Region, c.Caller.Account, id, &r)
-	k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String()}}, 0
+	if made != nil {
+		k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String()}}, 0
+	}
 	out := &api.CreateKeyResponse{KeyMetadata: metadata(k)}
 	c.Created, c.ResponseElements = k, auditedCreate(out.KeyMetadata)
 	if err := c.Commit(ctx, o.Store, cmps, ops); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// firstMaterial has the crypto module make the key's first material, with which it
+// is enabled.
+func (o *Ops) firstMaterial(ctx context.Context, c *call.Call, id string, r *record.Key) (*use.Created, error) {
+	made, err := o.Module.CreateKey(ctx, c.Permit(), id, key.Spec(r.Spec), key.Usage(r.Usage), r.MultiRegion)
+	if err != nil {
+		return nil, err
+	}
+	r.State, r.PublicKey, r.CurrentMaterial = string(key.Enabled), made.PublicKey, made.MaterialID[:]
+	r.Materials = []record.KeyMaterial{{ID: made.MaterialID[:], CreatedMs: r.CreatedMs}}
+	return &made, nil
+}
+
+// originOf is where the key's material comes from.
+func originOf(in *api.CreateKeyRequest) key.Origin {
+	if in.Origin == "" {
+		return key.OriginAWSKMS
+	}
+	return key.Origin(in.Origin)
 }
 
 // kindOf returns the spec and the usage that a request asks for: they fit each
@@ -83,8 +110,9 @@ func (o *Ops) newID(c *call.Call) (string, error) {
 	return arn.NewKeyID(o.Rand)
 }
 
-// newKey returns what stores a new key: its record, its policy, its material,
-// the index from the material to the key, and its tags if it has some.
+// newKey returns what stores a new key: its record, its policy, its tags if it has
+// some, and its material with the index from it to the key, unless it is imported
+// later.
 func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key, made *use.Created, keyPolicy *record.Policy, tags map[string]string) ([]store.Cmp, []store.Op, error) {
 	region, err := o.Regions.Region(ctx, c.Region)
 	if err != nil {
@@ -99,13 +127,19 @@ func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key
 	records := []stored{
 		{record.KeyPath(c.Region, account, id), record.TypeKey, r},
 		{record.PolicyPath(c.Region, account, id), record.TypePolicy, keyPolicy},
-		{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
-		{record.IndexPath(c.Region, made.MaterialID[:]), record.TypeIndex, &record.Index{Account: account, KeyID: id}},
+	}
+	// The key id and the material id are random: if one exists, something is wrong.
+	cmps := []store.Cmp{{Key: records[0].path}}
+	if made != nil {
+		index := record.IndexPath(c.Region, made.MaterialID[:])
+		records = append(records,
+			stored{record.MaterialPath(c.Region, account, id, made.MaterialID[:]), record.TypeMaterial, &record.Material{Token: made.Token, Generation: made.Generation}},
+			stored{index, record.TypeIndex, &record.Index{Account: account, KeyID: id}})
+		cmps = append(cmps, store.Cmp{Key: index})
 	}
 	if len(tags) > 0 {
 		records = append(records, stored{record.TagsPath(c.Region, account, id), record.TypeTags, &record.Tags{Tags: tags}})
 	}
-	var cmps []store.Cmp
 	var ops []store.Op
 	for _, r := range records {
 		value, err := region.Records.Seal(r.path, r.t, 1, r.v)
@@ -114,7 +148,5 @@ func (o *Ops) newKey(ctx context.Context, c *call.Call, id string, r *record.Key
 		}
 		ops = append(ops, store.Op{Key: r.path, Value: value})
 	}
-	// The key id and the material id are random: if one exists, something is wrong.
-	cmps = append(cmps, store.Cmp{Key: ops[0].Key}, store.Cmp{Key: ops[3].Key})
 	return cmps, ops, nil
 }

@@ -17,6 +17,9 @@ func (o *Ops) GetPublicKey(_ context.Context, c *call.Call, _ *api.GetPublicKeyR
 	if k.Type() != keyspec.Asymmetric {
 		return nil, apierr.New(apierr.UnsupportedOperation, "%s key spec is %s which is not valid for GetPublicKey.", k.ARN, k.Spec)
 	}
+	if len(k.PublicKey) == 0 { // nothing was ever imported
+		return nil, apierr.New(apierr.KMSInvalidState, "%s is pending import.", k.ARN)
+	}
 	out := &api.GetPublicKeyResponse{
 		KeyId: k.ARN, PublicKey: k.PublicKey, KeySpec: string(k.Spec), CustomerMasterKeySpec: string(k.Spec), KeyUsage: string(k.Usage),
 	}

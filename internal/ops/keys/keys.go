@@ -62,8 +62,15 @@ func metadata(k *key.Key) *api.KeyMetadata {
 	case key.EncapsulateDecapsulate:
 		m.EncapsulationAlgorithms = k.Algorithms()
 	}
-	if current := k.CurrentMaterial(); current != nil && k.Spec == key.SymmetricDefault {
+	current := k.CurrentMaterial()
+	if current != nil && k.Spec == key.SymmetricDefault {
 		m.CurrentKeyMaterialId = current.Text
+	}
+	if current != nil && k.Origin == key.OriginExternal && len(current.Token) > 0 {
+		m.ValidTo, m.ExpirationModel = current.Expires, api.ExpirationModelTypeKeyMaterialDoesNotExpire
+		if !m.ValidTo.IsZero() {
+			m.ExpirationModel = api.ExpirationModelTypeKeyMaterialExpires
+		}
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/call"
+	"trent/internal/ops/keychange"
 )
 
 // DisableKeyRotation ends automatic rotation. What was rotated stays, and so does
@@ -13,14 +14,14 @@ func (o *Ops) DisableKeyRotation(ctx context.Context, c *call.Call, _ *api.Disab
 	if err := rotatable(c.Key()); err != nil {
 		return err
 	}
-	ch, err := o.begin(ctx, c)
+	ch, err := keychange.Begin(ctx, c, o.Keys, o.Regions)
 	if err != nil {
 		return err
 	}
-	before := ch.Due(&ch.record)
-	if r := ch.record.Rotation; r != nil {
+	before := ch.Due(&ch.Record)
+	if r := ch.Record.Rotation; r != nil {
 		r.Enabled, r.NextMs, r.PeriodDays = false, 0, 0
 	}
-	ch.reschedule(before)
-	return o.commit(ctx, c, ch)
+	reschedule(ch, before)
+	return ch.Commit(ctx, c, o.Store)
 }

@@ -6,6 +6,7 @@ import (
 
 	"trent/internal/api"
 	"trent/internal/call"
+	"trent/internal/ops/keychange"
 	"trent/internal/record"
 	"trent/internal/rotate"
 )
@@ -16,20 +17,20 @@ func (o *Ops) EnableKeyRotation(ctx context.Context, c *call.Call, in *api.Enabl
 	if err := rotatable(c.Key()); err != nil {
 		return err
 	}
-	ch, err := o.begin(ctx, c)
+	ch, err := keychange.Begin(ctx, c, o.Keys, o.Regions)
 	if err != nil {
 		return err
 	}
-	before := ch.Due(&ch.record)
-	if ch.record.Rotation == nil {
-		ch.record.Rotation = &record.KeyRotation{}
+	before := ch.Due(&ch.Record)
+	if ch.Record.Rotation == nil {
+		ch.Record.Rotation = &record.KeyRotation{}
 	}
-	r := ch.record.Rotation
+	r := ch.Record.Rotation
 	r.PeriodDays = rotate.DefaultPeriodDays
 	if in.Has(api.EnableKeyRotationRotationPeriodInDays) {
 		r.PeriodDays = int(in.RotationPeriodInDays)
 	}
 	r.Enabled, r.NextMs = true, c.Time.Add(time.Duration(r.PeriodDays)*rotate.Day).UnixMilli()
-	ch.reschedule(before)
-	return o.commit(ctx, c, ch)
+	reschedule(ch, before)
+	return ch.Commit(ctx, c, o.Store)
 }

@@ -8,6 +8,7 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/call"
 	"trent/internal/key"
+	"trent/internal/ops/keychange"
 	"trent/internal/rotate"
 )
 
@@ -18,24 +19,24 @@ func (o *Ops) RotateKeyOnDemand(ctx context.Context, c *call.Call, _ *api.Rotate
 	if err := onDemand(k, c.Time); err != nil {
 		return nil, err
 	}
-	ch, err := o.begin(ctx, c)
+	ch, err := keychange.Begin(ctx, c, o.Keys, o.Regions)
 	if err != nil {
 		return nil, err
 	}
-	previous := ch.record.CurrentMaterial
+	previous := ch.Record.CurrentMaterial
 	next, err := o.next(ctx, c, ch)
 	if err != nil {
 		return nil, err
 	}
-	rotate.Turn(&ch.record, next, c.Time, rotate.OnDemand)
+	rotate.Turn(&ch.Record, next, c.Time, rotate.OnDemand)
 	event, err := ch.Event(o.ids.New(), c.Time, string(k.Origin), rotate.OnDemand, previous, next)
 	if err != nil {
 		return nil, err
 	}
-	ch.ops = append(ch.ops, event)
+	ch.Ops = append(ch.Ops, event)
 	out := &api.RotateKeyOnDemandResponse{KeyId: k.ARN}
 	c.ResponseElements = out.AppendJSON(nil)
-	return out, o.commit(ctx, c, ch)
+	return out, ch.Commit(ctx, c, o.Store)
 }
 
 // onDemand refuses keys that cannot be rotated on demand, or not now.
@@ -56,8 +57,8 @@ func onDemand(k *key.Key, now time.Time) error {
 }
 
 // next is the id of the material that the key turns to.
-func (o *Ops) next(ctx context.Context, c *call.Call, ch *change) ([]byte, error) {
-	k := ch.key
+func (o *Ops) next(ctx context.Context, c *call.Call, ch *keychange.Change) ([]byte, error) {
+	k := ch.Key
 	if k.Origin == key.OriginExternal {
 		for i := range k.Materials {
 			if m := &k.Materials[i]; m.Pending == api.KeyMaterialStatePendingRotation && len(m.Token) > 0 {
@@ -70,6 +71,6 @@ func (o *Ops) next(ctx context.Context, c *call.Call, ch *change) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	ch.cmps, ch.ops, err = ch.Add(&ch.record, &rotate.Material{ID: made.MaterialID, Token: made.Token, Generation: made.Generation}, c.Time)
+	ch.Cmps, ch.Ops, err = ch.Add(&ch.Record, &rotate.Material{ID: made.MaterialID, Token: made.Token, Generation: made.Generation}, c.Time)
 	return made.MaterialID[:], err
 }

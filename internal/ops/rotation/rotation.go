@@ -4,17 +4,15 @@
 package rotation
 
 import (
-	"context"
+	"bytes"
 
 	"trent/internal/apierr"
 	"trent/internal/audit"
-	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
 	"trent/internal/keydir"
-	"trent/internal/record"
-	"trent/internal/rotate"
+	"trent/internal/ops/keychange"
 	"trent/internal/store"
 )
 
@@ -54,52 +52,14 @@ func primary(k *key.Key) error {
 	return nil
 }
 
-// change is a mutation of a key's record on its way.
-type change struct {
-	rotate.Place
-	key     *key.Key
-	record  record.Key
-	version uint64 // of the record as it was read
-	cmps    []store.Cmp
-	ops     []store.Op
-}
-
-// begin reads the record of the call's key.
-func (o *Ops) begin(ctx context.Context, c *call.Call) (*change, error) {
-	k := c.Key()
-	region, err := o.Regions.Region(ctx, k.Region)
-	if err != nil {
-		return nil, err
-	}
-	r, version, ok, err := o.Keys.Record(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, call.ErrConflict
-	}
-	place := rotate.Place{Records: region.Records, Partition: k.Partition, Region: k.Region, Account: k.Account, KeyID: k.ID}
-	return &change{Place: place, key: k, record: r, version: version}, nil
-}
-
-// commit writes the record and what belongs to it, if the key is as it was authorized.
-func (o *Ops) commit(ctx context.Context, c *call.Call, ch *change) error {
-	path := record.KeyPath(ch.Region, ch.Account, ch.KeyID)
-	value, err := ch.Records.Seal(path, record.TypeKey, ch.version+1, &ch.record)
-	if err != nil {
-		return err
-	}
-	cmps := append(ch.cmps, store.Cmp{Key: path, Mod: store.Rev(ch.key.Revision)})
-	return c.Commit(ctx, o.Store, cmps, append(ch.ops, store.Op{Key: path, Value: value}))
-}
-
 // reschedule writes the due row of the next automatic rotation in place of the
 // one before.
-func (ch *change) reschedule(before []byte) {
-	if before != nil {
-		ch.ops = append(ch.ops, store.Op{Key: before, Delete: true})
+func reschedule(ch *keychange.Change, before []byte) {
+	due := ch.Due(&ch.Record)
+	if before != nil && !bytes.Equal(before, due) { // a transaction writes a row once
+		ch.Ops = append(ch.Ops, store.Op{Key: before, Delete: true})
 	}
-	if due := ch.Due(&ch.record); due != nil {
-		ch.ops = append(ch.ops, store.Op{Key: due})
+	if due != nil {
+		ch.Ops = append(ch.Ops, store.Op{Key: due})
 	}
 }

@@ -48,10 +48,11 @@ func (m *Module) ImportParameters(ctx context.Context, p authz.Permit, spec key.
 }
 
 // ImportKey makes a backing key for the permit's key of material that was wrapped
-// with an import token's key. What is wrong with the token is an
+// with an import token's key, which the module refuses to use once it has expired
+// (zero: never). What is wrong with the token is an
 // ExpiredImportTokenException or an InvalidImportTokenException, what is wrong with
 // the material an InvalidCiphertextException without a message, whatever it is.
-func (m *Module) ImportKey(ctx context.Context, p authz.Permit, token, wrapped []byte) (Created, error) {
+func (m *Module) ImportKey(ctx context.Context, p authz.Permit, token, wrapped []byte, expires time.Time) (Created, error) {
 	if err := check(p, proto.CmdImportKey); err != nil {
 		return Created{}, err
 	}
@@ -67,6 +68,9 @@ func (m *Module) ImportKey(ctx context.Context, p authz.Permit, token, wrapped [
 	}
 	request := proto.ImportKeyRequest{
 		Key: proto.KeyRef{Bind: bindOf(k), Token: token}, Spec: keyspec.Of(k.Spec).Number, Usage: k.Usage.Number(), Wrapped: wrapped,
+	}
+	if !expires.IsZero() {
+		request.NotAfter = uint64(expires.Unix())
 	}
 	if k.MultiRegion {
 		request.Flags = proto.FlagMultiRegion

@@ -3,6 +3,7 @@ package use_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"trent/internal/api"
 	"trent/internal/apierr"
@@ -32,7 +33,7 @@ func importCommands(t *testing.T, m *use.Module, k *key.Key) {
 		"too long a token":      {make([]byte, 6144), []byte("x"), apierr.InvalidImportToken},
 		"a token with one more": {append(append([]byte{}, p.Token...), 0), []byte("x"), apierr.InvalidImportToken},
 	} {
-		_, err := m.ImportKey(t.Context(), put, c.token, c.wrapped)
+		_, err := m.ImportKey(t.Context(), put, c.token, c.wrapped, time.Time{})
 		var e *apierr.Error
 		if !errors.As(err, &e) || e.Code != c.want || e.Message != "" {
 			t.Errorf("%s: %v, want %s", name, err, c.want)

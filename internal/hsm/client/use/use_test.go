@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"trent/internal/api"
 	"trent/internal/apierr"
@@ -243,7 +244,7 @@ func TestPermits(t *testing.T) {
 			return err
 		}, nil},
 		"ImportKey": {[]api.Op{api.OpImportKeyMaterial}, func(p authz.Permit) error {
-			_, err := m.ImportKey(ctx, p, []byte{1}, []byte{1})
+			_, err := m.ImportKey(ctx, p, []byte{1}, []byte{1}, time.Time{})
 			if e := apierr.From(err); e.Code == apierr.InvalidImportToken { // it was asked
 				err = nil
 			}
