@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -108,7 +109,21 @@ func (c *Config) validateExports(p *problems) {
 		}
 		names[e.Name] = true
 		e.validate(p, path)
+		if e.Syslog != nil && c.isOwnSocket(strings.TrimPrefix(e.Syslog.Address, "unix://")) {
+			p.add(path+".syslog.address", "", "%s is a socket of Trent's own", e.Syslog.Address)
+		}
 	}
+}
+
+// isOwnSocket reports whether this configuration makes or uses a socket.
+func (c *Config) isOwnSocket(path string) bool {
+	path = filepath.Clean(path)
+	for i := range c.Listeners {
+		if c.Listeners[i].Socket == path {
+			return true
+		}
+	}
+	return path == c.Admin.Socket || path == c.Module.Socket
 }
 
 func (e *Export) validate(p *problems, path string) {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -95,6 +96,21 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		n.Control = func(_, address string, _ syscall.RawConn) error { return d.check(address) }
 	}
 	return n.DialContext(ctx, network, address)
+}
+
+// dialTLS connects, and finds out who is there.
+func (d *dialer) dialTLS(ctx context.Context, network, address string, settings *tls.Config) (*tls.Conn, error) {
+	conn, err := d.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	t := tls.Client(conn, settings)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return t, nil
 }
 
 // check refuses an address with its port, as it is dialled.

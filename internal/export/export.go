@@ -81,7 +81,7 @@ const (
 // destination is where an export delivers to.
 type destination interface {
 	// deliver returns nil once the destination has the whole batch for good. It
-	// may be given the same batch again.
+	// may be given the same batch again. It bounds its own time.
 	deliver(ctx context.Context, b *batch) error
 	close()
 }

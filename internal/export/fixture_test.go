@@ -24,6 +24,8 @@ type world struct {
 	state string
 	node  [16]byte
 	trail *audit.Trail
+	// segmentBytes is how long segments are; small, so that there are many.
+	segmentBytes int64
 
 	mu      sync.Mutex
 	now     time.Time
@@ -34,7 +36,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "audit"), node: testNode, now: time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)}
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "audit"), node: testNode, segmentBytes: 4 << 10, now: time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)}
 	w.state = filepath.Join(filepath.Dir(w.dir), "audit-export")
 	w.open()
 	t.Cleanup(func() { _ = w.trail.Close() })
@@ -44,7 +46,7 @@ func newWorld(t testing.TB) *world {
 // open begins the trail's next epoch, with small segments.
 func (w *world) open() {
 	w.t.Helper()
-	trail, err := audit.Open(w.t.Context(), w.dir, audit.Options{Node: w.node, Mode: audit.Relaxed, SegmentBytes: 4 << 10})
+	trail, err := audit.Open(w.t.Context(), w.dir, audit.Options{Node: w.node, Mode: audit.Relaxed, SegmentBytes: w.segmentBytes})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -99,37 +100,49 @@ func Private(info os.FileInfo) error {
 	return nil
 }
 
-// httpClient sends requests to one place.
-type httpClient struct {
-	d   *dialer
-	tls *TLS
-}
-
 // maxAnswerBytes bounds what is read of an answer.
 const maxAnswerBytes = 64 << 10
 
-// send sends a request, once, over a connection of its own, and returns nil if the
-// answer is a success. It follows no redirect.
+// httpClient sends requests to one place.
+type httpClient struct {
+	client http.Client
+}
+
+// newHTTPClient follows no redirect, takes no proxy, and reads the files of t for
+// each connection.
+func newHTTPClient(d *dialer, t *TLS) *httpClient {
+	transport := &http.Transport{
+		Proxy: nil, DialContext: d.dial, DisableCompression: true, MaxResponseHeaderBytes: maxAnswerBytes, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			settings, err := clientTLS(t, host)
+			if err != nil {
+				return nil, err
+			}
+			return d.dialTLS(ctx, network, address, settings)
+		},
+	}
+	return &httpClient{http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+func (c *httpClient) close() { c.client.CloseIdleConnections() }
+
+// send sends a request, once, and returns nil if the answer is a success.
 func (c *httpClient) send(ctx context.Context, method, target string, body []byte, prepare func(*http.Request) error) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the URL cannot be used") // it may hold a secret
-	}
-	settings, err := clientTLS(c.tls, r.URL.Hostname())
-	if err != nil {
-		return err
 	}
 	r.Header.Set("User-Agent", "trent")
 	if err := prepare(r); err != nil {
 		return err
 	}
-	transport := &http.Transport{
-		Proxy: nil, DialContext: c.d.dial, TLSClientConfig: settings, TLSHandshakeTimeout: dialTimeout,
-		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxAnswerBytes,
-	}
-	defer transport.CloseIdleConnections()
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(r)
+	res, err := c.client.Do(r)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL
@@ -137,7 +150,10 @@ func (c *httpClient) send(ctx context.Context, method, target string, body []byt
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes))
+	if err != nil {
+		return err
+	}
 	return judge(res, answer)
 }
 

@@ -113,8 +113,12 @@ func (r *reader) segment(b *batch, s *audit.Segment, w wanted) (done bool, err e
 	if err != nil {
 		return false, err
 	}
+	size := info.Size()
+	if s.Sealed {
+		size = s.Bytes
+	}
 	offset := int64(audit.FirstOffset)
-	if s.Epoch == b.to.epoch && s.Number == b.to.segment && b.to.offset <= info.Size() {
+	if s.Epoch == b.to.epoch && s.Number == b.to.segment && b.to.offset <= size {
 		offset = b.to.offset // else its end was cut off, and another epoch has begun
 	}
 	take := func(rec audit.Record) bool {

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Bounds of the waits between tries, and of one try.
+// Bounds of the waits between tries, and of one request, file or batch of messages.
 const (
-	firstRetry     = time.Second
-	longestRetry   = 5 * time.Minute
-	deliverTimeout = time.Minute
+	firstRetry   = time.Second
+	longestRetry = 5 * time.Minute
+	tryTimeout   = time.Minute
 )
 
 // refusal is a destination's no, which says how to go on.
@@ -114,7 +114,7 @@ func (x *Exporter) begin(ctx context.Context) error {
 		return err
 	}
 	x.c = cursor{at: position{node: x.config.Node}}
-	if head := x.bound(); x.FromNow && err != nil && n.Why == "" {
+	if head := x.config.Head(); x.FromNow && err != nil && n.Why == "" {
 		x.c.at.epoch, x.c.at.sequence, x.c.at.hash = head.Epoch, head.Sequence, head.Hash
 		n.After = head.Sequence
 	}
@@ -134,16 +134,11 @@ func (x *Exporter) record(ctx context.Context, n Notice) error {
 }
 
 func (x *Exporter) writeDigests(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, digestsTimeout)
-	defer cancel()
 	if err := x.files.digests(ctx); err != nil {
 		return err
 	}
 	return x.c.write(x.cursorPath())
 }
-
-// digestsTimeout bounds writing the digest files of all accounts and Regions.
-const digestsTimeout = 30 * time.Minute
 
 // deliver delivers the next batch and reports whether there may be more.
 func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
@@ -153,9 +148,7 @@ func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 		}
 	}
 	b := x.batch
-	within, cancel := context.WithTimeout(ctx, deliverTimeout+time.Duration(len(b.records))*time.Millisecond)
-	defer cancel()
-	if err := x.to.deliver(within, b); err != nil {
+	if err := x.to.deliver(ctx, b); err != nil {
 		if r, ok := errors.AsType[*refusal](err); ok && r.tooLarge && len(b.records) > 1 {
 			x.limit, x.batch = max(b.bytes/2, 1), nil
 		}
@@ -173,11 +166,11 @@ func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 // plan makes the next batch, and the intention to deliver it durable: after a
 // crash the same is delivered again. Without new records there is none.
 func (x *Exporter) plan(ctx context.Context) error {
-	bound := x.bound().Sequence
-	if at := x.c.at; at.node == x.config.Node && at.sequence == bound {
+	bound := x.bound()
+	if at := x.c.at; at.node == x.config.Node && (at.sequence == bound.Sequence || at.sequence > bound.Sequence && at.epoch == bound.Epoch) {
 		return nil
 	}
-	b, err := x.r.next(x.c.at, wanted{bound: bound, until: x.c.until, bytes: min(x.MaxBytes, x.limit)})
+	b, err := x.r.next(x.c.at, wanted{bound: bound.Sequence, until: x.c.until, bytes: min(x.MaxBytes, x.limit)})
 	if err != nil {
 		return err
 	}

@@ -342,3 +342,25 @@ func mustRemove(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 }
+
+// TestFilesFromNow: also where no digest covers the trail's end yet, files that
+// begin now have what comes, and nothing from before.
+func TestFilesFromNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.append(3, "111122223333")
+	w.sign()
+	w.append(4, "111122223333")
+	x := w.exporter(Export{Name: "a", Folder: t.TempDir(), FromNow: true})
+	mustRound(t, x)
+	if s := x.Status(); s.Sequence != 7 || s.Records != 0 {
+		t.Errorf("%+v", s)
+	}
+	w.append(2, "111122223333")
+	mustRound(t, x)
+	w.sign()
+	mustRound(t, x)
+	if s := x.Status(); s.Sequence != 9 || s.Records != 2 || s.LagRecords != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -34,7 +34,7 @@ func (s *S3) where() string {
 
 type bucket struct {
 	S3
-	http   httpClient
+	http   *httpClient
 	signer *v4.Signer
 	now    func() time.Time
 }
@@ -44,12 +44,12 @@ func newBucket(s *S3, d *dialer, now func() time.Time) (store, error) {
 		return nil, errors.New("the bucket's endpoint cannot be used")
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	return &bucket{S3: *s, http: httpClient{d, s.TLS}, signer: signer, now: now}, nil
+	return &bucket{S3: *s, http: newHTTPClient(d, s.TLS), signer: signer, now: now}, nil
 }
 
 func (b *bucket) bucket() string { return b.Bucket }
 
-func (b *bucket) close() {}
+func (b *bucket) close() { b.http.close() }
 
 // put uploads a file; the server compares it with its checksum.
 func (b *bucket) put(ctx context.Context, o object) error {

@@ -3,7 +3,6 @@ package export
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -88,6 +87,8 @@ func (c *collector) close() {
 // deliver writes the batch and waits until the other machine has acknowledged
 // every byte: more than that syslog does not know.
 func (c *collector) deliver(ctx context.Context, b *batch) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
 	defer func() {
 		if err != nil {
 			c.close()
@@ -126,24 +127,26 @@ func (c *collector) message(dst []byte, e *event) []byte {
 }
 
 func (c *collector) connect(ctx context.Context) error {
-	conn, err := c.d.dial(ctx, c.network, c.address)
-	if err != nil {
-		return err
-	}
-	c.conn, c.raw = conn, conn
-	if strings.HasPrefix(c.Address, "tls:") {
-		host, _, _ := net.SplitHostPort(c.address)
+	if !strings.HasPrefix(c.Address, "tls:") {
+		conn, err := c.d.dial(ctx, c.network, c.address)
+		if err != nil {
+			return err
+		}
+		c.conn, c.raw = conn, conn
+	} else {
+		host, _, err := net.SplitHostPort(c.address)
+		if err != nil {
+			return err
+		}
 		settings, err := clientTLS(c.TLS, host)
 		if err != nil {
 			return err
 		}
-		t := tls.Client(conn, settings)
-		c.conn = t
-		within, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		if err := t.HandshakeContext(within); err != nil {
+		conn, err := c.d.dialTLS(ctx, c.network, c.address, settings)
+		if err != nil {
 			return err
 		}
+		c.conn, c.raw = conn, conn.NetConn()
 	}
 	c.gone.Store(false)
 	go c.listen(c.conn)

@@ -35,7 +35,7 @@ func withoutPath(text string) string {
 
 type webhook struct {
 	Webhook
-	http httpClient
+	http *httpClient
 	name string
 	now  func() time.Time
 }
@@ -44,10 +44,10 @@ func newWebhook(w *Webhook, d *dialer, name string, now func() time.Time) (desti
 	if u, err := url.Parse(w.URL); err != nil || u.Host == "" {
 		return nil, errors.New("the webhook's URL cannot be used")
 	}
-	return &webhook{Webhook: *w, http: httpClient{d, w.TLS}, name: name, now: now}, nil
+	return &webhook{Webhook: *w, http: newHTTPClient(d, w.TLS), name: name, now: now}, nil
 }
 
-func (w *webhook) close() {}
+func (w *webhook) close() { w.http.close() }
 
 // deliver sends the batch. Its id is the same each time it is sent.
 func (w *webhook) deliver(ctx context.Context, b *batch) error {
