@@ -22,7 +22,10 @@ type Sealer struct {
 	*Writer
 	Maker *digest.Maker // says which segments can be, and signs what they became
 	Every time.Duration // between looks, and after a failure; default a minute
-	Log   *slog.Logger
+	// Usable says why the KMS key cannot be used, also while there is nothing to
+	// seal: one that is to be deleted is found in time. nil: nobody knows.
+	Usable func(ctx context.Context) error
+	Log    *slog.Logger
 
 	working sync.Mutex
 	sealed  atomic.Uint64
@@ -64,6 +67,9 @@ func (s *Sealer) Run(ctx context.Context) {
 // when it goes on.
 func (s *Sealer) look(ctx context.Context) {
 	err := error(nil)
+	if s.Usable != nil {
+		err = s.Usable(ctx)
+	}
 	for n := digest.MaxSealed; n == digest.MaxSealed && err == nil; {
 		n, err = s.Seal(ctx)
 	}
@@ -79,7 +85,7 @@ func (s *Sealer) look(ctx context.Context) {
 	}
 	switch {
 	case now != "" && now != before:
-		s.Log.Error("segments of the audit trail are not being encrypted and stay in the clear", "key", s.Key, "error", err)
+		s.Log.Error("segments of the audit trail cannot be encrypted and stay in the clear; what is encrypted may not open either", "key", s.Key, "error", err)
 	case now == "" && before != "":
 		s.Log.Info("segments of the audit trail are being encrypted again", "key", s.Key)
 	}

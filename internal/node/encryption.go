@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"trent/internal/api"
@@ -10,6 +11,7 @@ import (
 	"trent/internal/auditseal"
 	"trent/internal/awsjson"
 	"trent/internal/identity"
+	"trent/internal/key"
 	"trent/internal/secret"
 )
 
@@ -32,8 +34,21 @@ func (n *Node) openEncryption() {
 	if n.Encryption == nil {
 		return
 	}
-	n.sealer = &auditseal.Sealer{Writer: n.sealWriter(), Maker: n.digests, Log: n.Log}
+	n.sealer = &auditseal.Sealer{Writer: n.sealWriter(), Maker: n.digests, Usable: n.trailKeyUsable, Log: n.Log}
 	n.start(n.sealer.Run)
+}
+
+// trailKeyUsable says what is wrong with the state of the trail's KMS key.
+func (n *Node) trailKeyUsable(ctx context.Context) error {
+	id := arn.Parse(n.Encryption.Key)
+	k, _, err := n.keys.Resolve(ctx, id.Account, id.Region, n.Encryption.Key, true)
+	switch {
+	case err != nil:
+		return err
+	case k.State != key.Enabled || k.Spec != key.SymmetricDefault:
+		return fmt.Errorf("%s, a key of spec %s, is in state %s", k.ARN, k.Spec, k.State)
+	}
+	return nil
 }
 
 func (n *Node) sealWriter() *auditseal.Writer {

@@ -189,6 +189,9 @@ func TestSealingPauses(t *testing.T) {
 	} {
 		s.again(t)
 		s.owner.must(t, pause.stop, fmt.Sprintf(pause.stopIn, s.key))
+		if err := s.TrailKeyUsable(t.Context()); (err == nil) != (pause.name == "denied") {
+			t.Errorf("%s: the key's state: %v", pause.name, err)
+		}
 		s.owner.call("ListKeys", "{}")
 		clear := len(s.files(t, ".log"))
 		if n, err := s.SealTrail(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), pause.code) || len(s.files(t, ".log")) != clear {

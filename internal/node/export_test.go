@@ -25,6 +25,9 @@ func (c Config) FaultHook() func(context.Context, *call.Call) error {
 // Commands is how many commands the crypto module was sent.
 func (n *Node) Commands() uint64 { return n.module.Counters().FramesWritten }
 
+// TrailKeyUsable says what is wrong with the state of the trail's KMS key.
+func (n *Node) TrailKeyUsable(ctx context.Context) error { return n.trailKeyUsable(ctx) }
+
 // SealTrail makes a digest, and seals what can be sealed.
 func (n *Node) SealTrail(ctx context.Context) (int, error) {
 	if _, err := n.digests.Make(ctx); err != nil {
