@@ -10,6 +10,7 @@ import (
 
 	"trent/internal/audit"
 	"trent/internal/awsjson"
+	"trent/internal/identity"
 	"trent/internal/record"
 )
 
@@ -83,7 +84,7 @@ func (g *gap) end() (left int) {
 	}
 	const internal = "AWS Internal"
 	e := audit.Event{
-		UserIdentity: audit.UserIdentity{InvokedBy: internal}, Source: "kms.amazonaws.com", Name: eventUnrecorded, Region: record.Global,
+		UserIdentity: audit.UserIdentity{InvokedBy: internal}, Source: identity.EventSource, Name: eventUnrecorded, Region: record.Global,
 		SourceIP: internal, UserAgent: internal, Time: last, ReadOnly: true, Type: audit.TypeServiceEvent,
 		ServiceEventDetails: together(calls, total, first, last),
 	}
