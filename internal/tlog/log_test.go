@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"filippo.io/mldsa"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"trent/internal/audit"
 )
@@ -239,6 +240,41 @@ func TestLog(t *testing.T) {
 	for name, content := range tr.files() {
 		if strings.HasPrefix(name, "tile/") && content != before[name] {
 			t.Errorf("%s was made differently", name)
+		}
+	}
+}
+
+// TestLayout: a tree of 70,000 records has the tiles of tlog-tiles' own example.
+func TestLayout(t *testing.T) {
+	t.Parallel()
+	f := folder("")
+	var tree Tree
+	full := map[int]int{}
+	tree.full = func(level int, number uint64, _ []tlog.Hash) {
+		if number != uint64(full[level]) {
+			t.Fatalf("level %d: tile %d after %d", level, number, full[level])
+		}
+		full[level]++
+	}
+	for n := range uint64(70_000) {
+		tree.Add(record(n))
+	}
+	if len(full) != 2 || full[0] != 273 || full[1] != 1 {
+		t.Errorf("full tiles: %v", full)
+	}
+	for level, width := range []int{112, 17, 1} {
+		if len(tree.levels[level]) != width {
+			t.Errorf("level %d: %d hashes, want %d", level, len(tree.levels[level]), width)
+		}
+	}
+	for want, got := range map[string]string{
+		"tile/0/x001/x234/067":           f.tile(0, 1234067, 256),
+		"tile/1/000.p/17":                f.tile(1, 0, 17),
+		"tile/entries/x001/x234/067.p/8": f.tile(entriesLevel, 1234067, 8),
+		"tile/entries/273":               f.tile(entriesLevel, 273, 256),
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -53,15 +53,25 @@ func (f Files) hashes(c *Checkpoint) tlog.HashReader {
 // Grow adds the first leaves of the log to a tree, without believing them: what
 // they are shows by the root.
 func (f Files) Grow(t *Tree, size uint64) error {
+	file, err := f.Checkpoint()
+	if err != nil {
+		return err
+	}
+	c, err := ParseCheckpoint(file) // says how wide the last tile is
+	if err != nil {
+		return err
+	}
+	if size > c.Size {
+		return fmt.Errorf("%w: it has %d records", errSize, c.Size)
+	}
 	for t.size < size {
-		number := t.size / tileWidth
-		width := int(min(size-number*tileWidth, tileWidth))
-		b, err := f.folder.readTile(0, number, width)
+		from := t.size / tileWidth * tileWidth
+		b, err := f.folder.readTile(0, from/tileWidth, int(min(c.Size-from, tileWidth)))
 		if err != nil {
 			return err
 		}
-		for b = b[(t.size-number*tileWidth)*tlog.HashSize:]; len(b) > 0; b = b[tlog.HashSize:] {
-			t.add(tlog.Hash(b[:tlog.HashSize]))
+		for i := t.size - from; from+i < size && i < uint64(len(b)/tlog.HashSize); i++ {
+			t.add(tlog.Hash(b[i*tlog.HashSize:][:tlog.HashSize]))
 		}
 	}
 	return nil
