@@ -43,14 +43,14 @@ func (f folder) tile(level int, number uint64, width int) string {
 // sync's doing.
 func (f folder) write(path string, content []byte) error {
 	dir, name := filepath.Split(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("tlog: %w", err)
-	}
 	temporary := filepath.Join(dir, "."+name)
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("tlog: %w", err)
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	file, err := os.OpenFile(temporary, flags, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			file, err = os.OpenFile(temporary, flags, 0o600)
+		}
 	}
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		_, err = file.Write(content)
 		err = errors.Join(err, file.Close())
