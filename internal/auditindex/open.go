@@ -176,6 +176,9 @@ func (x *index) having(t Term) ([]uint32, error) {
 	return []uint32{to}, nil
 }
 
+// mostOfNumber is the most bytes that a list has for a record: two varints.
+const mostOfNumber = 10
+
 // list reads the list at an offset.
 func (x *index) list(at uint32) ([]uint32, error) {
 	var before [listBytes]byte
@@ -186,7 +189,7 @@ func (x *index) list(at uint32) ([]uint32, error) {
 		return nil, errStale
 	}
 	count, n := binary.BigEndian.Uint32(before[:]), binary.BigEndian.Uint32(before[4:])
-	if x.listBytes-at-listBytes-sumBytes < n {
+	if x.listBytes-at-listBytes-sumBytes < n || int64(n) > mostOfNumber*int64(x.records) {
 		return nil, errStale
 	}
 	b, err := x.part(x.listsAt+int64(at), int64(listBytes)+int64(n))
