@@ -44,6 +44,7 @@ func asks(key string) map[string]asked {
 		"GET /v1/policy/who":                                {done: []string{"/v1/policy/who?key=" + key}, refused: []string{"/v1/policy/who?key=alias/none"}},
 		"POST /v1/audit/query":                              {done: []string{"/v1/audit/query", `{"operation":"Decrypt"}`}, refused: []string{"/v1/audit/query", `{"limit":-1}`}},
 		"POST /v1/audit/checkpoint":                         {refused: []string{"/v1/audit/checkpoint", `{"none":1}`}},
+		"POST /v1/audit/segment":                            {refused: []string{"/v1/audit/segment", `{"name":"none"}`}},
 		"POST /v1/hsm/restart":                              {done: []string{"/v1/hsm/restart"}},
 		"POST /v1/backup":                                   {done: []string{"/v1/backup"}, records: []string{"StartBackup", "CreateBackup"}},
 		"GET /v1/top":                                       {done: []string{"/v1/top?milliseconds=1"}, refused: []string{"/v1/top?limit=x"}},
