@@ -106,7 +106,11 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "Encrypt", readOnly: true, code: validation}, object{"KeyId": id})
 	stranger := harness.Who{AccessKey: "111122223333", SecretKey: harness.SecretKey, Region: harness.Region}
 	call(made{operation: "Decrypt", who: stranger, readOnly: true, code: accessDenied}, object{"CiphertextBlob": sealed})
-	call(made{operation: "RotateKeyOnDemand", code: "UnsupportedOperationException"}, object{"KeyId": id})
+	call(made{operation: "EnableKeyRotation", arns: arns}, object{"KeyId": id})
+	call(made{operation: "GetKeyRotationStatus", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "ListKeyRotations", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "DisableKeyRotation", arns: arns}, object{"KeyId": id})
+	call(made{operation: "DescribeCustomKeyStores", readOnly: true, code: "UnsupportedOperationException"}, object{})
 	return session
 }
 
