@@ -137,12 +137,12 @@ func (r *reader) segment(b *batch, s *audit.Segment, w wanted) (done bool, err e
 
 // take puts a record into the batch, if it may be there.
 func (r *reader) take(b *batch, rec *audit.Record, w wanted) bool {
-	if rec.Node == r.current && rec.Sequence > w.bound || w.until > 0 && rec.Sequence > w.until {
+	if rec.Node == r.current && rec.Sequence > w.bound {
 		return false
 	}
 	found := missing(&b.to, rec)
-	if len(b.records) > 0 && (found != nil || b.bytes+len(rec.JSON) > w.bytes) {
-		return false // no batch has a gap within
+	if len(b.records) > 0 && (found != nil || b.bytes+len(rec.JSON) > w.bytes || w.until > 0 && rec.Sequence > w.until) {
+		return false // no batch has a gap within; and one that was begun before may be gone
 	}
 	if found != nil {
 		b.gaps = append(b.gaps, *found)

@@ -198,6 +198,31 @@ func TestMovedAway(t *testing.T) {
 	mustEqual(t, "after moving what was not", m.ids, append(ids(1, 1, 41), ids(1, int(skipped[0].Next), 101)...))
 }
 
+// TestBegunAndMovedAway: records of a batch that was on its way are gone; what is
+// left follows all the same.
+func TestBegunAndMovedAway(t *testing.T) {
+	t.Parallel()
+	w, m := newWorld(t), &memory{}
+	w.append(2, "111122223333")
+	m.fail = func() error { return errors.New("down") }
+	x := w.exporter(plainExport("a")).deliverTo(m)
+	if err := x.round(t.Context()); err == nil || x.c.until != 2 {
+		t.Fatalf("%v, until %d", err, x.c.until)
+	}
+	w.append(60, "111122223333")
+	segments := mustSegments(t, w)
+	for _, s := range segments[:len(segments)-1] {
+		mustRemove(t, s.Path)
+	}
+	m.fail = nil
+	mustRound(t, w.exporter(plainExport("a")).deliverTo(m))
+	skipped := w.noticed(Skipped)
+	if len(skipped) != 1 || skipped[0].After != 0 || skipped[0].Next < 3 {
+		t.Fatalf("%+v", skipped)
+	}
+	mustEqual(t, "delivered", m.ids, ids(1, int(skipped[0].Next), 62))
+}
+
 // TestTrailWentBack: a loss of power took records that were delivered; the trail
 // goes on with other records of the same numbers, and all of these are delivered.
 func TestTrailWentBack(t *testing.T) {
