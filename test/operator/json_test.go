@@ -17,7 +17,8 @@ import (
 const jsonHead = "# What `--output json` prints\n" + `
 One JSON object a command. Members may join; none goes away or changes its meaning. Times are RFC 3339 in UTC, numbers are whole.
 Members that do not apply are left out: ` + "`next`" + ` on the last page, ` + "`error`" + ` of the module and of the audit trail when there is none, what the
-crypto module says of a Region when it does not answer, ` + "`deletionDate`" + `, a material's ` + "`created`" + `, a proof's ` + "`inclusion`" + ` while the transparency log lacks the record. This page is made by the tests: ` + "`cd test && go test ./operator -run TestJSON -update`" + `.
+crypto module says of a Region when it does not answer, ` + "`deletionDate`" + `, a material's ` + "`created`" + `, a proof's ` + "`inclusion`" + ` while the transparency log lacks the record, ` + "`audit.exports`" + ` of the status
+without exports: a list of objects with name, kind, destination, node, sequence, delivered, lagRecords, lagSeconds, skipped and error. This page is made by the tests: ` + "`cd test && go test ./operator -run TestJSON -update`" + `.
 `
 
 // TestJSON: the members of each answer and their types are what docs/cli-json.md
