@@ -24,6 +24,15 @@ func NewKeyID(rand io.Reader) (string, error) {
 	return string(text), nil
 }
 
+// NewMultiRegionKeyID makes the id of a new multi-Region key, of 16 bytes of rand.
+func NewMultiRegionKeyID(rand io.Reader) (string, error) {
+	var u [16]byte
+	if _, err := io.ReadFull(rand, u[:]); err != nil {
+		return "", fmt.Errorf("make a key id: %w", err)
+	}
+	return multiRegionPrefix + hex.EncodeToString(u[:]), nil
+}
+
 // ValidKeyID reports whether s has the form of a key id.
 func ValidKeyID(s string) bool {
 	if MultiRegionKeyID(s) {

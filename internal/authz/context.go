@@ -71,7 +71,11 @@ func (r *Request) ofKey(id condkey.ID) policy.Values {
 	case condkey.MultiRegion:
 		return truth(k.MultiRegion)
 	case condkey.MultiRegionKeyType:
-		if k.MultiRegion { // there are no replicas yet
+		switch {
+		case !k.MultiRegion:
+		case k.PrimaryRegion != k.Region: // what CreateKey asks for has neither
+			return one(api.MultiRegionKeyTypeReplica)
+		default:
 			return one(api.MultiRegionKeyTypePrimary)
 		}
 	case condkey.ResourceAliases:

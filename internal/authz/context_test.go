@@ -93,7 +93,7 @@ var (
 	}
 	someKey = &key.Key{
 		Partition: "aws", Region: "eu-west-1", Account: "111122223333", ID: "k", ARN: "arn:aws:kms:eu-west-1:111122223333:key/k",
-		Spec: key.SymmetricDefault, Usage: key.EncryptDecrypt, Origin: key.OriginAWSKMS, MultiRegion: true,
+		Spec: key.SymmetricDefault, Usage: key.EncryptDecrypt, Origin: key.OriginAWSKMS, MultiRegion: true, PrimaryRegion: "eu-west-1",
 		Tags: map[string]string{"App": "payroll", "Twice": "one", "TWICE": "two"}, Aliases: []string{"alias/a", "alias/b"},
 	}
 	plain   = authz.Environment{Time: time.Unix(1_795_406_706, 0), SourceIP: "192.0.2.7", UserAgent: "agent/1", TLS: true, Region: "eu-west-1", Partition: "aws"}

@@ -57,6 +57,9 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 			blobErr = refused
 		}
 	}
+	if err := p.authorizeElsewhere(ctx, c, in); err != nil {
+		return err
+	}
 	if blobErr != nil {
 		return blobErr
 	}

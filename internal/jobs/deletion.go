@@ -11,6 +11,7 @@ import (
 	"trent/internal/arn"
 	"trent/internal/audit"
 	"trent/internal/key"
+	"trent/internal/multiregion"
 	"trent/internal/record"
 	"trent/internal/store"
 )
@@ -158,8 +159,33 @@ func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmp
 	if ops, err = k.grants(ctx); err != nil || len(ops) > 0 {
 		return nil, ops, PointGrantsGone, err
 	}
-	ops, err = k.end()
-	return nil, ops, PointKeyGone, err
+	if cmps, ops, err = k.leave(ctx, r); err != nil {
+		return nil, nil, PointKeyGone, err
+	}
+	last, err := k.end()
+	return cmps, append(ops, last...), PointKeyGone, err
+}
+
+// leave takes a replica out of its multi-Region key. With the last one the
+// waiting period of a primary begins that was scheduled for deletion; and what the
+// others waited for this one to have, they need not any more.
+func (k *deleting) leave(ctx context.Context, r *record.Key) (cmps []store.Cmp, ops []store.Op, err error) {
+	if !r.MultiRegion || r.PrimaryRegion == k.due.Region {
+		return nil, nil, nil
+	}
+	all, err := multiregion.Read(ctx, k.Store, k.Records, k.due.Region, k.due.Account, k.due.KeyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	all.Remove(k.due.Region)
+	primary := all.Primary()
+	if len(all.Members) == 1 && primary.State() == key.PendingReplicaDeletion {
+		date := time.UnixMilli(k.Now().Add(time.Duration(primary.Record.PendingDays) * 24 * time.Hour).UnixMilli())
+		primary.Record.State, primary.Record.DeletionMs, primary.Record.PendingDays = string(key.PendingDeletion), date.UnixMilli(), 0
+		ops = append(ops, store.Op{Key: record.DuePath(primary.Region, date, record.JobDelete, all.Account, all.ID)})
+	}
+	cmps, writes, err := all.Writes()
+	return cmps, append(append(ops, writes...), all.Due(k.Now())), err
 }
 
 // end deletes what is left of the key and commits the event.

@@ -11,6 +11,7 @@ import (
 	hsm "trent/internal/hsm/client/jobs"
 	"trent/internal/key"
 	"trent/internal/keyspec"
+	"trent/internal/multiregion"
 	"trent/internal/record"
 	"trent/internal/rotate"
 	"trent/internal/store"
@@ -84,8 +85,11 @@ func (j *KeyRotation) step(ctx context.Context, place *rotate.Place, path []byte
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.Rotation == nil || !r.Rotation.Enabled || r.Rotation.NextMs != due.At.UnixMilli() || r.State != string(key.Enabled) {
+	if r.MultiRegion && r.PrimaryRegion != due.Region || r.Rotation == nil || !r.Rotation.Enabled || r.Rotation.NextMs != due.At.UnixMilli() || r.State != string(key.Enabled) {
 		return []store.Cmp{unchanged}, nil, nil
+	}
+	if rotate.Waiting(&r) != nil {
+		return nil, nil, errors.New("its replicas still lack the material of the rotation before")
 	}
 	made, err := j.newMaterial(ctx, place, &r)
 	if err != nil {
@@ -95,8 +99,11 @@ func (j *KeyRotation) step(ctx context.Context, place *rotate.Place, path []byte
 	if cmps, ops, err = place.Add(&r, made, now); err != nil {
 		return nil, nil, err
 	}
-	rotate.Turn(&r, made.ID[:], now, rotate.Automatic)
 	r.Rotation.NextMs = next(due.At, now, r.Rotation.PeriodDays).UnixMilli()
+	if len(r.ReplicaRegions) > 0 {
+		return j.wait(ctx, place, &r, append(cmps, unchanged), ops, made)
+	}
+	rotate.Turn(&r, made.ID[:], now, rotate.Automatic)
 	event, err := place.Event(j.ids.New(), now, r.Origin, rotate.Automatic, previous, made.ID[:])
 	if err != nil {
 		return nil, nil, err
@@ -107,6 +114,23 @@ func (j *KeyRotation) step(ctx context.Context, place *rotate.Place, path []byte
 	}
 	j.Log.Info("rotating a key", "region", due.Region, "account", due.Account, "key", due.KeyID)
 	return append(cmps, unchanged), append(ops, store.Op{Key: path, Value: value}, store.Op{Key: place.Due(&r)}, event), nil
+}
+
+// wait has the new material of a primary wait until its replicas have it, and
+// the row written that brings it to them.
+func (j *KeyRotation) wait(ctx context.Context, place *rotate.Place, r *record.Key, cmps []store.Cmp, ops []store.Op, made *rotate.Material) ([]store.Cmp, []store.Op, error) {
+	rotate.Wait(r, made.ID[:], rotate.Automatic)
+	all, err := multiregion.Read(ctx, j.Store, j.Records, place.Region, place.Account, place.KeyID)
+	if err != nil {
+		return nil, nil, err
+	}
+	all.Primary().Record = *r
+	same, writes, err := all.Writes()
+	if err != nil {
+		return nil, nil, err
+	}
+	j.Log.Info("rotating a multi-Region key", "region", place.Region, "account", place.Account, "key", place.KeyID)
+	return append(cmps, same...), append(append(ops, writes...), store.Op{Key: place.Due(r)}, all.Due(j.Now())), nil
 }
 
 // newMaterial has the crypto module make a further material for the key.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"trent/internal/arn"
 	"trent/internal/policy"
 )
 
@@ -60,7 +61,7 @@ type Material struct {
 	Description string    // of imported material
 	Expires     time.Time // of imported material; zero: never
 	Rotated     time.Time // when it became the current one; zero for the first and for pending ones
-	RotatedBy   string    // RotationType, with Rotated
+	RotatedBy   string    // RotationType, with Rotated, and while a multi-Region key's replicas lack it
 }
 
 // Rotation is what a key's automatic and on-demand rotations are like.
@@ -97,12 +98,26 @@ type Key struct {
 	Current      int        // index into Materials; -1 if none
 	Rotation     Rotation
 
+	PendingDays    int      // waiting period of a key that is PendingReplicaDeletion, for when its replicas are gone
 	PrimaryRegion  string   // of a multi-Region key, may be its own
 	ReplicaRegions []string // of a multi-Region key, without the primary's
 
 	byID map[MaterialID]int // of Materials, if they are many
 
 	Revision int64 // store revision of the key record, for compare-and-swap
+}
+
+// Primary reports whether the key is a multi-Region key's primary.
+func (k *Key) Primary() bool { return k.MultiRegion && k.PrimaryRegion == k.Region }
+
+// Replica returns the key as it is to be in another Region when it has just been
+// asked for there: with what the members of a multi-Region key share, and nothing else.
+func (k *Key) Replica(region string) *Key {
+	return &Key{
+		Partition: k.Partition, Region: region, Account: k.Account, ID: k.ID, ARN: arn.Key(k.Partition, region, k.Account, k.ID),
+		Spec: k.Spec, Usage: k.Usage, Origin: k.Origin, State: Creating, MultiRegion: true, PublicKey: k.PublicKey, Current: -1,
+		Rotation: k.Rotation, PrimaryRegion: k.PrimaryRegion, ReplicaRegions: k.ReplicaRegions,
+	}
 }
 
 // CurrentMaterial returns the material that encrypts; nil if there is none.

@@ -190,7 +190,7 @@ func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 		Created: time.UnixMilli(r.CreatedMs).UTC(), Current: -1,
 	}
 	k.PrimaryRegion, k.ReplicaRegions = r.PrimaryRegion, r.ReplicaRegions
-	k.DeletionDate = date(r.DeletionMs)
+	k.DeletionDate, k.PendingDays = date(r.DeletionMs), r.PendingDays
 	if rotation := r.Rotation; rotation != nil {
 		k.Rotation = key.Rotation{Enabled: rotation.Enabled, PeriodDays: rotation.PeriodDays, Next: date(rotation.NextMs), OnDemand: rotation.OnDemand}
 	}

@@ -17,6 +17,13 @@ func (c Config) DeletionAt(at func(jobs.Point)) Config {
 	return c
 }
 
+// ReplicationAt has at called at each point of the synchronization of
+// multi-Region keys.
+func (c Config) ReplicationAt(at func(jobs.ReplicationPoint)) Config {
+	c.replicationAt = at
+	return c
+}
+
 // FaultHook is the hook that the pipeline of a node with this Config has.
 func (c Config) FaultHook() func(context.Context, *call.Call) error {
 	return (&Node{Config: c}).fault()

@@ -173,6 +173,7 @@ var naming = []namingRow{
 	{"ReEncrypt", "DestinationKeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
 		return object{"CiphertextBlob": w.other.blob}
 	}},
+	{"ReplicateKey", "KeyId", keyOnly, rest(object{"ReplicaRegion": away})},
 	{"RetireGrant", "KeyId", keyOnly, granted},
 	{"RevokeGrant", "KeyId", keyOnly, granted},
 	{"ScheduleKeyDeletion", "KeyId", keyOnly, nothing},
@@ -182,6 +183,13 @@ var naming = []namingRow{
 	{"UpdateAlias", "AliasName", existingAlias, func(w *namedWorld, s *subject) object { return object{"TargetKeyId": w.other.id} }},
 	{"UpdateAlias", "TargetKeyId", keyOnly, func(w *namedWorld, s *subject) object { return object{"AliasName": w.other.alias} }},
 	{"UpdateKeyDescription", "KeyId", keyOnly, rest(object{"Description": "d"})},
+	{"UpdatePrimaryRegion", "KeyId", keyOnly, func(w *namedWorld, s *subject) object {
+		if strings.HasPrefix(s.id, "mrk-") {
+			w.c.must(w.t, "ReplicateKey", object{"KeyId": s.id, "ReplicaRegion": away})
+			w.c.are(w.t, s.id, "Enabled", away)
+		}
+		return object{"PrimaryRegion": away}
+	}},
 	{"Verify", "KeyId", anyIdentifier, func(w *namedWorld, s *subject) object {
 		in := object{"KeyId": s.id, "SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x")}
 		return object{"SigningAlgorithm": "ED25519_SHA_512", "Message": []byte("x"), "Signature": w.c.must(w.t, "Sign", in).str("Signature")}
@@ -198,6 +206,7 @@ var kinds = map[string]object{
 	"Sign": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"}, "Verify": {"KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY"},
 	"GenerateMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}, "VerifyMac": {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
 	"DeriveSharedSecret": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"}, "GetPublicKey": {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},
+	"ReplicateKey": {"MultiRegion": true}, "UpdatePrimaryRegion": {"MultiRegion": true},
 	"Encapsulate": {"KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE"}, "Decapsulate": {"KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE"},
 }
 
@@ -226,6 +235,9 @@ func TestIdentifiers(t *testing.T) {
 	}
 	f.close(t)
 	for _, r := range f.records(t) {
+		if r["awsRegion"] != home { // of a call that concerns another Region too
+			continue
+		}
 		id, _ := r["requestID"].(string)
 		if arn := resources[id]; arn != "" && !strings.Contains(fmt.Sprint(r["resources"]), arn) {
 			t.Errorf("%s: the record names %v, want %s", r["eventName"], r["resources"], arn)

@@ -109,7 +109,8 @@ type Config struct {
 	// DroppedLines counts the lines that Log has lost; nil: it loses none.
 	DroppedLines func() uint64
 
-	deletionAt func(jobs.Point) // for tests
+	deletionAt    func(jobs.Point)            // for tests
+	replicationAt func(jobs.ReplicationPoint) // for tests
 }
 
 // A Node is one running service.

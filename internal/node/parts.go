@@ -35,6 +35,7 @@ import (
 	"trent/internal/ops/keys"
 	"trent/internal/ops/material"
 	"trent/internal/ops/policies"
+	"trent/internal/ops/regions"
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
@@ -254,6 +255,7 @@ func (n *Node) assemble() {
 			&grants.Ops{Store: n.store, Grants: n.grants, Regions: n.Domains, Principals: n.Identity, Unbound: n.Dev, Limits: n.Limits, Rand: rand.Reader},
 			&rotation.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
 			&material.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
+			&regions.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Rules: rules, Limits: n.Limits, Quota: n.quota},
 		),
 		Queries: []*call.QueryAPI{
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains, UnknownPrincipals: n.Dev}),
@@ -268,8 +270,11 @@ func (n *Node) assemble() {
 	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
 	imported := &jobs.MaterialExpiry{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
 	rotation := &jobs.KeyRotation{Store: n.store, Records: n.records, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log}
+	replication := &jobs.Replication{
+		Store: n.store, Records: n.records, Domains: n.Domains, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.replicationAt,
+	}
 	n.due = jobs.NewScheduler(n.store, n.Domains.Names, map[string]jobs.Job{
-		record.JobDelete: deletion.Run, record.JobExpire: expiry.Run, record.JobRotateKey: rotation.Run,
+		record.JobDelete: deletion.Run, record.JobExpire: expiry.Run, record.JobRotateKey: rotation.Run, record.JobReplicate: replication.Run,
 		record.JobExpireMaterial: imported.Run,
 	}, n.Now, n.Log)
 	n.rotation = jobs.NewRotation(jobs.RotationConfig{Domains: n.Domains, Ready: n.module.Ready, Every: n.RotateEvery, Now: n.Now, Log: n.Log})

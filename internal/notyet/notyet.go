@@ -44,9 +44,7 @@ var operations = [api.NumOps + 1]bool{
 	api.OpDescribeCustomKeyStores:  true,
 	api.OpDisconnectCustomKeyStore: true,
 	api.OpGetKeyLastUsage:          true,
-	api.OpReplicateKey:             true,
 	api.OpUpdateCustomKeyStore:     true,
-	api.OpUpdatePrimaryRegion:      true,
 }
 
 // members that working operations refuse, whatever their value.
@@ -60,13 +58,10 @@ var members = [api.NumOps + 1]api.Members{
 }
 
 // createKeyValues refuses the values of CreateKey's members that ask for a key
-// whose material is not made here, or that is in more than one Region.
+// whose material is not made here.
 func createKeyValues(r *api.CreateKeyRequest) error {
 	if r.Origin != "" && r.Origin != api.OriginTypeAwsKms && r.Origin != api.OriginTypeExternal {
 		return apierr.New(apierr.UnsupportedOperation, "Trent does not support Origin %s yet.", r.Origin)
-	}
-	if r.MultiRegion {
-		return apierr.New(apierr.UnsupportedOperation, "Trent does not support multi-Region keys yet.")
 	}
 	return nil
 }

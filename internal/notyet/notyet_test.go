@@ -15,7 +15,7 @@ var working = map[api.Op]api.Members{
 	api.OpCancelKeyDeletion: api.CancelKeyDeletionKeyId,
 	api.OpCreateAlias:       api.CreateAliasAliasName | api.CreateAliasTargetKeyId,
 	api.OpCreateKey: api.CreateKeyDescription | api.CreateKeyTags | api.CreateKeyKeyUsage | api.CreateKeyCustomerMasterKeySpec | api.CreateKeyKeySpec |
-		api.CreateKeyOrigin | api.CreateKeyMultiRegion | // these five for one value
+		api.CreateKeyMultiRegion | api.CreateKeyOrigin | // the last for one value
 		api.CreateKeyPolicy | api.CreateKeyBypassPolicyLockoutSafetyCheck,
 	api.OpDecrypt: api.DecryptGrantTokens | api.DecryptCiphertextBlob | api.DecryptEncryptionContext | api.DecryptKeyId | api.DecryptEncryptionAlgorithm |
 		api.DecryptDryRun | api.DecryptDryRunModifiers,
@@ -57,6 +57,9 @@ var working = map[api.Op]api.Members{
 	api.OpReEncrypt: api.ReEncryptGrantTokens | api.ReEncryptCiphertextBlob | api.ReEncryptSourceEncryptionContext | api.ReEncryptSourceKeyId |
 		api.ReEncryptDestinationKeyId | api.ReEncryptDestinationEncryptionContext | api.ReEncryptSourceEncryptionAlgorithm |
 		api.ReEncryptDestinationEncryptionAlgorithm | api.ReEncryptDryRun | api.ReEncryptDryRunModifiers,
+	api.OpReplicateKey: api.ReplicateKeyKeyId | api.ReplicateKeyReplicaRegion | api.ReplicateKeyPolicy | api.ReplicateKeyBypassPolicyLockoutSafetyCheck |
+		api.ReplicateKeyDescription | api.ReplicateKeyTags,
+	api.OpUpdatePrimaryRegion:  api.UpdatePrimaryRegionKeyId | api.UpdatePrimaryRegionPrimaryRegion,
 	api.OpScheduleKeyDeletion:  api.ScheduleKeyDeletionKeyId | api.ScheduleKeyDeletionPendingWindowInDays,
 	api.OpTagResource:          api.TagResourceKeyId | api.TagResourceTags,
 	api.OpUntagResource:        api.UntagResourceKeyId | api.UntagResourceTagKeys,
@@ -118,7 +121,7 @@ func TestCreateKeyValues(t *testing.T) {
 		{`{"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, false},
 		{`{"CustomerMasterKeySpec":"HMAC_256"}`, false},
 		{`{"Origin":"AWS_CLOUDHSM"}`, true},
-		{`{"MultiRegion":true}`, true},
+		{`{"MultiRegion":true}`, false},
 		{`{"Tags":[]}`, false},
 	}
 	for _, test := range tests {

@@ -41,14 +41,6 @@ func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsa
 	return nil, missing(c)
 }
 
-func (Ops) ReplicateKey(_ context.Context, c *call.Call, _ *api.ReplicateKeyRequest) (*api.ReplicateKeyResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) UpdateCustomKeyStore(_ context.Context, c *call.Call, _ *api.UpdateCustomKeyStoreRequest) (*api.UpdateCustomKeyStoreResponse, error) {
 	return nil, missing(c)
-}
-
-func (Ops) UpdatePrimaryRegion(_ context.Context, c *call.Call, _ *api.UpdatePrimaryRegionRequest) error {
-	return missing(c)
 }

@@ -56,6 +56,12 @@ func samples() []sample {
 			RetiringID: "AIDA", RetiringService: "t.amazonaws.com", IssuingAccount: account, Operations: []string{"Decrypt"}, Constraint: "EncryptionContextSubset",
 			Context: map[string]string{"ward": "7"}, SourceARN: "arn3", ForAWSResource: true}},
 		{TypeAuditKey, AuditKeyPath("k"), &AuditKey{Token: []byte{1}, Generation: 2, Spec: "ECC_NIST_P384", PublicKey: []byte{3}, CreatedMs: 4}},
+		{TypeKey, KeyPath(region, account, "mrk-0"), &Key{
+			CreatedMs: 1, Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS", State: "Enabled", Description: "äöü",
+			MultiRegion: true, Materials: []KeyMaterial{{ID: id}},
+			CurrentMaterial: id, DeletionMs: 5, PrimaryRegion: region, ReplicaRegions: []string{"us-east-1"}, CustomKeyStoreID: "cks-1", XksKeyID: "x",
+			Rotation: &KeyRotation{Enabled: true, PeriodDays: 365, NextMs: 6, OnDemand: 7}, Expiration: &KeyExpiration{Model: "KEY_MATERIAL_EXPIRES", ValidMs: 8},
+			StateBefore: "Enabled", PublicKey: []byte{1, 2}, PendingDays: 9}},
 	}
 }
 

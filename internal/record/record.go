@@ -50,6 +50,7 @@ type Key struct {
 	Expiration       *KeyExpiration `cbor:"16,keyasint,omitempty"`
 	StateBefore      string         `cbor:"17,keyasint,omitempty"` // to return to, after Updating or Unavailable
 	PublicKey        []byte         `cbor:"18,keyasint,omitempty"` // SPKI, DER
+	PendingDays      int            `cbor:"19,keyasint,omitempty"` // waiting period that begins when the last replica is gone
 }
 
 // StateDeleting is the State of a key whose deletion has begun. It is none of

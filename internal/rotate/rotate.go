@@ -67,6 +67,30 @@ func (p *Place) Add(r *record.Key, m *Material, at time.Time) (cmps []store.Cmp,
 	return []store.Cmp{{Key: index}}, []store.Op{{Key: path, Value: token}, {Key: index, Value: owner}}, nil
 }
 
+// Wait has a material of a multi-Region key wait until all its Regions have it,
+// to become the current one by that rotation then.
+func Wait(r *record.Key, id []byte, rotation string) {
+	for i := range r.Materials {
+		if m := &r.Materials[i]; bytes.Equal(m.ID, id) {
+			m.State, m.RotatedBy = pendingRotation, rotation
+		}
+	}
+}
+
+// Waiting returns the material that Wait was told of and Turn not yet; nil if
+// there is none. Imported material waits for something else.
+func Waiting(r *record.Key) *record.KeyMaterial {
+	for i := range r.Materials {
+		if m := &r.Materials[i]; m.State == pendingRotation && m.RotatedBy != "" && m.RotatedMs == 0 {
+			return m
+		}
+	}
+	return nil
+}
+
+// pendingRotation is AWS's KeyMaterialState of a material that is not current yet.
+const pendingRotation = "PENDING_ROTATION"
+
 // Turn makes a material of the key's record the current one.
 func Turn(r *record.Key, id []byte, at time.Time, rotation string) {
 	for i := range r.Materials {
@@ -83,9 +107,10 @@ func Turn(r *record.Key, id []byte, at time.Time, rotation string) {
 	}
 }
 
-// Due is the row of a key's next automatic rotation; nil if it has none.
+// Due is the row of a key's next automatic rotation; nil if it has none, or is a
+// replica, which is rotated with its primary.
 func (p *Place) Due(r *record.Key) []byte {
-	if r.Rotation == nil || !r.Rotation.Enabled {
+	if r.Rotation == nil || !r.Rotation.Enabled || r.MultiRegion && r.PrimaryRegion != p.Region {
 		return nil
 	}
 	return record.DuePath(p.Region, time.UnixMilli(r.Rotation.NextMs), record.JobRotateKey, p.Account, p.KeyID)

@@ -13,6 +13,7 @@ import (
 	"trent/internal/ops/keys"
 	"trent/internal/ops/material"
 	"trent/internal/ops/policies"
+	"trent/internal/ops/regions"
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
@@ -30,6 +31,7 @@ type (
 	grantOps  = grants.Ops
 	turnOps   = rotation.Ops
 	importOps = material.Ops
+	regionOps = regions.Ops
 	missing   = notyet.Ops
 )
 
@@ -46,12 +48,13 @@ type Service struct {
 	*grantOps
 	*turnOps
 	*importOps
+	*regionOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops, m *material.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r, importOps: m}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops, m *material.Ops, mr *regions.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r, importOps: m, regionOps: mr}
 }

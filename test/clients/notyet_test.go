@@ -51,9 +51,7 @@ func unsupported(key string) map[string]object {
 		"DescribeCustomKeyStores":  {},
 		"DisconnectCustomKeyStore": {"CustomKeyStoreId": someStore},
 		"GetKeyLastUsage":          {"KeyId": key},
-		"ReplicateKey":             {"KeyId": key, "ReplicaRegion": "eu-central-1"},
 		"UpdateCustomKeyStore":     {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
-		"UpdatePrimaryRegion":      {"KeyId": key, "PrimaryRegion": "eu-central-1"},
 	}
 }
 

@@ -47,6 +47,13 @@ func TestSpine(t *testing.T) {
 			t.Run("identities", func(t *testing.T) {
 				identities(t, r, func(who harness.Who) caller { return recorder{c.connect(t, s, who), r.mu, r.done} })
 			})
+			t.Run("Regions", func(t *testing.T) {
+				regions(t, r, func(region string) caller {
+					who := harness.Default
+					who.Region = region
+					return recorder{c.connect(t, s, who), r.mu, r.done}
+				})
+			})
 			t.Run("rotation", func(t *testing.T) { rotations(t, r, lacks[c.name]) })
 			t.Run("event history", func(t *testing.T) { lookups(t, r) })
 			t.Run("import", func(t *testing.T) { imports(t, r) })

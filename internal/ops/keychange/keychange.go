@@ -6,11 +6,13 @@ package keychange
 
 import (
 	"context"
+	"errors"
 
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/key"
 	"trent/internal/keydir"
+	"trent/internal/multiregion"
 	"trent/internal/record"
 	"trent/internal/rotate"
 	"trent/internal/store"
@@ -24,6 +26,8 @@ type Change struct {
 	Version uint64     // of the record as it was read
 	Cmps    []store.Cmp
 	Ops     []store.Op
+
+	regions domains.Finder
 }
 
 // Begin reads the record of the call's key. call.ErrConflict says that it has
@@ -42,11 +46,15 @@ func Begin(ctx context.Context, c *call.Call, keys *keydir.Dir, regions domains.
 		return nil, call.ErrConflict
 	}
 	place := rotate.Place{Records: region.Records, Partition: k.Partition, Region: k.Region, Account: k.Account, KeyID: k.ID}
-	return &Change{Place: place, Key: k, Record: r, Version: version}, nil
+	return &Change{Place: place, Key: k, Record: r, Version: version, regions: regions}, nil
 }
 
-// Commit writes the record and what belongs to it.
+// Commit writes the record and what belongs to it; of a multi-Region primary key,
+// also what its replicas share of it.
 func (ch *Change) Commit(ctx context.Context, c *call.Call, st store.Store) error {
+	if ch.Record.MultiRegion && ch.Record.PrimaryRegion == ch.Region && len(ch.Record.ReplicaRegions) > 0 {
+		return ch.commitAll(ctx, c, st)
+	}
 	path := record.KeyPath(ch.Region, ch.Account, ch.KeyID)
 	value, err := ch.Records.Seal(path, record.TypeKey, ch.Version+1, &ch.Record)
 	if err != nil {
@@ -54,4 +62,29 @@ func (ch *Change) Commit(ctx context.Context, c *call.Call, st store.Store) erro
 	}
 	cmps := append(ch.Cmps, store.Cmp{Key: path, Mod: store.Rev(ch.Key.Revision)})
 	return c.Commit(ctx, st, cmps, append(ch.Ops, store.Op{Key: path, Value: value}))
+}
+
+func (ch *Change) commitAll(ctx context.Context, c *call.Call, st store.Store) error {
+	all, err := multiregion.Read(ctx, st, ch.records, ch.Region, ch.Account, ch.KeyID)
+	if errors.Is(err, multiregion.ErrNotFound) || errors.Is(err, multiregion.ErrChanged) || err == nil && int64(all.Primary().Mod) != ch.Key.Revision {
+		return call.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	all.Primary().Record = ch.Record
+	cmps, ops, err := all.Writes()
+	if err != nil {
+		return err
+	}
+	return c.Commit(ctx, st, append(ch.Cmps, cmps...), append(ch.Ops, ops...))
+}
+
+// records returns a Region's record sealer.
+func (ch *Change) records(ctx context.Context, region string) (*record.Sealer, error) {
+	r, err := ch.regions.Region(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	return r.Records, nil
 }

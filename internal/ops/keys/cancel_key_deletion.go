@@ -21,13 +21,19 @@ func (o *Ops) CancelKeyDeletion(ctx context.Context, c *call.Call, _ *api.Cancel
 	if !ok {
 		return nil, call.ErrConflict
 	}
-	row := record.DuePath(k.Region, k.DeletionDate, record.JobDelete, k.Account, k.ID)
-	r.State, r.DeletionMs = string(key.Disabled), 0
-	if k.Origin == key.OriginExternal && !r.Imported() {
+	var row []store.Op
+	if k.State == key.PendingDeletion {
+		row = []store.Op{{Key: record.DuePath(k.Region, k.DeletionDate, record.JobDelete, k.Account, k.ID), Delete: true}}
+	}
+	r.State, r.DeletionMs, r.PendingDays = string(key.Disabled), 0, 0
+	switch {
+	case k.Origin == key.OriginExternal && !r.Imported():
 		r.State = string(key.PendingImport)
+	case k.Origin == key.OriginAWSKMS && len(r.CurrentMaterial) == 0: // a replica that has not come into being yet, and will
+		r.State = string(key.Creating)
 	}
 	c.ResponseElements = auditedCancel(k.ARN)
-	if err := o.write(ctx, c, k, version+1, &r, store.Op{Key: row, Delete: true}); err != nil {
+	if err := o.write(ctx, c, k, version+1, &r, row...); err != nil {
 		return nil, err
 	}
 	return &api.CancelKeyDeletionResponse{KeyId: k.ARN}, nil

@@ -10,6 +10,7 @@ import (
 	"trent/internal/hsm/client/use"
 	"trent/internal/key"
 	"trent/internal/keyspec"
+	"trent/internal/ops/metadata"
 	"trent/internal/ops/tagset"
 	"trent/internal/policy"
 	"trent/internal/record"
@@ -28,12 +29,12 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	}
 	keyPolicy := &record.Policy{Document: policy.Default(c.Partition, c.Caller.Account)}
 	if in.Has(api.CreateKeyPolicy) {
-		asked := &key.Key{Region: c.Region, Account: c.Caller.Account, Spec: spec, Usage: usage, Origin: originOf(in), Tags: tags}
+		asked := &key.Key{Region: c.Region, Account: c.Caller.Account, Spec: spec, Usage: usage, Origin: originOf(in), Tags: tags, MultiRegion: in.MultiRegion, PrimaryRegion: c.Region}
 		if keyPolicy, err = o.Rules.Check(ctx, c, asked, in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
 	}
-	id, err := o.newID(c)
+	id, err := o.newID(c, in.MultiRegion)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +44,11 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	}
 	defer release()
 	r := record.Key{
-		CreatedMs: c.Time.UnixMilli(), Spec: string(spec), Usage: string(usage),
+		CreatedMs: c.Time.UnixMilli(), Spec: string(spec), Usage: string(usage), MultiRegion: in.MultiRegion,
 		Origin: string(originOf(in)), State: string(key.PendingImport), Description: in.Description,
+	}
+	if in.MultiRegion {
+		r.PrimaryRegion = c.Region
 	}
 	var made *use.Created
 	if originOf(in) == key.OriginAWSKMS {
@@ -60,8 +64,8 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	if made != nil {
 		k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String()}}, 0
 	}
-	out := &api.CreateKeyResponse{KeyMetadata: metadata(k)}
-	c.Created, c.ResponseElements = k, auditedCreate(out.KeyMetadata)
+	out := &api.CreateKeyResponse{KeyMetadata: metadata.Of(k)}
+	c.Created, c.ResponseElements = k, metadata.Audited(out.KeyMetadata)
 	if err := c.Commit(ctx, o.Store, cmps, ops); err != nil {
 		return nil, err
 	}
@@ -103,9 +107,12 @@ func kindOf(in *api.CreateKeyRequest) (key.Spec, key.Usage) {
 }
 
 // newID is the new key's id: random, but for a seed of trent dev.
-func (o *Ops) newID(c *call.Call) (string, error) {
+func (o *Ops) newID(c *call.Call, multiRegion bool) (string, error) {
 	if c.KeyID != "" {
 		return c.KeyID, nil
+	}
+	if multiRegion {
+		return arn.NewMultiRegionKeyID(o.Rand)
 	}
 	return arn.NewKeyID(o.Rand)
 }

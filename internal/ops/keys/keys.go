@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 
-	"trent/internal/api"
 	"trent/internal/call"
 	"trent/internal/domains"
 	"trent/internal/hsm/client/use"
@@ -30,49 +29,6 @@ type Ops struct {
 	Quota   *quota.Keys
 	// Rand makes key ids.
 	Rand io.Reader
-}
-
-// metadata is a key's KeyMetadata.
-func metadata(k *key.Key) *api.KeyMetadata {
-	m := &api.KeyMetadata{
-		AWSAccountId:          k.Account,
-		KeyId:                 k.ID,
-		Arn:                   k.ARN,
-		CreationDate:          k.Created,
-		Enabled:               k.State == key.Enabled,
-		Description:           k.Description,
-		KeyUsage:              string(k.Usage),
-		KeyState:              string(k.State),
-		DeletionDate:          k.DeletionDate,
-		Origin:                string(k.Origin),
-		KeyManager:            api.KeyManagerTypeCustomer,
-		CustomerMasterKeySpec: string(k.Spec),
-		KeySpec:               string(k.Spec),
-		MultiRegion:           k.MultiRegion,
-	}
-	switch k.Usage {
-	case key.EncryptDecrypt:
-		m.EncryptionAlgorithms = k.Algorithms()
-	case key.SignVerify:
-		m.SigningAlgorithms = k.Algorithms()
-	case key.GenerateVerifyMAC:
-		m.MacAlgorithms = k.Algorithms()
-	case key.KeyAgreement:
-		m.KeyAgreementAlgorithms = k.Algorithms()
-	case key.EncapsulateDecapsulate:
-		m.EncapsulationAlgorithms = k.Algorithms()
-	}
-	current := k.CurrentMaterial()
-	if current != nil && k.Spec == key.SymmetricDefault {
-		m.CurrentKeyMaterialId = current.Text
-	}
-	if current != nil && k.Origin == key.OriginExternal && len(current.Token) > 0 {
-		m.ValidTo, m.ExpirationModel = current.Expires, api.ExpirationModelTypeKeyMaterialDoesNotExpire
-		if !m.ValidTo.IsZero() {
-			m.ExpirationModel = api.ExpirationModelTypeKeyMaterialExpires
-		}
-	}
-	return m
 }
 
 // setState changes the key's state to s.

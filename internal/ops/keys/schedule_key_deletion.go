@@ -30,6 +30,9 @@ func (o *Ops) ScheduleKeyDeletion(ctx context.Context, c *call.Call, in *api.Sch
 	if !ok {
 		return nil, call.ErrConflict
 	}
+	if k.Primary() && len(k.ReplicaRegions) > 0 {
+		return o.scheduleAfterReplicas(ctx, c, &r, version, days)
+	}
 	// The date stands in the record and in the row, in milliseconds.
 	date := time.UnixMilli(c.Time.Add(time.Duration(days) * 24 * time.Hour).UnixMilli()).UTC()
 	r.State, r.DeletionMs = string(key.PendingDeletion), date.UnixMilli()
@@ -39,6 +42,19 @@ func (o *Ops) ScheduleKeyDeletion(ctx context.Context, c *call.Call, in *api.Sch
 	c.ResponseElements = auditedSchedule(out)
 	row := record.DuePath(k.Region, date, record.JobDelete, k.Account, k.ID)
 	if err := o.write(ctx, c, k, version+1, &r, store.Op{Key: row}); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// scheduleAfterReplicas stops every use of a primary key. Its waiting period
+// begins when the deletion of its last replica is over, in that transaction.
+func (o *Ops) scheduleAfterReplicas(ctx context.Context, c *call.Call, r *record.Key, version uint64, days int32) (*api.ScheduleKeyDeletionResponse, error) {
+	k := c.Key()
+	r.State, r.PendingDays = string(key.PendingReplicaDeletion), int(days)
+	out := &api.ScheduleKeyDeletionResponse{KeyId: k.ARN, KeyState: string(key.PendingReplicaDeletion), PendingWindowInDays: days}
+	c.ResponseElements = auditedSchedule(out)
+	if err := o.write(ctx, c, k, version+1, r); err != nil {
 		return nil, err
 	}
 	return out, nil

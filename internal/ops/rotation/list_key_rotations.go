@@ -54,7 +54,10 @@ func (o *Ops) ListKeyRotations(ctx context.Context, c *call.Call, in *api.ListKe
 // entry is the key's i-th material as it is listed.
 func entry(k *key.Key, i int) api.RotationsListEntry {
 	m := &k.Materials[i]
-	e := api.RotationsListEntry{KeyId: k.ARN, KeyMaterialId: m.Text, RotationDate: m.Rotated, RotationType: m.RotatedBy}
+	e := api.RotationsListEntry{KeyId: k.ARN, KeyMaterialId: m.Text}
+	if !m.Rotated.IsZero() { // one that waits has a type already
+		e.RotationDate, e.RotationType = m.Rotated, m.RotatedBy
+	}
 	switch {
 	case m.Pending != "":
 		e.KeyMaterialState = m.Pending

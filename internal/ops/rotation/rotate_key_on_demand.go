@@ -9,7 +9,9 @@ import (
 	"trent/internal/call"
 	"trent/internal/key"
 	"trent/internal/ops/keychange"
+	"trent/internal/record"
 	"trent/internal/rotate"
+	"trent/internal/store"
 )
 
 // RotateKeyOnDemand gives the key new material, or has the imported material that
@@ -28,14 +30,19 @@ func (o *Ops) RotateKeyOnDemand(ctx context.Context, c *call.Call, _ *api.Rotate
 	if err != nil {
 		return nil, err
 	}
+	out := &api.RotateKeyOnDemandResponse{KeyId: k.ARN}
+	c.ResponseElements = out.AppendJSON(nil)
+	if len(k.ReplicaRegions) > 0 { // it is used once all Regions have it
+		rotate.Wait(&ch.Record, next, rotate.OnDemand)
+		ch.Ops = append(ch.Ops, store.Op{Key: record.DuePath(k.Region, c.Time, record.JobReplicate, k.Account, k.ID)})
+		return out, ch.Commit(ctx, c, o.Store)
+	}
 	rotate.Turn(&ch.Record, next, c.Time, rotate.OnDemand)
 	event, err := ch.Event(o.ids.New(), c.Time, string(k.Origin), rotate.OnDemand, previous, next)
 	if err != nil {
 		return nil, err
 	}
 	ch.Ops = append(ch.Ops, event)
-	out := &api.RotateKeyOnDemandResponse{KeyId: k.ARN}
-	c.ResponseElements = out.AppendJSON(nil)
 	return out, ch.Commit(ctx, c, o.Store)
 }
 
@@ -50,8 +57,22 @@ func onDemand(k *key.Key, now time.Time) error {
 	if k.Rotation.OnDemand >= rotate.MaxOnDemand {
 		return apierr.New(apierr.LimitExceeded, "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: %s", k.ARN)
 	}
+	if rotating(k) != nil {
+		return apierr.New(apierr.Conflict, "A rotation of %s is under way.", k.ARN)
+	}
 	if r := &k.Rotation; r.Enabled && r.Next.Sub(now) <= rotate.Busy {
 		return apierr.New(apierr.Conflict, "The automatic rotation of %s is due within %d minutes.", k.ARN, rotate.Busy/time.Minute)
+	}
+	return nil
+}
+
+// rotating returns the material of a multi-Region key that is not in all its
+// Regions yet; nil if no rotation is under way.
+func rotating(k *key.Key) *key.Material {
+	for i := range k.Materials {
+		if m := &k.Materials[i]; m.Pending != "" && m.RotatedBy != "" && m.Rotated.IsZero() {
+			return m
+		}
 	}
 	return nil
 }

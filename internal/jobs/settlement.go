@@ -1,0 +1,179 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"trent/internal/arn"
+	"trent/internal/audit"
+	"trent/internal/awsjson"
+	"trent/internal/key"
+	"trent/internal/multiregion"
+	"trent/internal/record"
+	"trent/internal/rotate"
+	"trent/internal/store"
+)
+
+// A settlement is the last transaction of a multi-Region key's synchronization:
+// it makes of the members what they can be with the materials that they have.
+type settlement struct {
+	*Replication
+	key    *multiregion.Key
+	due    *record.Due
+	failed error // why some replica lacks something; the row stays then
+
+	changed bool
+	ops     []store.Op
+}
+
+// commit settles what there is to settle, and takes the row away if nothing is
+// left to do. done is false if the key has changed meanwhile.
+func (s *settlement) commit(ctx context.Context) (done bool, err error) {
+	lacking := s.replicas()
+	if !lacking {
+		if err := s.turn(); err != nil {
+			return false, err
+		}
+	}
+	s.movePrimary()
+	if lacking && s.failed == nil {
+		return false, fmt.Errorf("replicas lack materials of %s", s.key.Primary().Region)
+	}
+	var cmps []store.Cmp
+	if s.changed {
+		event, err := s.event()
+		if err != nil {
+			return false, err
+		}
+		s.ops = append(s.ops, event)
+	}
+	cmps, writes, err := s.key.Writes()
+	if err != nil {
+		return false, err
+	}
+	if s.changed {
+		s.ops = append(s.ops, writes...)
+	}
+	if s.failed == nil {
+		s.ops = append(s.ops, store.Op{Key: s.due.Path(), Delete: true})
+	}
+	if len(s.ops) == 0 {
+		return true, nil
+	}
+	done, _, err = s.Store.Txn(ctx, cmps, s.ops)
+	if done {
+		s.pass(ReplicationSettled)
+	}
+	return done, err
+}
+
+// replicas makes replicas that have everything what they are to be. lacking says
+// that some do not.
+func (s *settlement) replicas() (lacking bool) {
+	primary := s.key.Primary()
+	imported := primary.Record.Origin == string(key.OriginExternal)
+	for _, m := range s.key.Members[1:] {
+		if m.Gone() {
+			continue
+		}
+		if imported {
+			s.list(m)
+		}
+		if !m.Complete(primary) {
+			lacking = true
+			continue
+		}
+		if len(m.Record.CurrentMaterial) == 0 {
+			m.Record.CurrentMaterial, s.changed = slices.Clone(primary.Record.CurrentMaterial), true
+		}
+		if m.State() != key.Creating {
+			continue
+		}
+		m.Record.State, s.changed = string(key.Enabled), true
+		if imported {
+			m.Record.State = string(key.PendingImport)
+		}
+		s.Log.Info("a replica of a multi-Region key is there", "region", m.Region, "account", s.key.Account, "key", s.key.ID, "state", m.Record.State)
+	}
+	return lacking
+}
+
+// list adds to a replica's list the imported materials that it lacks: the ids
+// are shared, the materials are imported in each Region.
+func (s *settlement) list(m *multiregion.Member) {
+	for _, listed := range s.key.Primary().Record.Materials {
+		if !m.Has(listed.ID) {
+			listed.ImportState, listed.ValidToMs = record.PendingImport, 0
+			m.Record.Materials = append(m.Record.Materials, listed)
+			s.changed = true
+		}
+	}
+}
+
+// turn makes the material that waits for all replicas to have it the current
+// one, everywhere. Imported material waits for RotateKeyOnDemand.
+func (s *settlement) turn() error {
+	primary := s.key.Primary()
+	pending := rotate.Waiting(&primary.Record)
+	if pending == nil {
+		return nil
+	}
+	id, how, previous, now := slices.Clone(pending.ID), pending.RotatedBy, primary.Record.CurrentMaterial, s.Now()
+	for _, m := range s.key.Members {
+		if !m.Gone() {
+			rotate.Turn(&m.Record, id, now, how)
+		}
+	}
+	place := rotate.Place{Records: primary.Records, Partition: s.Partition, Region: primary.Region, Account: s.key.Account, KeyID: s.key.ID}
+	event, err := place.Event(s.ids.New(), now, primary.Record.Origin, how, previous, id)
+	s.ops, s.changed = append(s.ops, event), true
+	return err
+}
+
+// movePrimary ends a change of the primary Region: of the two that are Updating
+// one is the primary, and the other takes its place once it has everything.
+func (s *settlement) movePrimary() {
+	primary := s.key.Primary()
+	if primary.State() != key.Updating {
+		return
+	}
+	for _, m := range s.key.Members[1:] {
+		if m.State() != key.Updating || !m.Complete(primary) {
+			continue
+		}
+		before := s.place(primary.Region).Due(&primary.Record)
+		s.key.MakePrimary(m.Region)
+		s.key.Share()
+		if before != nil {
+			s.ops = append(s.ops, store.Op{Key: before, Delete: true}, store.Op{Key: s.place(m.Region).Due(&m.Record)})
+		}
+		for _, updated := range []*multiregion.Member{primary, m} {
+			updated.Record.State, updated.Record.StateBefore = updated.Record.StateBefore, ""
+		}
+		s.changed = true
+		s.Log.Info("the primary Region of a multi-Region key has changed", "region", m.Region, "account", s.key.Account, "key", s.key.ID)
+		return
+	}
+}
+
+// place is where in a Region the key's rows are.
+func (s *settlement) place(region string) *rotate.Place {
+	return &rotate.Place{Region: region, Account: s.key.Account, KeyID: s.key.ID}
+}
+
+// event is the record of the synchronization, as AWS's: it names the primary.
+func (s *settlement) event() (store.Op, error) {
+	const aws = "AWS Internal"
+	primary := s.key.Primary()
+	name := arn.Key(s.Partition, primary.Region, s.key.Account, s.key.ID)
+	e := audit.Event{
+		UserIdentity: audit.UserIdentity{AccountID: s.key.Account, InvokedBy: aws},
+		Time:         s.Now().Truncate(time.Second), Source: "kms.amazonaws.com", Name: "SynchronizeMultiRegionKey", Region: primary.Region, SourceIP: aws, UserAgent: aws,
+		ResponseElements: append(awsjson.AppendString([]byte(`{"keyId":`), name), '}'),
+		RequestID:        s.ids.New(), EventID: s.ids.New(), Type: audit.TypeAPICall, RecipientAccountID: s.key.Account,
+		Resources: []audit.Resource{{AccountID: s.key.Account, ARN: name}},
+	}
+	return audit.OutboxOp(primary.Records, primary.Region, e.EventID, e.AppendJSON(nil))
+}
