@@ -30,8 +30,8 @@ func (c caller) multiRegion(t *testing.T, in object, replicas ...string) string 
 	return id
 }
 
-// state is a key's.
-func (c caller) state(id string) string {
+// keyState is a key's.
+func (c caller) keyState(id string) string {
 	return c.call("DescribeKey", object{"KeyId": id}).str("KeyMetadata", "KeyState")
 }
 
@@ -39,7 +39,7 @@ func (c caller) state(id string) string {
 func (c caller) are(t *testing.T, id, state string, regions ...string) {
 	t.Helper()
 	for _, region := range regions {
-		waitFor(t, id+" is "+state+" in "+region, func() bool { return c.in(region).state(id) == state })
+		waitFor(t, id+" is "+state+" in "+region, func() bool { return c.in(region).keyState(id) == state })
 	}
 }
 
@@ -238,7 +238,7 @@ func TestReplicateRefused(t *testing.T) {
 	if got := c.call("UpdatePrimaryRegion", object{"KeyId": id, "PrimaryRegion": away}); got.code != "DisabledException" || got.message != arnIn(away, id)+" is disabled." {
 		t.Errorf("to a disabled replica: %s: %s", got.code, got.message)
 	}
-	if got := c.state(id); got != "Enabled" {
+	if got := c.keyState(id); got != "Enabled" {
 		t.Errorf("the primary is %s", got)
 	}
 }
@@ -395,8 +395,8 @@ func TestMultiRegionDeletion(t *testing.T) {
 	c.must(t, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 9})
 	c.in(away).must(t, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 7})
 	gone(away)
-	if c.state(id) != "PendingReplicaDeletion" {
-		t.Errorf("with one replica: %s", c.state(id))
+	if c.keyState(id) != "PendingReplicaDeletion" {
+		t.Errorf("with one replica: %s", c.keyState(id))
 	}
 	c.in(third).decrypts(t, blob)
 	c.in(third).must(t, "ScheduleKeyDeletion", object{"KeyId": id, "PendingWindowInDays": 7})
