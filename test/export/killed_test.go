@@ -91,6 +91,9 @@ audit:
 	}
 	records := trail(t, p.Data)
 	signed := eventIDs(records)
+	h.mu.Lock()
+	h.answer = nil // the backlog of many rounds is long
+	h.mu.Unlock()
 	s.Restart()
 	if !harness.Eventually(wait, func() bool { return h.has(records) }) {
 		t.Errorf("the webhook lacks records")
