@@ -102,7 +102,7 @@ func newKey(tb testing.TB, c *client.Client) proto.KeyRef {
 	if err := response.Decode(answer); err != nil {
 		tb.Fatal(err)
 	}
-	return proto.KeyRef{Bind: bind, Token: bytes.Clone(response.Token)}
+	return proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: bytes.Clone(response.Token)}
 }
 
 // do makes one call and returns a copy of the answer.

@@ -23,8 +23,7 @@ type opened[S any] struct {
 // openFor opens the token of a command's key if its usage is that one. S is
 // the interface of internal/hsm/alg that goes with the usage.
 func openFor[S any](e *Engine, s *scratch, cmd proto.Command, ref *proto.KeyRef, usage keyspec.Usage) (k opened[S], status proto.Status) {
-	kind, _ := tokenKind(cmd)
-	if status := e.unwrap(s, kind, ref); status != proto.StatusOK {
+	if status := e.take(s, cmd, ref); status != proto.StatusOK {
 		return k, status
 	}
 	k.usage = usage.Number()

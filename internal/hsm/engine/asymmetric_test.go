@@ -43,7 +43,7 @@ func newMaterial(t testing.TB, e *Engine, row *keyspec.Row, u *keyspec.Use) *mat
 		if row.Type == keyspec.Asymmetric && resp.MaterialID != kdf.PublicMaterialID(resp.PublicKey, id) || (row.Type == keyspec.Asymmetric) != (len(resp.PublicKey) > 0) {
 			t.Errorf("%s: the material id does not commit to the public key", row.Spec)
 		}
-		return proto.KeyRef{Bind: bind, Token: bytes.Clone(resp.Token)}, bytes.Clone(resp.PublicKey)
+		return proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: bytes.Clone(resp.Token)}, bytes.Clone(resp.PublicKey)
 	}
 	m.ref, m.spki = create(keyID)
 	switch u.Usage {

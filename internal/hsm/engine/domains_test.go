@@ -26,7 +26,7 @@ func rewrapped(tb testing.TB, e *Engine, kind token.Kind, ref proto.KeyRef) (pro
 	if err := resp.Decode(must(tb)(e.Rewrap(&proto.RewrapRequest{Kind: uint8(kind), Key: ref}, nil))); err != nil {
 		tb.Fatal(err)
 	}
-	return proto.KeyRef{Bind: ref.Bind, Token: resp.Token}, resp.Generation
+	return proto.KeyRef{Bind: ref.Bind, Origin: ref.Origin, Token: resp.Token}, resp.Generation
 }
 
 func TestRotateAndRewrap(t *testing.T) {

@@ -96,7 +96,7 @@ func newKey(tb testing.TB, e *Engine, bind proto.Bind) proto.KeyRef {
 	if err := resp.Decode(out); err != nil {
 		tb.Fatal(err)
 	}
-	return proto.KeyRef{Bind: bind, Token: bytes.Clone(resp.Token)}
+	return proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: bytes.Clone(resp.Token)}
 }
 
 func defaultKey(tb testing.TB, e *Engine) proto.KeyRef {

@@ -91,8 +91,7 @@ func (e *Engine) ImportKey(in *proto.ImportKeyRequest, dst []byte) ([]byte, prot
 
 // unwrapMaterial opens the import token and with its key the material.
 func (e *Engine) unwrapMaterial(s *scratch, row *keyspec.Row, in *proto.ImportKeyRequest) ([]byte, proto.Status) {
-	kind, _ := tokenKind(proto.CmdImportKey)
-	if status := e.unwrap(s, kind, &in.Key); status != proto.StatusOK {
+	if status := e.take(s, proto.CmdImportKey, &in.Key); status != proto.StatusOK {
 		return nil, status
 	}
 	if s.header.NotAfter == 0 || s.now > s.header.NotAfter {

@@ -95,8 +95,7 @@ const signerSize = 48 + 97
 // Region.
 func (e *Engine) SendReplica(in *proto.SendReplicaRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
-		kind, _ := tokenKind(proto.CmdSendReplica)
-		if status := e.unwrap(s, kind, &in.Key); status != proto.StatusOK {
+		if status := e.take(s, proto.CmdSendReplica, &in.Key); status != proto.StatusOK {
 			return dst, status
 		}
 		h := &s.header

@@ -52,7 +52,7 @@ func multiRegionKey(tb testing.TB, e *Engine, id string, spec uint16, usage uint
 	if err := made.Decode(out); err != nil {
 		tb.Fatal(err)
 	}
-	return proto.KeyRef{Bind: bind, Token: made.Token}, made
+	return proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: made.Token}, made
 }
 
 // A replication carries a key from one engine's Region to another's region2.
@@ -105,7 +105,7 @@ func (r *replication) received(tb testing.TB) (proto.KeyRef, proto.CreateKeyResp
 	if err := made.Decode(must(tb)(r.receive(r.sent))); err != nil {
 		tb.Fatal(err)
 	}
-	return proto.KeyRef{Bind: r.ask.Bind, Token: made.Token}, made
+	return proto.KeyRef{Bind: r.ask.Bind, Origin: proto.OriginGenerated, Token: made.Token}, made
 }
 
 // header is a token's, opened.

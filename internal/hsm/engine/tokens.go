@@ -82,10 +82,26 @@ func (e *Engine) unwrap(s *scratch, kind token.Kind, ref *proto.KeyRef) proto.St
 	return e.status(s.header.CheckOwner(kind, &bind))
 }
 
-// open is unwrap for a command that uses the token now.
-func (e *Engine) open(s *scratch, cmd proto.Command, ref *proto.KeyRef, spec token.Spec, usage token.Usage) proto.Status {
+// take is unwrap for a command that uses what is in the token: if that is a KMS
+// key's material, it must be of the origin that the command names.
+func (e *Engine) take(s *scratch, cmd proto.Command, ref *proto.KeyRef) proto.Status {
 	kind, _ := tokenKind(cmd)
 	if status := e.unwrap(s, kind, ref); status != proto.StatusOK {
+		return status
+	}
+	origin := proto.OriginNone
+	if kind == token.KindKey {
+		origin = proto.Origin(s.header.Origin)
+	}
+	if ref.Origin != origin {
+		return proto.StatusTokenRefused
+	}
+	return proto.StatusOK
+}
+
+// open is take for a token that must be of a spec and usage, and good now.
+func (e *Engine) open(s *scratch, cmd proto.Command, ref *proto.KeyRef, spec token.Spec, usage token.Usage) proto.Status {
+	if status := e.take(s, cmd, ref); status != proto.StatusOK {
 		return status
 	}
 	return e.status(s.header.CheckUse(spec, usage, s.now))

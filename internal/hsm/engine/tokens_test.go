@@ -113,7 +113,11 @@ func forge(t *testing.T, e *Engine, kind token.Kind, bind proto.Bind, secret []b
 	if err != nil {
 		t.Fatal(err)
 	}
-	return proto.KeyRef{Bind: bind, Token: tok}
+	ref := proto.KeyRef{Bind: bind, Token: tok}
+	if kind == token.KindKey {
+		ref.Origin = proto.Origin(h.Origin)
+	}
+	return ref
 }
 
 // uses returns every command that takes a token, run with ref.
@@ -208,6 +212,12 @@ func TestEveryKindMeetsEveryCommand(t *testing.T) {
 	}
 }
 
+// named is a key of which a command says that it has another origin.
+func named(ref proto.KeyRef, origin proto.Origin) proto.KeyRef {
+	ref.Origin = origin
+	return ref
+}
+
 // TestTokenRefused gives genuine tokens that do not fit to each command that
 // takes a backing key.
 func TestTokenRefused(t *testing.T) {
@@ -228,6 +238,10 @@ func TestTokenRefused(t *testing.T) {
 		"other Region":     bound(func(b *proto.Bind) { b.Region = region2 }),
 		"global":           bound(func(b *proto.Bind) { b.Region = proto.GlobalRegion }),
 		"other key":        bound(func(b *proto.Bind) { b.ID = "other" }),
+		"other origin":     named(good, proto.OriginImported),
+		"no origin":        named(good, proto.OriginNone),
+		"unknown origin":   named(good, 3),
+		"imported":         named(forge(t, e, token.KindKey, good.Bind, hbk, func(h *token.Header) { h.Origin = token.OriginImported }), proto.OriginGenerated),
 		"other spec":       forge(t, e, token.KindKey, good.Bind, hbk, func(h *token.Header) { h.Spec = 12 }),
 		"other usage":      forge(t, e, token.KindKey, good.Bind, hbk, func(h *token.Header) { h.Usage = 3 }),
 		"not yet valid":    forge(t, e, token.KindKey, good.Bind, hbk, func(h *token.Header) { h.NotBefore = at + 1 }),
@@ -272,7 +286,7 @@ func TestInvalidToken(t *testing.T) {
 	blob := encrypt(t, e, good, [32]byte{}, []byte("p"))
 	try := func(tok []byte, want ...proto.Status) {
 		t.Helper()
-		ref := proto.KeyRef{Bind: good.Bind, Token: tok}
+		ref := proto.KeyRef{Bind: good.Bind, Origin: good.Origin, Token: tok}
 		for cmd, run := range uses(e, ref, good, blob) {
 			out, status := run()
 			if len(out) != 0 || !slices.Contains(want, status) {

@@ -4,12 +4,13 @@ import "encoding/binary"
 
 func (k *KeyRef) append(dst []byte) []byte {
 	dst = appendString(appendString(appendString(dst, k.Bind.Region), k.Bind.Account), k.Bind.ID)
-	return appendBytes(dst, k.Token)
+	return appendBytes(append(dst, uint8(k.Origin)), k.Token)
 }
 
 // decode takes a key from r. Service keys have an empty account.
 func (k *KeyRef) decode(r *reader) {
 	k.Bind.Region, k.Bind.Account, k.Bind.ID = r.str(1, MaxRegion), r.str(0, MaxAccount), r.str(1, MaxID)
+	k.Origin = Origin(r.u8())
 	k.Token = r.bytes(1, MaxToken)
 }
 

@@ -117,6 +117,17 @@ type Bind struct {
 	Region, Account, ID string
 }
 
+// Origin is where a KMS key's material comes from, as the key's record has it: the
+// module refuses a token of another origin than the command names.
+type Origin uint8
+
+// The origins, numbered as in tokens. Numbers are final.
+const (
+	OriginNone      Origin = 0 // of what is no KMS key's; CmdRewrap does not ask
+	OriginGenerated Origin = 1
+	OriginImported  Origin = 2
+)
+
 // Limits that both sides enforce.
 const (
 	MaxFrame     = 64 << 10 // bytes after the length field
@@ -130,7 +141,7 @@ const (
 
 // Domain and service-key names, and version of the protocol.
 const (
-	Version      = 1
+	Version      = 2 // 2: a key names its origin
 	GlobalRegion = "global"
 )
 
@@ -160,10 +171,12 @@ type DomainInfo struct {
 // The messages of the hot commands. Slices of a decoded message point into
 // the frame; whoever keeps one copies it.
 type (
-	// KeyRef names a backing key: its token and what the token must belong to.
+	// KeyRef names a backing key: its token, what the token must belong to, and
+	// where the key material must come from.
 	KeyRef struct {
-		Bind  Bind
-		Token []byte
+		Bind   Bind
+		Origin Origin
+		Token  []byte
 	}
 	// EncryptRequest: AAD is bound through ContextHash, the SHA-256 of the
 	// canonical encryption context.

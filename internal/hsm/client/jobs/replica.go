@@ -79,7 +79,7 @@ func (m *Module) OfferReplica(ctx context.Context, r *Replica) (token, offer []b
 func (m *Module) SendReplica(ctx context.Context, bind Bind, token, offer []byte) (delivery []byte, err error) {
 	call := m.client.Start(proto.CmdSendReplica)
 	defer call.Done()
-	request := proto.SendReplicaRequest{Key: proto.KeyRef{Bind: bind, Token: token}, Offer: offer}
+	request := proto.SendReplicaRequest{Key: proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: token}, Offer: offer}
 	call.Frame = request.Append(call.Frame)
 	answer, err := call.Do(ctx)
 	if err != nil {

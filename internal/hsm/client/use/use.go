@@ -312,5 +312,9 @@ func named(p authz.Permit, cmd proto.Command, blob []byte) (proto.KeyRef, error)
 }
 
 func ref(k *key.Key, material *key.Material) proto.KeyRef {
-	return proto.KeyRef{Bind: proto.Bind{Region: k.Region, Account: k.Account, ID: k.ID}, Token: material.Token}
+	origin := proto.OriginGenerated
+	if k.Origin == key.OriginExternal {
+		origin = proto.OriginImported
+	}
+	return proto.KeyRef{Bind: bindOf(k), Origin: origin, Token: material.Token}
 }
