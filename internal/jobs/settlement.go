@@ -33,6 +33,7 @@ type settlement struct {
 func (s *settlement) commit(ctx context.Context) (done bool, err error) {
 	lacking := s.replicas()
 	if !lacking {
+		s.await()
 		if err := s.turn(); err != nil {
 			return false, err
 		}
@@ -85,7 +86,7 @@ func (s *settlement) replicas() (lacking bool) {
 			lacking = true
 			continue
 		}
-		if len(m.Record.CurrentMaterial) == 0 {
+		if len(m.Record.CurrentMaterial) == 0 && len(primary.Record.CurrentMaterial) > 0 {
 			m.Record.CurrentMaterial, s.changed = slices.Clone(primary.Record.CurrentMaterial), true
 		}
 		if m.State() != key.Creating {
@@ -109,6 +110,30 @@ func (s *settlement) list(m *multiregion.Member) {
 			m.Record.Materials = append(m.Record.Materials, listed)
 			s.changed = true
 		}
+		if own := m.Find(listed.ID); own.Description != listed.Description {
+			own.Description, s.changed = listed.Description, true
+		}
+	}
+}
+
+// await says of imported material that waits for a rotation whether all Regions
+// have it, which it also waits for.
+func (s *settlement) await() {
+	for _, listed := range s.key.Primary().Record.Materials {
+		if listed.State == "" || listed.RotatedBy != "" {
+			continue
+		}
+		state := rotate.PendingRotation
+		for _, m := range s.key.Members {
+			if !m.Gone() && m.Find(listed.ID).ImportState == record.PendingImport {
+				state = rotate.PendingRegions
+			}
+		}
+		for _, m := range s.key.Members {
+			if own := m.Find(listed.ID); own != nil && own.State != state {
+				own.State, s.changed = state, true
+			}
+		}
 	}
 }
 
@@ -122,8 +147,12 @@ func (s *settlement) turn() error {
 	}
 	id, how, previous, now := slices.Clone(pending.ID), pending.RotatedBy, primary.Record.CurrentMaterial, s.Now()
 	for _, m := range s.key.Members {
-		if !m.Gone() {
-			rotate.Turn(&m.Record, id, now, how)
+		if m.Gone() {
+			continue
+		}
+		rotate.Turn(&m.Record, id, now, how)
+		if m.Record.Origin == string(key.OriginExternal) && !m.Record.Imported() && (m.State() == key.Enabled || m.State() == key.Disabled) {
+			m.Record.State = string(key.PendingImport) // it went meanwhile
 		}
 	}
 	place := rotate.Place{Records: primary.Records, Partition: s.Partition, Region: primary.Region, Account: s.key.Account, KeyID: s.key.ID}

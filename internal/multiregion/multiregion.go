@@ -46,10 +46,18 @@ func (m *Member) State() key.State { return key.State(m.Record.State) }
 // any more.
 func (m *Member) Gone() bool { return m.Record.State == record.StateDeleting }
 
-// Has reports whether the member has a material, or its place in the list.
-func (m *Member) Has(id []byte) bool {
-	return slices.ContainsFunc(m.Record.Materials, func(k record.KeyMaterial) bool { return string(k.ID) == string(id) })
+// Find returns the place of a material in the member's list; nil if it has none.
+func (m *Member) Find(id []byte) *record.KeyMaterial {
+	for i := range m.Record.Materials {
+		if string(m.Record.Materials[i].ID) == string(id) {
+			return &m.Record.Materials[i]
+		}
+	}
+	return nil
 }
+
+// Has reports whether the member has a material, or its place in the list.
+func (m *Member) Has(id []byte) bool { return m.Find(id) != nil }
 
 // Complete reports whether the member has all materials of the primary.
 func (m *Member) Complete(primary *Member) bool {

@@ -72,7 +72,7 @@ func (p *Place) Add(r *record.Key, m *Material, at time.Time) (cmps []store.Cmp,
 func Wait(r *record.Key, id []byte, rotation string) {
 	for i := range r.Materials {
 		if m := &r.Materials[i]; bytes.Equal(m.ID, id) {
-			m.State, m.RotatedBy = pendingRotation, rotation
+			m.State, m.RotatedBy = PendingRotation, rotation
 		}
 	}
 }
@@ -81,15 +81,19 @@ func Wait(r *record.Key, id []byte, rotation string) {
 // there is none. Imported material waits for something else.
 func Waiting(r *record.Key) *record.KeyMaterial {
 	for i := range r.Materials {
-		if m := &r.Materials[i]; m.State == pendingRotation && m.RotatedBy != "" && m.RotatedMs == 0 {
+		if m := &r.Materials[i]; m.State == PendingRotation && m.RotatedBy != "" && m.RotatedMs == 0 {
 			return m
 		}
 	}
 	return nil
 }
 
-// pendingRotation is AWS's KeyMaterialState of a material that is not current yet.
-const pendingRotation = "PENDING_ROTATION"
+// AWS's KeyMaterialStates of a material that is not current yet: of one that can
+// be, and of imported material that some Region of the key lacks.
+const (
+	PendingRotation = "PENDING_ROTATION"
+	PendingRegions  = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+)
 
 // Turn makes a material of the key's record the current one.
 func Turn(r *record.Key, id []byte, at time.Time, rotation string) {

@@ -26,6 +26,9 @@ type Change struct {
 	Version uint64     // of the record as it was read
 	Cmps    []store.Cmp
 	Ops     []store.Op
+	// Each edits the records of a multi-Region primary key's replicas; nil edits
+	// nothing but what they share.
+	Each func(m *multiregion.Member)
 
 	regions domains.Finder
 }
@@ -73,6 +76,11 @@ func (ch *Change) commitAll(ctx context.Context, c *call.Call, st store.Store) e
 		return err
 	}
 	all.Primary().Record = ch.Record
+	for _, m := range all.Members[1:] {
+		if ch.Each != nil && !m.Gone() {
+			ch.Each(m)
+		}
+	}
 	cmps, ops, err := all.Writes()
 	if err != nil {
 		return err

@@ -1,13 +1,16 @@
 package material
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"slices"
 
 	"trent/internal/api"
 	"trent/internal/apierr"
 	"trent/internal/call"
 	"trent/internal/key"
+	"trent/internal/multiregion"
 	"trent/internal/ops/keychange"
 	"trent/internal/record"
 	"trent/internal/store"
@@ -38,6 +41,7 @@ func (o *Ops) DeleteImportedKeyMaterial(ctx context.Context, c *call.Call, in *a
 		return nil, apierr.New(apierr.NotFound, "Key material %s of %s does not exist", in.KeyMaterialId, k.ARN)
 	case at >= 0:
 		remove(ch, at)
+		synchronize(ch, c.Time)
 		ch.Ops = append(ch.Ops, store.Op{Key: record.DuePath(ch.Region, c.Time, record.JobExpireMaterial, ch.Account, ch.KeyID)})
 	}
 	c.ResponseElements = out.AppendJSON(nil)
@@ -49,14 +53,31 @@ func (o *Ops) DeleteImportedKeyMaterial(ctx context.Context, c *call.Call, in *a
 func remove(ch *keychange.Change, at int) {
 	r := &ch.Record
 	m := &r.Materials[at]
+	if m.State != "" && (!r.MultiRegion || r.PrimaryRegion == ch.Region) {
+		forget(ch, m.ID)
+		return
+	}
 	ch.Ops = append(ch.Ops, store.Op{Key: record.MaterialPath(ch.Region, ch.Account, ch.KeyID, m.ID), Delete: true})
-	if m.State != "" {
-		ch.Ops = append(ch.Ops, store.Op{Key: record.IndexPath(ch.Region, m.ID), Delete: true})
-		r.Materials = append(r.Materials[:at], r.Materials[at+1:]...)
+	if m.State != "" { // a replica has it to import again
+		m.ImportState, m.ValidToMs = record.PendingImport, 0
 		return
 	}
 	m.ImportState, m.ValidToMs = record.PendingImport, 0
 	if r.State != string(key.PendingDeletion) && r.State != string(key.PendingReplicaDeletion) {
 		r.State = string(key.PendingImport)
 	}
+}
+
+// forget takes a material that was never current out of the key's list, in all its
+// Regions.
+func forget(ch *keychange.Change, id []byte) {
+	id = bytes.Clone(id) // it is in the list
+	for _, region := range append([]string{ch.Region}, ch.Record.ReplicaRegions...) {
+		ch.Ops = append(ch.Ops, store.Op{Key: record.MaterialPath(region, ch.Account, ch.KeyID, id), Delete: true}, store.Op{Key: record.IndexPath(region, id), Delete: true})
+	}
+	drop := func(r *record.Key) {
+		r.Materials = slices.DeleteFunc(r.Materials, func(m record.KeyMaterial) bool { return bytes.Equal(m.ID, id) })
+	}
+	drop(&ch.Record)
+	ch.Each = func(m *multiregion.Member) { drop(&m.Record) }
 }

@@ -13,6 +13,7 @@ import (
 	"trent/internal/key"
 	"trent/internal/ops/keychange"
 	"trent/internal/record"
+	"trent/internal/rotate"
 	"trent/internal/store"
 )
 
@@ -48,6 +49,10 @@ func (o *Ops) ImportKeyMaterial(ctx context.Context, c *call.Call, in *api.Impor
 	}
 	if at < 0 {
 		at = add(&ch.Record, &made, c.Time)
+	}
+	synchronize(ch, c.Time)
+	if len(ch.Record.PublicKey) == 0 { // a replica's first
+		ch.Record.PublicKey = made.PublicKey
 	}
 	m := &ch.Record.Materials[at]
 	m.ImportState, m.ValidToMs = api.ImportStateImported, 0
@@ -89,6 +94,14 @@ func expiry(in *api.ImportKeyMaterialRequest, now time.Time) (time.Time, error) 
 // importsNew says whether the request asks for material that the key never had.
 func importsNew(k *key.Key, in *api.ImportKeyMaterialRequest) (bool, error) {
 	never := len(k.Materials) == 0
+	if k.MultiRegion && k.PrimaryRegion != k.Region {
+		if never || in.ImportType == api.ImportTypeNewKeyMaterial { // what is new comes to the primary first
+			return false, apierr.New(apierr.UnsupportedOperation, "%s is not a multi-region primary key.", k.ARN)
+		}
+		if in.Has(api.ImportKeyMaterialKeyMaterialDescription) {
+			return false, apierr.New(apierr.Validation, "The KeyMaterialDescription parameter is valid for the primary key of a multi-Region key only")
+		}
+	}
 	if in.Has(api.ImportKeyMaterialImportType) && k.Spec != key.SymmetricDefault {
 		return false, apierr.New(apierr.Validation, "The ImportType parameter is valid for symmetric encryption keys only")
 	}
@@ -129,12 +142,24 @@ func admissible(k *key.Key, in *api.ImportKeyMaterialRequest, made *use.Created,
 func add(r *record.Key, made *use.Created, now time.Time) int {
 	m := record.KeyMaterial{ID: bytes.Clone(made.MaterialID[:]), CreatedMs: now.UnixMilli()}
 	if len(r.Materials) == 0 {
-		r.CurrentMaterial, r.PublicKey = m.ID, made.PublicKey
+		r.CurrentMaterial = m.ID
 	} else {
-		m.State = api.KeyMaterialStatePendingRotation
+		m.State = rotate.PendingRotation
+		if len(r.ReplicaRegions) > 0 {
+			m.State = rotate.PendingRegions
+		}
 	}
 	r.Materials = append(r.Materials, m)
 	return len(r.Materials) - 1
+}
+
+// synchronize has internal/jobs bring what an import or a deletion means to the
+// other members of a multi-Region key: which materials there are, and whether all
+// Regions have the one that waits for a rotation.
+func synchronize(ch *keychange.Change, now time.Time) {
+	if ch.Record.MultiRegion && (ch.Record.PrimaryRegion != ch.Region || len(ch.Record.ReplicaRegions) > 0) {
+		ch.Ops = append(ch.Ops, store.Op{Key: record.DuePath(ch.Record.PrimaryRegion, now, record.JobReplicate, ch.Account, ch.KeyID)})
+	}
 }
 
 // put adds the writes of the material itself: its token, the index from it to the
