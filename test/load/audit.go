@@ -58,7 +58,6 @@ type audited struct {
 	*server
 	metrics  string
 	requests map[string]request
-	cpu      *[]float64 // where its next phase belongs
 }
 
 // audit is the command: CPU per operation with audit records, beside a build that

@@ -12,9 +12,6 @@ const (
 	kwpMinWrapped = 2 * semiblock
 )
 
-// kwpPrefix is the first half of the integrity value, ICV2 of NIST SP 800-38F.
-const kwpPrefix = 0xA65959A6
-
 // UnwrapKWP opens what AES Key Wrap with Padding has wrapped: KWP-AD of NIST SP
 // 800-38F, section 6.3, which is RFC 5649. The result is the caller's to wipe. The
 // error is ErrCiphertext, whatever is wrong.
