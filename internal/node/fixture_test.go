@@ -27,6 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	servertest.Main()
+	replicatingProcess()
 	killedProcess()
 	os.Exit(m.Run())
 }
