@@ -27,6 +27,10 @@ Examples:
   # to the module's user and has mode 0750, with a group that both share.
   trent-hsm --key-file /var/lib/trent-hsm/module.key --listen /run/trent-hsm/socket --allow-uid 990
 
+  # Multi-Region keys may go to, and come from, the domains of another module, whose
+  # "trent region replication-key" has printed the lines of this file.
+  trent-hsm --key-file /var/lib/trent-hsm/module.key --listen /run/trent-hsm/socket --replication-peers /etc/trent-hsm/peers
+
   # For development: make the key file while serving.
   trent-hsm --key-file ./module.key --create-key-file --dev --listen ./run/socket
 
@@ -43,6 +47,7 @@ type options struct {
 	fd            int
 	listen        string
 	uids          []uint32
+	peers         string
 	level         slog.Level
 	version       bool
 	selftest      bool
@@ -64,6 +69,7 @@ func parse(args []string, stdout, stderr io.Writer) (options, error) {
 		o.uids = append(o.uids, uint32(uid))
 		return err
 	})
+	flags.StringVar(&o.peers, "replication-peers", "", "exchange multi-Region keys also with the domains of other modules that are in the file `PATH` (docs/formats.md)")
 	flags.TextVar(&o.level, "log-level", slog.LevelInfo, "`LEVEL` of what is logged to standard error: DEBUG, INFO, WARN, ERROR")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
 	if len(args) > 0 && args[0] == "init" { // its flags follow it, as --key-file everywhere
@@ -94,7 +100,7 @@ func (o *options) check(args []string) error {
 	case o.keyFile == "":
 		return errors.New("--key-file is missing; --help shows the usage")
 	case o.init:
-		if o.createKeyFile || o.dev || o.fd >= 0 || o.listen != "" || len(o.uids) > 0 {
+		if o.createKeyFile || o.dev || o.fd >= 0 || o.listen != "" || len(o.uids) > 0 || o.peers != "" {
 			return errors.New("init takes --key-file only")
 		}
 		return nil

@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"crypto/fips140"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -141,9 +142,9 @@ func serve(o options, log *slog.Logger) int {
 		log.Error("cannot serve", "error", err)
 		return exit.Failure
 	}
-	domains, err := domain.NewSet(domain.Config{Dev: o.dev, Providers: []unseal.Provider{key}})
+	domains, err := newDomains(o, key, log)
 	if err != nil {
-		log.Error("no memory for domain keys", "error", err)
+		log.Error("cannot hold domains", "error", err)
 		return exit.Failure
 	}
 	hidden := key.Hidden() && domains.Hidden()
@@ -222,6 +223,24 @@ func keyFile(o options) (*unseal.File, error) {
 		return unseal.CreateFile(o.keyFile)
 	}
 	return file, err
+}
+
+// newDomains has room for domain keys, and knows with which domains of other
+// modules multi-Region keys may be exchanged.
+func newDomains(o options, key *unseal.File, log *slog.Logger) (*domain.Set, error) {
+	domains, err := domain.NewSet(domain.Config{Dev: o.dev, Providers: []unseal.Provider{key}})
+	if err != nil || o.peers == "" {
+		return domains, err
+	}
+	peers, err := domain.OpenPeers(o.peers)
+	if err != nil {
+		return nil, err
+	}
+	domains.Trust(peers)
+	for _, p := range peers {
+		log.Info("multi-Region keys may be exchanged with a domain of another module", "region", p.Region, "domain", hex.EncodeToString(p.ID[:]))
+	}
+	return domains, nil
 }
 
 // certified says whether this is trent-hsm-fips, by how it was built: GODEBUG can

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,10 +18,10 @@ removed: its keys would be lost.`
 
 func regionCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "region", Short: "Add Regions to a data folder", Args: noArguments,
+		Use: "region", Short: "Add Regions to a data folder, show their replication keys", Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(regionAddCommand())
+	c.AddCommand(regionAddCommand(), regionReplicationKeyCommand())
 	return c
 }
 
@@ -35,7 +36,48 @@ func regionAddCommand() *cobra.Command {
 	return c
 }
 
-func regionAdd(c *cobra.Command, path string) (err error) {
+func regionAdd(c *cobra.Command, path string) error {
+	return withDomains(c, path, true, func(d *domains.Manager, names []string) error {
+		for _, name := range names {
+			fmt.Fprintln(c.OutOrStdout(), name)
+		}
+		return nil
+	})
+}
+
+const regionReplicationKeyLong = `trent region replication-key prints a line for each Region: its name, the id of its
+domain, and the public key by which the crypto module signs what it sends when a
+multi-Region key goes to another Region. A Region that has no such key yet gets one;
+it never changes. The service must not be running.
+
+Regions of one service need no more. For two crypto modules to exchange keys, each
+is given the other's lines, by "trent-hsm --replication-peers FILE".`
+
+func regionReplicationKeyCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use: "replication-key", Short: "Print the Regions' replication keys, for another crypto module's file of peers",
+		Long: regionReplicationKeyLong, Example: "  trent region replication-key --config trent.yaml > peers-of-berlin", Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withDomains(c, path, false, func(d *domains.Manager, names []string) error {
+				for _, name := range names {
+					id, spki, err := d.ReplicationKey(c.Context(), name)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(c.OutOrStdout(), "%s %x %s\n", name, id, base64.StdEncoding.EncodeToString(spki))
+				}
+				return nil
+			})
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+// withDomains opens the data folder while no service runs, and calls f with its
+// Regions, in order; add has the missing ones made before.
+func withDomains(c *cobra.Command, path string, add bool, f func(d *domains.Manager, names []string) error) (err error) {
 	conf, err := readConfig(c, path)
 	if err != nil {
 		return err
@@ -47,18 +89,13 @@ func regionAdd(c *cobra.Command, path string) (err error) {
 	m := &module{conf: conf, log: log}
 	defer m.close() // after the node, which is connected to it
 	settings := nodeConfig(conf, m, log)
-	settings.AddRegions = true
+	settings.AddRegions = add
 	n, err := openOffline(c.Context(), conf, settings)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	names := n.Domains.Names()
+	names := slices.DeleteFunc(n.Domains.Names(), func(name string) bool { return name == domains.Global })
 	slices.Sort(names)
-	for _, name := range names {
-		if name != domains.Global {
-			fmt.Fprintln(c.OutOrStdout(), name)
-		}
-	}
-	return nil
+	return f(n.Domains, names)
 }

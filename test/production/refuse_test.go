@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"trent/test/harness"
 )
@@ -142,9 +145,28 @@ func TestRegions(t *testing.T) {
 			t.Errorf("region add: %d, %s", code, out)
 		}
 	}
+	line := regexp.MustCompile(`(?m)^(eu-west-1|us-east-1) 01[0-9a-f]{30} [A-Za-z0-9+/]{160}$`)
+	var keys [2][]string
+	for i := range keys { // made once, and the same for good
+		out, code := p.Run("region", "replication-key")
+		if keys[i] = line.FindAllString(out, -1); code != 0 || len(keys[i]) != 2 || !slices.Equal(keys[i], keys[0]) {
+			t.Errorf("region replication-key: %d, %s", code, out)
+		}
+	}
 	s.Restart()
 	s.MustAs(t, p.Who, "DescribeKey", object{"KeyId": key})
 	s.CreateKey(t, elsewhere)
+	both := s.MustAs(t, p.Who, "CreateKey", object{"MultiRegion": true})["KeyMetadata"].(object)["KeyId"]
+	s.MustAs(t, p.Who, "ReplicateKey", object{"KeyId": both, "ReplicaRegion": "us-east-1"})
+	if !harness.Eventually(time.Minute, func() bool {
+		return s.MustAs(t, elsewhere, "DescribeKey", object{"KeyId": both})["KeyMetadata"].(object)["KeyState"] == "Enabled"
+	}) {
+		t.Error("the replica does not come into being")
+	}
+	sealed := s.MustAs(t, p.Who, "Encrypt", object{"KeyId": both, "Plaintext": "YWNyb3Nz"})["CiphertextBlob"]
+	if got := s.MustAs(t, elsewhere, "Decrypt", object{"CiphertextBlob": sealed})["Plaintext"]; got != "YWNyb3Nz" {
+		t.Errorf("in us-east-1 it decrypts to %v", got)
+	}
 	s.Stop()
 	configured("us-east-1")
 	for _, command := range [][]string{{"serve"}, {"region", "add"}} {

@@ -58,8 +58,6 @@ type Config struct {
 	// unseal those that it loads: one slot that opens is enough. There must
 	// be one at least.
 	Providers []unseal.Provider
-	// Peers are domains of other modules, whose replication messages are believed.
-	Peers []Peer
 }
 
 // Set holds the domains of one module. It is safe for concurrent use.
@@ -72,6 +70,7 @@ type Set struct {
 	mu      sync.RWMutex
 	domains map[string]*loaded // by name
 	ids     map[ID]*loaded
+	peers   []Peer // of other modules
 	erased  bool
 }
 

@@ -180,7 +180,7 @@ type Peer struct {
 }
 
 // Peer returns the domain of that id whose replication messages are believed:
-// one that is loaded and has a replication key, or one of Config.Peers. A
+// one that is loaded and has a replication key, or one of those of Trust. A
 // module for development believes domains for development only, and the
 // others none of those. The error is ErrUnknown.
 func (s *Set) Peer(id ID) (Peer, error) {
@@ -195,7 +195,7 @@ func (s *Set) Peer(id ID) (Peer, error) {
 		}
 		return Peer{}, ErrUnknown
 	}
-	for _, p := range s.cfg.Peers {
+	for _, p := range s.peers {
 		if p.ID == id {
 			return p, nil
 		}
@@ -203,9 +203,11 @@ func (s *Set) Peer(id ID) (Peer, error) {
 	return Peer{}, ErrUnknown
 }
 
-// Trust replaces Config.Peers. It is called before the module serves.
+// Trust sets the domains of other modules whose replication messages are
+// believed. It is called before the module serves: who speaks with it cannot add
+// one.
 func (s *Set) Trust(peers []Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cfg.Peers = slices.Clone(peers)
+	s.peers = slices.Clone(peers)
 }
