@@ -134,7 +134,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err := offered.Decode(to.must(t, proto.CmdOfferReplica, ask)); err != nil {
 		t.Fatal(err)
 	}
-	send := &proto.SendReplicaRequest{Key: proto.KeyRef{Bind: bind, Token: made.Token}, Offer: offered.Offer}
+	send := &proto.SendReplicaRequest{Key: proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: made.Token}, Offer: offered.Offer}
 	if _, status := from.ask(t, proto.CmdSendReplica, send); status != proto.StatusReplicaRefused {
 		t.Fatalf("a delivery to a stranger: %v", status)
 	}
@@ -144,8 +144,8 @@ func TestTwoProcesses(t *testing.T) {
 	if err := replica.Decode(to.must(t, proto.CmdReceiveReplica, &proto.ReceiveReplicaRequest{Key: proto.KeyRef{Bind: there, Token: offered.Token}, Delivery: delivery})); err != nil {
 		t.Fatal(err)
 	}
-	blob := from.must(t, proto.CmdEncrypt, &proto.EncryptRequest{Key: proto.KeyRef{Bind: bind, Token: made.Token}, Plaintext: []byte("across")})
-	if got := to.must(t, proto.CmdDecrypt, &proto.DecryptRequest{Key: proto.KeyRef{Bind: there, Token: replica.Token}, Blob: blob}); string(got) != "across" || replica.MaterialID != made.MaterialID {
+	blob := from.must(t, proto.CmdEncrypt, &proto.EncryptRequest{Key: proto.KeyRef{Bind: bind, Origin: proto.OriginGenerated, Token: made.Token}, Plaintext: []byte("across")})
+	if got := to.must(t, proto.CmdDecrypt, &proto.DecryptRequest{Key: proto.KeyRef{Bind: there, Origin: proto.OriginGenerated, Token: replica.Token}, Blob: blob}); string(got) != "across" || replica.MaterialID != made.MaterialID {
 		t.Errorf("%q, of material %x", got, replica.MaterialID)
 	}
 }
