@@ -3,6 +3,7 @@ package tlog
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -49,12 +50,24 @@ func TestDamagedFiles(t *testing.T) {
 			os.Remove(path)
 			os.Symlink("/dev/zero", path)
 		},
+		"a tree that was not finished": func() {
+			os.RemoveAll(filepath.Join(tr.folder(), "tile/0/002.p"))
+			os.CopyFS(filepath.Join(tr.folder(), ".new"), os.DirFS(stranger.folder()))
+		},
+		"a tree between two places": func() {
+			os.CopyFS(filepath.Join(tr.folder(), ".new"), os.DirFS(filepath.Join(tr.folder(), "tile")))
+			os.Rename(filepath.Join(tr.folder(), "tile"), filepath.Join(tr.folder(), ".old"))
+		},
 		"temporary files": func() { write("tile/0/.002", "x"); write(".checkpoint", "x") },
 	} {
 		damage()
 		tr.update(tr.log())
 		tr.check()
-		_ = name
+		for file := range tr.files() {
+			if strings.HasPrefix(file, anewName) || strings.HasPrefix(file, beforeName) {
+				t.Errorf("%s is left", file)
+			}
+		}
 		if err := os.RemoveAll(tr.logs); err != nil {
 			t.Fatal(err)
 		}
@@ -185,13 +198,13 @@ func TestMovedSegments(t *testing.T) {
 }
 
 // TestForksAreNotSigned: a trail that is not the one of the last checkpoint gets no
-// other, whether the tiles are there or not; nor does one that is shorter.
+// other, whether the tiles are there or not, and overwrites none; nor does one that
+// is shorter.
 func TestForksAreNotSigned(t *testing.T) {
 	t.Parallel()
 	tr := newTrail(t)
 	tr.write(400)
 	tr.update(tr.log())
-	before := tr.files()["checkpoint"]
 	for name, records := range map[string]int{"as long": 400, "longer": 700, "shorter": 300} {
 		for _, tiles := range []bool{true, false} {
 			fork := &trail{T: t, trails: t.TempDir(), logs: t.TempDir(), signer: tr.signer}
@@ -199,8 +212,9 @@ func TestForksAreNotSigned(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !tiles {
-				os.RemoveAll(filepath.Join(fork.folder(), "tile"))
+				os.RemoveAll(filepath.Join(fork.folder(), "tile/0/001.p"))
 			}
+			before := fork.files()
 			fork.open()
 			if err := fork.Append(t.Context(), []byte(`{"eventName":"Other"}`)); err != nil {
 				t.Fatal(err)
@@ -210,8 +224,10 @@ func TestForksAreNotSigned(t *testing.T) {
 			if err == nil && (records > 400 || !tiles) {
 				t.Errorf("%s, tiles %v: no error", name, tiles)
 			}
-			if fork.files()["checkpoint"] != before {
-				t.Errorf("%s, tiles %v: another checkpoint was signed", name, tiles)
+			after := fork.files()
+			maps.DeleteFunc(after, func(name, _ string) bool { return strings.HasPrefix(name, anewName+"/") })
+			if !maps.Equal(after, before) {
+				t.Errorf("%s, tiles %v: another checkpoint was signed, or tiles were overwritten", name, tiles)
 			}
 			fork.Close()
 		}

@@ -4,13 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
-	"golang.org/x/sys/unix"
 
 	"trent/internal/audit"
 )
@@ -19,6 +16,9 @@ import (
 const (
 	checkpointName = "checkpoint"
 	keysName       = "keys" // verifier keys, a line each: for convenience
+	tilesName      = "tile"
+	anewName       = ".new" // a tree that is made again, until it is known to be the one that was signed
+	beforeName     = ".old" // its tiles, on their way out
 )
 
 // entriesLevel is the level of entry bundles in paths.
@@ -35,89 +35,8 @@ type folder string
 // tile is the path of a tile, or of an entry bundle, with that many hashes.
 func (f folder) tile(level int, number uint64, width int) string {
 	path := tlog.Tile{H: tileHeight, L: level, N: int64(number), W: width}.Path()
-	path = "tile/" + strings.TrimPrefix(path, fmt.Sprintf("tile/%d/", tileHeight))
+	path = tilesName + "/" + strings.TrimPrefix(path, fmt.Sprintf("tile/%d/", tileHeight))
 	return filepath.Join(string(f), strings.Replace(path, "tile/data/", "tile/entries/", 1))
-}
-
-// write makes a file whole or not at all. That it survives a loss of power is
-// sync's doing.
-func (f folder) write(path string, content []byte) error {
-	dir, name := filepath.Split(path)
-	temporary := filepath.Join(dir, "."+name)
-	const flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	file, err := os.OpenFile(temporary, flags, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(dir, 0o700); err == nil {
-			file, err = os.OpenFile(temporary, flags, 0o600)
-		}
-	}
-	if err == nil {
-		_, err = file.Write(content)
-		err = errors.Join(err, file.Close())
-	}
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return fmt.Errorf("tlog: %w", err)
-	}
-	return nil
-}
-
-// writeTile writes the hashes of a tile, full or not.
-func (f folder) writeTile(level int, number uint64, hashes []tlog.Hash) error {
-	b := make([]byte, 0, len(hashes)*tlog.HashSize)
-	for i := range hashes {
-		b = append(b, hashes[i][:]...)
-	}
-	return f.write(f.tile(level, number, len(hashes)), b)
-}
-
-// writeEntries writes an entry bundle, full or not.
-func (f folder) writeEntries(number uint64, entries [][32]byte) error {
-	b := make([]byte, 0, len(entries)*entryBytes)
-	for i := range entries {
-		b = append(binary.BigEndian.AppendUint16(b, 32), entries[i][:]...)
-	}
-	return f.write(f.tile(entriesLevel, number, len(entries)), b)
-}
-
-// sync makes everything that was written survive a loss of power: of the file
-// system as a whole, since a busy service's tiles are hundreds of files, whose
-// syncs one by one would hold up those of the trail.
-func (f folder) sync() error {
-	d, err := os.Open(string(f))
-	if err != nil {
-		return fmt.Errorf("tlog: %w", err)
-	}
-	if err := errors.Join(unix.Syncfs(int(d.Fd())), d.Close()); err != nil {
-		return fmt.Errorf("tlog: sync: %w", err)
-	}
-	return nil
-}
-
-// writeCheckpoint replaces the checkpoint, durably.
-func (f folder) writeCheckpoint(content []byte) error {
-	temporary := filepath.Join(string(f), "."+checkpointName)
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		_, err = file.Write(content)
-		err = errors.Join(err, file.Sync(), file.Close())
-	}
-	if err == nil {
-		err = os.Rename(temporary, filepath.Join(string(f), checkpointName))
-	}
-	var d *os.File
-	if err == nil {
-		d, err = os.Open(string(f))
-	}
-	if err == nil {
-		err = errors.Join(d.Sync(), d.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("tlog: %w", err)
-	}
-	return nil
 }
 
 // partials is the folder of the partial tiles that a full one replaces.

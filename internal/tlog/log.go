@@ -43,6 +43,7 @@ type Log struct {
 
 	// The state behind the last checkpoint; nil before it is read.
 	tree    *Tree
+	out     *output
 	entries [][32]byte // of the bundle that is not full
 	last    [32]byte   // entry
 	prior   *Checkpoint
@@ -177,9 +178,12 @@ func (l *Log) open(ctx context.Context) error {
 			l.show(l.prior.Size, file, keys)
 		}
 	}
+	if l.out, err = outputTo(l.folder, tree.size == 0); err != nil {
+		return err
+	}
 	tree.full = func(level int, number uint64, hashes []tlog.Hash) {
-		l.failure = errors.Join(l.failure, l.folder.writeTile(level, number, hashes))
-		l.stale = append(l.stale, l.folder.partials(level, number))
+		l.failure = errors.Join(l.failure, l.out.writeTile(level, number, hashes))
+		l.stale = append(l.stale, l.out.partials(level, number))
 	}
 	l.tree = tree
 	return nil
@@ -281,10 +285,10 @@ func (l *Log) add(r *audit.Record) error {
 	l.entries = append(l.entries, r.Hash)
 	if len(l.entries) == tileWidth {
 		number := (l.tree.size - 1) / tileWidth
-		if err := l.folder.writeEntries(number, l.entries); err != nil {
+		if err := l.out.writeEntries(number, l.entries); err != nil {
 			return err
 		}
-		l.stale = append(l.stale, l.folder.partials(entriesLevel, number))
+		l.stale = append(l.stale, l.out.partials(entriesLevel, number))
 		l.entries = l.entries[:0]
 	}
 	if l.prior != nil && l.tree.size == l.prior.Size && l.tree.Root() != l.prior.Root {
@@ -307,30 +311,11 @@ func (l *Log) publish(ctx context.Context) error {
 	if l.prior != nil && l.tree.size < l.prior.Size {
 		return fmt.Errorf("tlog: a checkpoint of size %d was signed, and digests cover %d records", l.prior.Size, l.tree.size)
 	}
-	for level, size := 0, l.tree.size; level < len(l.tree.levels); level, size = level+1, size/tileWidth {
-		if hashes := l.tree.levels[level]; len(hashes) > 0 {
-			if err := l.folder.writeTile(level, size/tileWidth, hashes); err != nil {
-				return err
-			}
-		}
-	}
-	if len(l.entries) > 0 {
-		if err := l.folder.writeEntries(l.tree.size/tileWidth, l.entries); err != nil {
-			return err
-		}
+	if err := l.edge(); err != nil {
+		return err
 	}
 	keys, err := l.keys(ctx)
 	if err != nil {
-		return err
-	}
-	lines := ""
-	for _, k := range keys {
-		lines += k.String() + "\n"
-	}
-	if err := l.folder.write(filepath.Join(string(l.folder), keysName), []byte(lines)); err != nil {
-		return err
-	}
-	if err := l.folder.sync(); err != nil {
 		return err
 	}
 	file, err := sign(ctx, l.Signer, Origin(l.Node), l.tree.size, l.tree.Root(), l.Now())
@@ -341,7 +326,13 @@ func (l *Log) publish(ctx context.Context) error {
 	if err != nil || len(c.Signers) == 0 {
 		return fmt.Errorf("tlog: the crypto module's signature does not verify: %w", err)
 	}
-	if err := l.folder.writeCheckpoint(file); err != nil {
+	if err := l.out.settle(l.folder); err != nil {
+		return err
+	}
+	if err := l.writeKeys(keys); err != nil {
+		return err
+	}
+	if err := l.folder.replace(checkpointName, file); err != nil {
 		return err
 	}
 	for _, path := range l.stale {
@@ -351,4 +342,33 @@ func (l *Log) publish(ctx context.Context) error {
 	l.made++
 	l.show(c.Size, file, keys)
 	return nil
+}
+
+// edge writes the tiles and the bundle that are not full, and has everything synced.
+func (l *Log) edge() error {
+	for level, size := 0, l.tree.size; level < len(l.tree.levels); level, size = level+1, size/tileWidth {
+		if hashes := l.tree.levels[level]; len(hashes) > 0 {
+			if err := l.out.writeTile(level, size/tileWidth, hashes); err != nil {
+				return err
+			}
+		}
+	}
+	if len(l.entries) > 0 {
+		if err := l.out.writeEntries(l.tree.size/tileWidth, l.entries); err != nil {
+			return err
+		}
+	}
+	return l.out.sync()
+}
+
+// writeKeys writes the verifier keys, unless they stand there.
+func (l *Log) writeKeys(keys []*Key) error {
+	lines := ""
+	for _, k := range keys {
+		lines += k.String() + "\n"
+	}
+	if b, err := audit.ReadRegular(filepath.Join(string(l.folder), keysName), maxCheckpoint); err == nil && string(b) == lines {
+		return nil
+	}
+	return l.folder.replace(keysName, []byte(lines))
 }

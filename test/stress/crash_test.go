@@ -1,6 +1,7 @@
 package stress
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"path/filepath"
 	"syscall"
@@ -99,6 +100,9 @@ func crash(t *testing.T, s *service, rounds int, end func(*service)) {
 		}
 		s.Restart()
 		c.connect()
+	}
+	if bytes.Contains(s.Output(), []byte("the tree is made again")) {
+		t.Errorf("a checkpoint was there without its tiles:\n%s", s.Output())
 	}
 	keys := c.keys()
 	if s.Stop() != 0 {
