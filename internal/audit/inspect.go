@@ -6,11 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // A Fault is a place in a node's trail that is not as it was written.
@@ -67,14 +63,18 @@ func Inspect(dir string, node [16]byte, v Visitor) error {
 	if err != nil {
 		return err
 	}
+	r := readAhead(in.nodeDir, segments)
+	defer r.close()
 	for i, id := range segments {
 		if i > 0 {
 			in.checkNumbers(segments[i-1], id)
 		}
 		in.newest = i == len(segments)-1 && id.epoch == lastEpoch
-		if err := in.segment(id); err != nil {
+		l := <-r.loaded
+		if err := in.segment(&l); err != nil {
 			return err
 		}
+		r.free <- l.b
 	}
 	return nil
 }
@@ -107,24 +107,17 @@ func (in *inspector) at(offset int, sequence uint64, format string, args ...any)
 	return Fault{Epoch: in.id.epoch, Segment: in.id.number, Offset: int64(offset), Sequence: sequence, Text: fmt.Sprintf(format, args...)}
 }
 
-func (in *inspector) segment(id segmentID) error {
-	in.id, in.next = id, 0
-	b, err := ReadRegular(id.path(in.nodeDir), maxInspected)
-	if errors.Is(err, fs.ErrNotExist) && !id.sealed {
-		id.sealed = true // just now
-		b, err = ReadRegular(id.path(in.nodeDir), maxInspected)
-	}
-	if errors.Is(err, ErrNotRegular) {
-		in.Fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", err))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if id.sealed {
-		in.sealed(id, b)
-	} else {
-		in.clear(b)
+func (in *inspector) segment(l *loaded) error {
+	in.id, in.next = l.id, 0
+	switch {
+	case errors.Is(l.err, ErrNotRegular):
+		in.Fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", l.err))
+	case l.err != nil:
+		return l.err
+	case l.id.sealed:
+		in.sealed(l.id, l.b)
+	default:
+		in.clear(l.b)
 	}
 	return nil
 }
@@ -193,34 +186,4 @@ func (s *scanner) readable(b []byte) bool {
 	}
 	n := binary.BigEndian.Uint32(b)
 	return validBodyLen(n) && len(b)-prefixBytes >= int(n) && crc32c(b[prefixBytes:prefixBytes+n]) == binary.BigEndian.Uint32(b[4:])
-}
-
-// ErrNotRegular: what is to be read is no regular file, or a larger one than is
-// ever written.
-var ErrNotRegular = errors.New("audit: not a regular file of a permitted size")
-
-// ReadRegular reads a file that is not to be trusted: no link, no device, nothing
-// that blocks, and at most so many bytes.
-func ReadRegular(path string, most int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ELOOP) {
-		return nil, fmt.Errorf("%w: %s is a link", ErrNotRegular, path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%w: %s, %d bytes", ErrNotRegular, path, info.Size())
-	}
-	b := make([]byte, info.Size())
-	n, err := io.ReadFull(f, b)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	return b[:n], nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,12 +13,25 @@ import (
 )
 
 // known is a record whose hash is known from elsewhere.
+//
+// A year has a hundred thousand digests: of each no more is kept than this.
 type known struct {
 	sequence uint64
 	hash     [32]byte
+	number   uint64 // of the digest; 0: a head that was given
 	after    uint64 // of a digest: the last record that the one before covers
-	what     string
-	digest   *Digest // nil: a head that was given
+	made     int64  // of a digest: Unix milliseconds
+}
+
+// time is that of the digest's making.
+func (k *known) time() time.Time { return time.UnixMilli(k.made).UTC() }
+
+// what says what covers, or names, the record.
+func (k *known) what() string {
+	if k.number == 0 {
+		return "the given head"
+	}
+	return fmt.Sprintf("digest %d of %s", k.number, k.time().Format(timeLayout))
 }
 
 // nodeCheck verifies one node's records, which it is handed in order.
@@ -94,13 +108,13 @@ func (n *nodeCheck) compare(k *known, r *audit.Record) {
 	switch {
 	case k.sequence < n.First: // moved away
 	case r.Sequence != k.sequence:
-		n.find("record %d, which %s covers, is missing", k.sequence, k.what)
+		n.find("record %d, which %s covers, is missing", k.sequence, k.what())
 	case r.Hash == k.hash:
 		n.cover(k)
 	case n.differs: // all that stands behind a changed record was written anew
 	default:
 		n.differs = true
-		n.find("record %d is not the one that %s covers: something was changed, removed or put in between record %d and it", k.sequence, k.what, k.after+1)
+		n.find("record %d is not the one that %s covers: something was changed, removed or put in between record %d and it", k.sequence, k.what(), k.after+1)
 	}
 }
 
@@ -148,10 +162,10 @@ func (n *nodeCheck) ungrown() {
 }
 
 func (n *nodeCheck) cover(k *known) {
-	if k.digest != nil && k.sequence >= n.Covered {
-		n.Covered, n.CoveredAt = k.sequence, k.digest.Time
+	if k.number > 0 && k.sequence >= n.Covered {
+		n.Covered, n.CoveredAt = k.sequence, k.time().Format(timeLayout)
 		if n.options.Fits != nil {
-			n.options.Fits(k.digest)
+			n.options.Fits(Fit{Node: n.name, Sequence: k.sequence, Number: k.number})
 		}
 	}
 }
@@ -180,7 +194,7 @@ func (n *nodeCheck) end() {
 	n.ungrown()
 	if n.seen < len(n.known) {
 		if k := n.known[len(n.known)-1]; k.sequence > n.after {
-			n.find("records %d to %d are missing: %s covers them", max(n.Last, n.after)+1, k.sequence, k.what)
+			n.find("records %d to %d are missing: %s covers them", max(n.Last, n.after)+1, k.sequence, k.what())
 		}
 	}
 	if n.Last > n.Covered {
@@ -197,8 +211,8 @@ func (n *nodeCheck) end() {
 	if n.First > 1 {
 		n.covers.from = n.covers.to
 		for i := range n.known { // what is missing had been written when this digest was made
-			if k := &n.known[i]; k.digest != nil && k.sequence >= n.First-1 {
-				n.covers.from = k.digest.Made()
+			if k := &n.known[i]; k.number > 0 && k.sequence >= n.First-1 {
+				n.covers.from = k.time()
 				break
 			}
 		}

@@ -65,8 +65,8 @@ func (n *nodeCheck) closed(said *audit.Sealed) {
 			n.compare(k, &audit.Record{Sequence: said.Last, Hash: said.Hash})
 		case k.sequence < said.First:
 			n.compare(k, &audit.Record{Sequence: said.First})
-		case k.digest == nil:
-			n.find("record %d, which %s names, is in segment %d of epoch %d, which is sealed: it is not compared without its key", k.sequence, k.what, said.Number, said.Epoch)
+		case k.number == 0:
+			n.find("record %d, which %s names, is in segment %d of epoch %d, which is sealed: it is not compared without its key", k.sequence, k.what(), said.Number, said.Epoch)
 		default:
 			n.cover(k)
 		}

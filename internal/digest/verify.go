@@ -51,9 +51,15 @@ type Options struct {
 	// Fits, if not nil, is told of every digest whose signatures are valid and whose
 	// last record is the one that stands there, in order, before that record is
 	// visited. Whether the records before it are sound is in the report.
-	Fits func(*Digest)
+	Fits func(Fit)
 	// Progress, if not nil, is told now and then how many bytes of records were read.
 	Progress func(bytes int64)
+}
+
+// Fit is a digest that fits a trail.
+type Fit struct {
+	Node             string
+	Sequence, Number uint64 // of the last record that it covers, and its own
 }
 
 // Finding is something that is wrong with a trail.
@@ -158,7 +164,7 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 	}
 	for _, h := range o.Heads {
 		if h.Node == node {
-			n.known = append(n.known, known{sequence: h.Sequence, hash: h.Hash, what: "the given head"})
+			n.known = append(n.known, known{sequence: h.Sequence, hash: h.Hash})
 		}
 	}
 	for _, t := range o.Trees {
@@ -205,7 +211,7 @@ func (n *nodeCheck) digests() error {
 		n.Digests++
 		n.names(d)
 		if d.Sequence > 0 {
-			k := known{sequence: d.Sequence, after: d.After, what: fmt.Sprintf("digest %d of %s", d.Number, d.Time), digest: d}
+			k := known{sequence: d.Sequence, number: d.Number, after: d.After, made: d.Made().UnixMilli()}
 			hex.Decode(k.hash[:], []byte(d.Hash))
 			n.known = append(n.known, k)
 		}

@@ -40,7 +40,7 @@ func (p *Prover) Verify(c *Collector) (err error) {
 	p.digests, p.broken = map[string][]fit{}, map[string]bool{}
 	o := p.Options
 	o.Visit = func(r audit.Record) { c.Record(r) }
-	o.Fits = func(d *digest.Digest) {
+	o.Fits = func(d digest.Fit) {
 		p.digests[d.Node] = append(p.digests[d.Node], fit{d.Sequence, d.Number})
 	}
 	if p.report, err = digest.Verify(p.Folder, o); err != nil {
