@@ -71,7 +71,7 @@ var values = map[string]string{
 	"kms:GrantOperations": "Decrypt|Encrypt", "kms:GrantIsForAWSResource": "false", "kms:KeyAgreementAlgorithm": "ECDH",
 	"kms:MacAlgorithm": "HMAC_SHA_256", "kms:MessageType": "DIGEST", "kms:SigningAlgorithm": "ECDSA_SHA_256",
 	"kms:PrimaryRegion": "eu-west-2", "kms:ReplicaRegion": "eu-west-2", "kms:ReEncryptOnSameKey": "true", "kms:RequestAlias": "alias/a",
-	"kms:RotationPeriodInDays": "180", "kms:ScheduleKeyDeletionPendingWindowInDays": "9",
+	"kms:RotationPeriodInDays": "180", "kms:ScheduleKeyDeletionPendingWindowInDays": "9", "kms:TrailingDaysWithoutKeyUsage": "40",
 	"aws:PrincipalAccount": "111122223333", "aws:PrincipalTag/App": "web", "aws:PrincipalIsAWSService": "false",
 	"aws:CurrentTime": "2026-11-23T04:05:06Z", "aws:EpochTime": "1795406706", "aws:SecureTransport": "true", "aws:UserAgent": "agent/1",
 	"aws:RequestedRegion": "eu-west-1", "aws:ViaAWSService": "false", "aws:ResourceAccount": "111122223333",
@@ -117,6 +117,7 @@ func requestOf(t testing.TB, op api.Op, body string, caller *identity.Caller, en
 	default:
 		r.On(someKey)
 		r.Identifier, r.Other = "alias/a", someKey
+		r.UnusedDays, r.Tracked = 40, true
 	}
 	if op == api.OpRetireGrant {
 		r.Constraint = authz.Constraint{Type: "EncryptionContextSubset", Context: api.EncryptionContext{{Key: "App", Value: "pay"}, {Key: "Env", Value: "prod"}}}

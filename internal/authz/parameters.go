@@ -61,6 +61,11 @@ func (r *Request) ofParameter(id condkey.ID) policy.Values {
 		if r.Key != nil {
 			return truth(r.Other != nil && r.Other.ARN == r.Key.ARN)
 		}
+	case condkey.TrailingDaysWithoutKeyUsage:
+		if r.Tracked {
+			return number(r.UnusedDays)
+		}
+		return policy.Values{}
 	case condkey.RequestAlias:
 		if id := arn.Parse(r.Identifier); id.Kind == arn.AliasName || id.Kind == arn.AliasARN {
 			return one(id.ID)

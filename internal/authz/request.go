@@ -32,6 +32,10 @@ type Request struct {
 	Other *key.Key    // of ReEncrypt: the other side's key, if there is one
 	// Identifier is what the request names the key by; empty if it does not.
 	Identifier string
+	// UnusedDays are the whole days since the key was last used, of operations that
+	// can be bound to it, if Tracked.
+	UnusedDays int
+	Tracked    bool
 	// Constraint is that of the grant that RetireGrant is about.
 	Constraint Constraint
 	// Extra has values of condition keys that this package does not know: those

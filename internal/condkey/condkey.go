@@ -69,6 +69,9 @@ type Key struct {
 	Never bool
 }
 
+// OfUsage reports whether an operation can be bound to how a key was used last.
+func OfUsage(op api.Op) bool { return table[TrailingDaysWithoutKeyUsage].Ops.Has(op) }
+
 // Find returns the key of that name, nil if there is none. The name is in lower
 // case. For a family, rest is what follows its separator.
 func Find(name string) (k *Key, rest string) {

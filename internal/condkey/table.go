@@ -183,7 +183,7 @@ var table = numbered([numKeys]Key{
 	RequestAlias:                   kms("RequestAlias", String, aliased),
 	RotationPeriodInDays:           kms("RotationPeriodInDays", Numeric, setOf(api.OpEnableKeyRotation)),
 	PendingWindowInDays:            kms("ScheduleKeyDeletionPendingWindowInDays", Numeric, setOf(api.OpScheduleKeyDeletion)),
-	TrailingDaysWithoutKeyUsage:    never(kms("TrailingDaysWithoutKeyUsage", Numeric, setOf(api.OpDisableKey, api.OpScheduleKeyDeletion))),
+	TrailingDaysWithoutKeyUsage:    kms("TrailingDaysWithoutKeyUsage", Numeric, setOf(api.OpDisableKey, api.OpScheduleKeyDeletion)),
 	RecipientAttestation:           never(family(kms("RecipientAttestation:", String, attested))),
 
 	PrincipalARN:              aws("PrincipalArn", ARN),

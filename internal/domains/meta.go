@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"time"
 
 	"trent/internal/record"
 	"trent/internal/store"
@@ -28,7 +29,19 @@ func (m *Manager) Trail() Trail {
 
 // SetEpoch keeps that an epoch of the trail has begun.
 func (m *Manager) SetEpoch(ctx context.Context, epoch uint64) error {
-	return m.update(ctx, func(meta *record.Store) { meta.Epoch = epoch })
+	return m.update(ctx, func(meta *record.Store) {
+		meta.Epoch = epoch
+		if meta.UsageSinceMs == 0 {
+			meta.UsageSinceMs = m.Now().UnixMilli()
+		}
+	})
+}
+
+// UsageSince is since when last uses of KMS keys are kept.
+func (m *Manager) UsageSince() time.Time {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return time.UnixMilli(m.meta.UsageSinceMs).UTC()
 }
 
 // RenameNode gives the node another id, because its trail is lost: what is

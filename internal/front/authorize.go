@@ -81,6 +81,9 @@ func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused
 func (p *Pipeline) permit(ctx context.Context, c *call.Call, u *use, k *key.Key) error {
 	r := p.ask(c, c.Row.Actions[u.slot], k)
 	r.Identifier, r.Side = u.identifier, u.slot
+	if err := p.unused(ctx, c, r, k); err != nil {
+		return err
+	}
 	if c.Row.Target == optable.TwoKeys {
 		r.Other = p.other(ctx, c, u.slot)
 	}

@@ -29,6 +29,7 @@ import (
 	"trent/internal/grantdir"
 	"trent/internal/identity"
 	"trent/internal/keydir"
+	"trent/internal/keyuse"
 	"trent/internal/notyet"
 	"trent/internal/optable"
 	"trent/internal/sigv4"
@@ -52,6 +53,7 @@ type Config struct {
 	Keys         *keydir.Dir
 	Grants       *grantdir.Dir
 	Authorizer   *authz.Authorizer
+	Uses         *keyuse.Uses
 	// Endpoints are the listeners that stand for VPC endpoints, by their ids.
 	Endpoints  map[string]*authz.Endpoint
 	Operations api.Operations[*call.Call]
@@ -166,6 +168,8 @@ func (p *Pipeline) serve(ctx context.Context, c *call.Call, r *wire.Request, dst
 	if auditErr != nil {
 		clear(dst)
 		dst, err = dst[:0], auditErr
+	} else {
+		p.noteUse(c, err)
 	}
 	if err == nil {
 		return Answer{Status: 200, RequestID: c.RequestID, Body: dst, ContentType: wire.ContentType}, "", recorded

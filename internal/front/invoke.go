@@ -30,6 +30,7 @@ func (p *Pipeline) Invoke(ctx context.Context, s *identity.Service, region strin
 		}
 		return nil, auditErr
 	}
+	p.noteUse(&c, err)
 	return out, err
 }
 

@@ -199,6 +199,7 @@ func (k *deleting) end() ([]store.Op, error) {
 	return []store.Op{
 		{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		{Key: record.KeyUsePath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
 		{Key: k.path, Delete: true},
 		row,
 	}, nil

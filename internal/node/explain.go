@@ -9,6 +9,7 @@ import (
 	"trent/internal/admin"
 	"trent/internal/arn"
 	"trent/internal/authz"
+	"trent/internal/condkey"
 	"trent/internal/explain"
 	"trent/internal/identity"
 	"trent/internal/key"
@@ -43,6 +44,12 @@ func (n *Node) Explain(ctx context.Context, q admin.Question) (explain.Answer, e
 	r, err := ask.Request()
 	if err != nil {
 		return explain.Answer{}, question(err)
+	}
+	if r.Key != nil && condkey.OfUsage(r.Op) {
+		if r.UnusedDays, err = n.uses.UnusedDays(ctx, r.Key, n.Now()); err != nil {
+			return explain.Answer{}, err
+		}
+		r.Tracked = true
 	}
 	d, err := n.authorizer().Decide(ctx, r)
 	if err != nil {

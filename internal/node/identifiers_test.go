@@ -138,6 +138,7 @@ var naming = []namingRow{
 	{"EnableKey", "KeyId", keyOnly, nothing},
 	{"EnableKeyRotation", "KeyId", keyOnly, nothing},
 	{"DisableKeyRotation", "KeyId", keyOnly, nothing},
+	{"GetKeyLastUsage", "KeyId", keyOnly, nothing},
 	{"GetKeyRotationStatus", "KeyId", keyOnly, nothing},
 	{"ListKeyRotations", "KeyId", keyOnly, nothing},
 	{"RotateKeyOnDemand", "KeyId", keyOnly, nothing},

@@ -28,6 +28,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/keyuse"
 	"trent/internal/live"
 	"trent/internal/obs"
 	"trent/internal/quota"
@@ -138,6 +139,7 @@ type Node struct {
 	undigested, unindexed, unlogged chan struct{}
 	module                          *client.Client
 	keys                            *keydir.Dir
+	uses                            *keyuse.Uses
 	grants                          *grantdir.Dir
 	quota                           *quota.Keys
 	clock                           clock

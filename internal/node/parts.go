@@ -26,6 +26,7 @@ import (
 	"trent/internal/identity"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/keyuse"
 	"trent/internal/obs"
 	"trent/internal/ops/aliases"
 	"trent/internal/ops/cipher"
@@ -39,6 +40,7 @@ import (
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
+	"trent/internal/ops/usage"
 	"trent/internal/quota"
 	"trent/internal/record"
 	"trent/internal/service"
@@ -237,12 +239,14 @@ func (n *Node) assemble() {
 	n.grants = grantdir.New(n.store, n.Domains)
 	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
 	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.grants.Close, n.quota.Close)
+	n.uses = keyuse.New(keyuse.Config{Store: n.store, Records: n.records, Since: n.Domains.UsageSince, Log: n.Log})
 	n.start(n.Identity.Run)
+	n.start(n.uses.Run)
 	n.requests = obs.NewRequests(n.Metrics, obs.NewRequestLog(n.Log, n.LogRequests), &n.live)
 	module := use.New(n.module)
 	rules := &keypolicy.Rules{Partition: n.Partition, MaxBytes: n.Limits.KeyPolicyBytes, Principals: n.Identity, Unknown: n.Dev}
 	n.Pipeline = front.New(front.Config{
-		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys, Grants: n.grants,
+		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys, Grants: n.grants, Uses: n.uses,
 		Authorizer: &authz.Authorizer{Grants: n.grants}, Endpoints: n.Endpoints,
 		Operations: service.New(
 			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
@@ -256,6 +260,7 @@ func (n *Node) assemble() {
 			&rotation.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
 			&material.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module},
 			&regions.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Rules: rules, Limits: n.Limits, Quota: n.quota},
+			&usage.Ops{Uses: n.uses},
 		),
 		Queries: []*call.QueryAPI{
 			iam.New(iam.Config{Identity: n.Identity, Regions: n.Domains, UnknownPrincipals: n.Dev}),

@@ -43,7 +43,6 @@ var operations = [api.NumOps + 1]bool{
 	api.OpDeleteCustomKeyStore:     true,
 	api.OpDescribeCustomKeyStores:  true,
 	api.OpDisconnectCustomKeyStore: true,
-	api.OpGetKeyLastUsage:          true,
 	api.OpUpdateCustomKeyStore:     true,
 }
 

@@ -48,6 +48,7 @@ var working = map[api.Op]api.Members{
 	api.OpGenerateDataKeyWithoutPlaintext: api.GenerateDataKeyWithoutPlaintextGrantTokens | api.GenerateDataKeyWithoutPlaintextKeyId | api.GenerateDataKeyWithoutPlaintextEncryptionContext |
 		api.GenerateDataKeyWithoutPlaintextNumberOfBytes | api.GenerateDataKeyWithoutPlaintextKeySpec | api.GenerateDataKeyWithoutPlaintextDryRun,
 	api.OpGenerateRandom:   api.GenerateRandomNumberOfBytes,
+	api.OpGetKeyLastUsage:  api.GetKeyLastUsageKeyId,
 	api.OpGetKeyPolicy:     api.GetKeyPolicyKeyId | api.GetKeyPolicyPolicyName,
 	api.OpListAliases:      api.ListAliasesKeyId | api.ListAliasesLimit | api.ListAliasesMarker,
 	api.OpListKeyPolicies:  api.ListKeyPoliciesKeyId | api.ListKeyPoliciesLimit | api.ListKeyPoliciesMarker,

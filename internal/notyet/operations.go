@@ -37,10 +37,6 @@ func (Ops) DisconnectCustomKeyStore(_ context.Context, c *call.Call, _ *api.Disc
 	return nil, missing(c)
 }
 
-func (Ops) GetKeyLastUsage(_ context.Context, c *call.Call, _ *api.GetKeyLastUsageRequest) (*api.GetKeyLastUsageResponse, error) {
-	return nil, missing(c)
-}
-
 func (Ops) UpdateCustomKeyStore(_ context.Context, c *call.Call, _ *api.UpdateCustomKeyStoreRequest) (*api.UpdateCustomKeyStoreResponse, error) {
 	return nil, missing(c)
 }

@@ -203,6 +203,8 @@ func blank(t Type) any {
 		return new(Grant)
 	case TypeAuditKey:
 		return new(AuditKey)
+	case TypeKeyUse:
+		return new(KeyUse)
 	case TypeTags:
 		return new(Tags)
 	case TypeStore:
@@ -246,6 +248,8 @@ func typeOf(v any) Type {
 		return TypeGrant
 	case AuditKey, *AuditKey:
 		return TypeAuditKey
+	case KeyUse, *KeyUse:
+		return TypeKeyUse
 	case Tags, *Tags:
 		return TypeTags
 	case Store, *Store:

@@ -62,6 +62,9 @@ func samples() []sample {
 			CurrentMaterial: id, DeletionMs: 5, PrimaryRegion: region, ReplicaRegions: []string{"us-east-1"}, CustomKeyStoreID: "cks-1", XksKeyID: "x",
 			Rotation: &KeyRotation{Enabled: true, PeriodDays: 365, NextMs: 6, OnDemand: 7}, Expiration: &KeyExpiration{Model: "KEY_MATERIAL_EXPIRES", ValidMs: 8},
 			StateBefore: "Enabled", PublicKey: []byte{1, 2}, PendingDays: 9}},
+		{TypeKeyUse, KeyUsePath(region, account, keyID), &KeyUse{TimeMs: 1, Operation: "Decrypt", EventID: "e", RequestID: "r",
+			Refused: &RefusedUses{Period: 2, Count: 3, TimeMs: 4, Operation: "Encrypt", By: "arn"}}},
+		{TypeStore, StorePath(), &Store{ID: []byte{1}, Format: 1, Dev: true, CreatedMs: 2, Node: []byte{3}, AheadSeconds: 4, Partition: "aws", Epoch: 5, UsageSinceMs: 6}},
 	}
 }
 
@@ -143,8 +146,8 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 	}
-	for typ := TypeKey; typ <= TypeAuditKey; typ++ {
-		if _, seen := last[typ]; !seen && typ != TypeOutbox {
+	for typ := TypeKey; typ <= TypeKeyUse; typ++ {
+		if _, seen := last[typ]; !seen && typ != TypeOutbox && blank(typ) != nil {
 			t.Errorf("type %d has no sample", typ)
 		}
 	}

@@ -70,6 +70,11 @@ func AliasOfKeyPrefix(region, account, keyID string) []byte {
 // TagsPath is the store key of the record of a key's tags.
 func TagsPath(region, account, keyID string) []byte { return path(region, KindTags, account, keyID) }
 
+// KeyUsePath is the store key of the record of a key's last use.
+func KeyUsePath(region, account, keyID string) []byte {
+	return path(region, KindKeyUse, account, keyID)
+}
+
 // DomainTokenPath is the store key of a domain's token, which is stored bare.
 func DomainTokenPath(region string) []byte { return path(region, KindDomainToken) }
 
@@ -121,6 +126,7 @@ const (
 	KindAlias       Kind = "a"
 	KindAliasOfKey  Kind = "ak"
 	KindTags        Kind = "t"
+	KindKeyUse      Kind = "u"
 	KindDomainToken Kind = "dom"
 	KindServiceKey  Kind = "svc"
 	KindOutbox      Kind = "o"
@@ -185,7 +191,7 @@ func ParsePath(key []byte) (p Path, ok bool) {
 // parse reads what follows the kind in a Region's store keys.
 func (p *Path) parse(rest string) (ok bool) {
 	switch p.Kind {
-	case KindKey, KindPolicy, KindTags:
+	case KindKey, KindPolicy, KindTags, KindKeyUse:
 		p.Account, p.KeyID, ok = cut(rest)
 		ok = ok && plain(p.KeyID)
 	case KindMaterial:
@@ -224,7 +230,7 @@ func kindOf(rest string) Kind {
 	switch k := Kind(first); k {
 	case KindDomainToken, KindStore:
 		return k
-	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey, KindTags,
+	case KindKey, KindPolicy, KindMaterial, KindIndex, KindAlias, KindAliasOfKey, KindTags, KindKeyUse,
 		KindServiceKey, KindOutbox, KindAccount, KindAccessKey, KindUser, KindGroup, KindRole, KindManaged, KindMember,
 		KindAttachment, KindLastUsed, KindAuditKey, KindGrant, KindRetirable:
 		if len(rest) > len(k) {

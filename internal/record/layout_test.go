@@ -47,6 +47,7 @@ var paths = []struct {
 	{GrantPath(region, account, keyID, "00ff"), "eu-central-1/g/111122223333/" + keyID + "/00ff", Path{Kind: KindGrant, Region: region, Account: account, KeyID: keyID, Name: "00ff"}},
 	{RetirablePath(region, "a/b", account, keyID, "00ff"), "eu-central-1/gr/612f62/111122223333/" + keyID + "/00ff", Path{Kind: KindRetirable, Region: region, Retirer: "a/b", Account: account, KeyID: keyID, Name: "00ff"}},
 	{AuditKeyPath("k"), "global/aud/k", Path{Kind: KindAuditKey, Region: Global, Name: "k"}},
+	{KeyUsePath(region, account, keyID), "eu-central-1/u/111122223333/" + keyID, Path{Kind: KindKeyUse, Region: region, Account: account, KeyID: keyID}},
 	{StorePath(), "global/meta/store", Path{Kind: KindStore, Region: Global}},
 }
 
@@ -149,6 +150,8 @@ func (p Path) make() []byte {
 		return AliasOfKeyPath(p.Region, p.Account, p.KeyID, p.Name)
 	case KindTags:
 		return TagsPath(p.Region, p.Account, p.KeyID)
+	case KindKeyUse:
+		return KeyUsePath(p.Region, p.Account, p.KeyID)
 	case KindDomainToken:
 		return DomainTokenPath(p.Region)
 	case KindServiceKey:

@@ -28,6 +28,7 @@ const (
 	TypeManaged    Type = 16
 	TypeLastUsed   Type = 17
 	TypeAuditKey   Type = 18
+	TypeKeyUse     Type = 20
 )
 
 // Key is the key record. Members of later operations stand here, empty.
@@ -185,6 +186,29 @@ type Store struct {
 	Partition string `cbor:"7,keyasint,omitempty"`
 	// Epoch is the last that has begun in the node's audit trail.
 	Epoch uint64 `cbor:"8,keyasint,omitempty"`
+	// UsageSinceMs is since when last uses of KMS keys are kept.
+	UsageSinceMs int64 `cbor:"9,keyasint,omitempty"`
+}
+
+// KeyUse is the record of a key's last use, and of the uses that it refused. It
+// decides nothing that a key's own record does not.
+type KeyUse struct {
+	TimeMs    int64  `cbor:"1,keyasint,omitempty"` // of the last use; 0: there was none
+	Operation string `cbor:"2,keyasint,omitempty"`
+	EventID   string `cbor:"3,keyasint,omitempty"` // of its audit record
+	RequestID string `cbor:"4,keyasint,omitempty"`
+	// Refused are the uses refused since a deletion was scheduled or a brown-out
+	// began.
+	Refused *RefusedUses `cbor:"5,keyasint,omitempty"`
+}
+
+// RefusedUses are counted from one scheduling, or one brown-out, to the next.
+type RefusedUses struct {
+	Period    int64  `cbor:"1,keyasint"` // what they are counted for: deletion date, or brown-out's beginning, in milliseconds
+	Count     uint64 `cbor:"2,keyasint"`
+	TimeMs    int64  `cbor:"3,keyasint"` // of the last
+	Operation string `cbor:"4,keyasint"`
+	By        string `cbor:"5,keyasint"` // principal, ARN
 }
 
 // Outbox is an event that its transaction has committed: the audit record, JSON.

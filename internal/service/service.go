@@ -17,6 +17,7 @@ import (
 	"trent/internal/ops/rotation"
 	"trent/internal/ops/signature"
 	"trent/internal/ops/tags"
+	"trent/internal/ops/usage"
 )
 
 // The families under names that can be embedded side by side.
@@ -32,6 +33,7 @@ type (
 	turnOps   = rotation.Ops
 	importOps = material.Ops
 	regionOps = regions.Ops
+	usageOps  = usage.Ops
 	missing   = notyet.Ops
 )
 
@@ -49,12 +51,13 @@ type Service struct {
 	*turnOps
 	*importOps
 	*regionOps
+	*usageOps
 	missing
 }
 
 var _ api.Operations[*call.Call] = (*Service)(nil)
 
 // New puts the families together.
-func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops, m *material.Ops, mr *regions.Ops) *Service {
-	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r, importOps: m, regionOps: mr}
+func New(k *keys.Ops, a *aliases.Ops, c *cipher.Ops, p *policies.Ops, t *tags.Ops, s *signature.Ops, e *exchange.Ops, g *grants.Ops, r *rotation.Ops, m *material.Ops, mr *regions.Ops, u *usage.Ops) *Service {
+	return &Service{keyOps: k, aliasOps: a, cipherOps: c, policyOps: p, tagOps: t, signOps: s, secretOps: e, grantOps: g, turnOps: r, importOps: m, regionOps: mr, usageOps: u}
 }

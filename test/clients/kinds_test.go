@@ -22,8 +22,8 @@ import (
 // lacks are the operations that came after a client's release, the one of
 // Debian 12.
 var lacks = map[string][]string{
-	"aws-cli": {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "RotateKeyOnDemand", "ListKeyRotations"},
-	"boto3":   {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "RotateKeyOnDemand", "ListKeyRotations"},
+	"aws-cli": {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "RotateKeyOnDemand", "ListKeyRotations", "GetKeyLastUsage"},
+	"boto3":   {"DeriveSharedSecret", "Encapsulate", "Decapsulate", "RotateKeyOnDemand", "ListKeyRotations", "GetKeyLastUsage"},
 }
 
 // kinds uses asymmetric and HMAC keys, each also with the public key alone, by

@@ -50,7 +50,6 @@ func unsupported(key string) map[string]object {
 		"DeleteCustomKeyStore":     {"CustomKeyStoreId": someStore},
 		"DescribeCustomKeyStores":  {},
 		"DisconnectCustomKeyStore": {"CustomKeyStoreId": someStore},
-		"GetKeyLastUsage":          {"KeyId": key},
 		"UpdateCustomKeyStore":     {"CustomKeyStoreId": someStore, "NewCustomKeyStoreName": "other"},
 	}
 }

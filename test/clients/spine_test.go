@@ -55,6 +55,7 @@ func TestSpine(t *testing.T) {
 				})
 			})
 			t.Run("rotation", func(t *testing.T) { rotations(t, r, lacks[c.name]) })
+			t.Run("last usage", func(t *testing.T) { lastUsage(t, r, lacks[c.name]) })
 			t.Run("event history", func(t *testing.T) { lookups(t, r) })
 			t.Run("import", func(t *testing.T) { imports(t, r) })
 			t.Run("keys of all kinds", func(t *testing.T) { kinds(t, r, lacks[c.name]) })

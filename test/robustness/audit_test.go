@@ -108,6 +108,7 @@ func record(t *testing.T, s *harness.Server) (session []made) {
 	call(made{operation: "Decrypt", who: stranger, readOnly: true, code: accessDenied}, object{"CiphertextBlob": sealed})
 	call(made{operation: "EnableKeyRotation", arns: arns}, object{"KeyId": id})
 	call(made{operation: "GetKeyRotationStatus", arns: arns, readOnly: true}, object{"KeyId": id})
+	call(made{operation: "GetKeyLastUsage", arns: arns, readOnly: true}, object{"KeyId": id})
 	call(made{operation: "ListKeyRotations", arns: arns, readOnly: true}, object{"KeyId": id})
 	call(made{operation: "DisableKeyRotation", arns: arns}, object{"KeyId": id})
 	call(made{operation: "DescribeCustomKeyStores", readOnly: true, code: "UnsupportedOperationException"}, object{})

@@ -115,6 +115,7 @@ func (w *world) constraints() []badInput {
 		{name: "2561 days", operation: "EnableKeyRotation", body: in(object{"KeyId": w.key, "RotationPeriodInDays": 2561}), code: validation,
 			message: oneError + "'2561' at 'rotationPeriodInDays'" + unlike("have value less than or equal to 2560")},
 		{name: "no key", operation: "DisableKeyRotation", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
+		{name: "no key", operation: "GetKeyLastUsage", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
 		{name: "no key", operation: "GetKeyRotationStatus", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
 		{name: "no key", operation: "RotateKeyOnDemand", body: "{}", code: validation, message: oneError + "null at 'keyId'" + notNull},
 		{name: "all of it", operation: "ListKeyRotations", body: in(object{"KeyId": w.key, "IncludeKeyMaterial": "ALL"}), code: validation,
