@@ -65,6 +65,9 @@ type Node interface {
 	// Top looks on for some time, and says what requests did.
 	Top(ctx context.Context, by Operator, q TopQuery) (Top, error)
 
+	// Quotas says what accounts used of their request quotas.
+	Quotas(ctx context.Context, q QuotaQuery) (Quotas, error)
+
 	// Record writes what an operator has asked for into the audit trail, if that is
 	// open yet: until then nothing is answered that would need it.
 	Record(ctx context.Context, a Act) error

@@ -40,6 +40,7 @@ var Operations = [...]Operation{
 	{Pattern: "POST /v1/hsm/restart", Event: "RestartModule", Own: true, Mutates: true},
 	{Pattern: "POST /v1/backup", Event: "CreateBackup", Own: true},
 	{Pattern: "GET /v1/top", Event: "WatchTop", Own: true},
+	{Pattern: "GET /v1/quota", Event: "ListRequestQuotas"},
 	{Pattern: "POST /v1/audit/segment", Event: "OpenAuditSegment", Own: true},
 	{Pattern: "POST /v1/report/keys", Event: "StartEvidenceReport", Own: true},
 	{Pattern: "POST /v1/report/made", Event: "ReportEvidence", Own: true},

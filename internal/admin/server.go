@@ -111,6 +111,7 @@ func (s *Server) routes() http.Handler {
 	s.handle(mux, "POST /v1/hsm/restart", answer(s, func(r *request) (Module, error) { return s.node.RestartModule(r.ctx, r.by) }))
 	s.handle(mux, "POST /v1/backup", http.HandlerFunc(s.backup))
 	s.handle(mux, "GET /v1/top", answer(s, s.top))
+	s.handle(mux, "GET /v1/quota", answer(s, s.quotas))
 	s.handle(mux, "POST /v1/audit/segment", http.HandlerFunc(s.openSegment))
 	s.handle(mux, "POST /v1/report/keys", http.HandlerFunc(s.evidenceKeys))
 	s.handle(mux, "POST /v1/report/made", answerTo(s, func(r *request, in EvidenceReport) (Recorded, error) {

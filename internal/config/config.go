@@ -34,7 +34,7 @@ type Config struct {
 	Unseal Unseal `yaml:"unseal"`
 	// DomainRotation is how often each Region gets a new domain key: a duration such as 24h, at least 1h. Default: 24h.
 	DomainRotation time.Duration `yaml:"domain_rotation"`
-	// Quotas are the resource quotas of an account in a Region. Default: AWS's.
+	// Quotas are the quotas of an account in a Region. Default: AWS's resource quotas, and no request quotas.
 	Quotas Quotas `yaml:"quotas"`
 	// Log is about the service's log, which goes to standard error.
 	Log Log `yaml:"log"`
@@ -219,8 +219,8 @@ type Unseal struct {
 	SameUser bool `yaml:"same_user"`
 }
 
-// Quotas are the resource quotas. What asks for more gets AWS's
-// LimitExceededException.
+// Quotas are the resource quotas, and the request quotas. What asks for more gets
+// AWS's LimitExceededException, or ThrottlingException.
 type Quotas struct {
 	// Keys is how many KMS keys an account may have in a Region, in whatever state. Default: 100000.
 	Keys Count `yaml:"keys"`
@@ -232,6 +232,10 @@ type Quotas struct {
 	KeyPolicyBytes Count `yaml:"key_policy_bytes"`
 	// GrantsPerKey is how many grants a key may have. Default: 50000.
 	GrantsPerKey Count `yaml:"grants_per_key"`
+	// Requests are the request quotas: off, aws (AWS's numbers; docs/operating.md, "Request quotas") or custom (AWS's numbers but for requests_per_second). Default: off.
+	Requests string `yaml:"requests"`
+	// RequestsPerSecond is how many requests of a class an account may make in a second, 1 to 1000000, under custom: CryptographicOperationsSymmetric, …RSA, …ECC, …MLDSA and …MLKEM by the type of the key, GenerateDataKeyPair_RSA_2048 and the like by the spec of the pair, and every other operation by its name.
+	RequestsPerSecond map[string]Count `yaml:"requests_per_second"`
 }
 
 // Log is about the service's log.

@@ -115,13 +115,19 @@ unseal:
 # How often each Region gets a new domain key.
 domain_rotation: 24h
 
-# Of an account in a Region; these are AWS's numbers.
+# Of an account in a Region; these are AWS's numbers. Requests: off, aws, or custom
+# with numbers of its own for some classes.
 quotas:
   keys: 100000
   aliases_per_key: 50
   tags_per_key: 50
   key_policy_bytes: 32768
   grants_per_key: 50000
+  requests: custom
+  requests_per_second:
+    CryptographicOperationsSymmetric: 5000
+    GenerateDataKeyPair_RSA_4096: 2
+    CreateKey: 10
 
 log:
   level: info

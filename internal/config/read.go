@@ -143,6 +143,9 @@ func (c *Config) complete() {
 	if c.FIPS == "" {
 		c.FIPS = FIPSOn
 	}
+	if c.Quotas.Requests == "" {
+		c.Quotas.Requests = RequestQuotasOff
+	}
 	if c.Log.Level == "" {
 		c.Log.Level = "info"
 	}

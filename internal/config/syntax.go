@@ -121,6 +121,8 @@ func kind(goType string) string {
 		return "a duration such as 24h"
 	case "[]string", "[]config.Listener", "[]config.User", "[]config.Export":
 		return "a list"
+	case "map[string]config.Count":
+		return "classes and numbers"
 	}
 	return "keys and values"
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"trent/internal/arn"
-	"trent/internal/quota"
 )
 
 const (
@@ -219,33 +218,6 @@ func (c *Config) validateModule(p *problems) {
 		validateSocket(p, "module.socket", m.Socket)
 		if c.Unseal.KeyFile == "" && !c.Unseal.SameUser {
 			p.add("unseal.key_file", "the service sees to it that it cannot open the file", "is missing: where the module's key file is")
-		}
-	}
-}
-
-// Limits are the quotas as the service has them.
-func (q *Quotas) Limits() quota.Limits {
-	return quota.Limits{Keys: int(q.Keys), AliasesPerKey: int(q.AliasesPerKey), TagsPerKey: int(q.TagsPerKey), KeyPolicyBytes: int(q.KeyPolicyBytes), GrantsPerKey: int(q.GrantsPerKey)}
-}
-
-func (c *Config) validateQuotas(p *problems) {
-	q := &c.Quotas
-	for _, one := range []struct {
-		key    string
-		value  Count
-		limits quota.Limits
-	}{
-		{"keys", q.Keys, quota.Limits{Keys: int(q.Keys)}},
-		{"aliases_per_key", q.AliasesPerKey, quota.Limits{AliasesPerKey: int(q.AliasesPerKey)}},
-		{"tags_per_key", q.TagsPerKey, quota.Limits{TagsPerKey: int(q.TagsPerKey)}},
-		{"key_policy_bytes", q.KeyPolicyBytes, quota.Limits{KeyPolicyBytes: int(q.KeyPolicyBytes)}},
-		{"grants_per_key", q.GrantsPerKey, quota.Limits{GrantsPerKey: int(q.GrantsPerKey)}},
-	} {
-		path := "quotas." + one.key
-		if _, there := c.lines[path]; there && one.value == 0 {
-			p.add(path, "leave it out for AWS's number", "0 would be no quota, or none of anything")
-		} else if _, err := one.limits.Complete(); err != nil {
-			p.add(path, "", "%v", err)
 		}
 	}
 }

@@ -65,6 +65,9 @@ func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused
 		return nil, p.authorizeCiphertext(ctx, c, u, action)
 	}
 	k, foreign, err := p.Keys.Resolve(ctx, c.Caller.Account, c.Region, u.identifier, c.Row.Aliases)
+	if err := p.chargeUse(c, u, k); err != nil {
+		return nil, err
+	}
 	if err != nil {
 		if e, ok := errors.AsType[*apierr.Error](err); ok && e.Code == apierr.NotFound && foreign != "" {
 			return nil, authz.Denied(&c.Caller, action, foreign)
@@ -147,9 +150,15 @@ func (u *use) fits(k *key.Key) error {
 func (p *Pipeline) authorizeCiphertext(ctx context.Context, c *call.Call, u *use, action string) error {
 	header, err := blobheader.Parse(u.blob)
 	if err != nil {
+		if err := p.chargeUse(c, u, nil); err != nil {
+			return err
+		}
 		return apierr.Because(apierr.InvalidCiphertext, err)
 	}
 	k, err := p.Keys.ByMaterial(ctx, c.Region, key.MaterialID(header.MaterialID))
+	if err := p.chargeUse(c, u, k); err != nil {
+		return err
+	}
 	if errors.Is(err, keydir.ErrNotFound) {
 		return authz.DeniedCiphertext(&c.Caller, action)
 	}

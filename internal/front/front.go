@@ -2,7 +2,7 @@
 // checked, which clients can see and docs/request-path.md shows. Every
 // operation goes through it the same way:
 //
-//	signature → decode, validate → resolve → authorize → key check → operation → audit → encode
+//	signature → decode, validate → resolve → rate → authorize → key check → operation → audit → encode
 //
 // It must never know HTTP (internal/wire has the statuses, internal/edge the
 // server) nor what an operation does. Only wiring and internal/edge import it.
@@ -33,6 +33,7 @@ import (
 	"trent/internal/notyet"
 	"trent/internal/optable"
 	"trent/internal/sigv4"
+	"trent/internal/throttle"
 	"trent/internal/wire"
 )
 
@@ -61,7 +62,9 @@ type Config struct {
 	// service names the first.
 	Queries    []*call.QueryAPI
 	CloudTrail *call.JSONAPI
-	Trail      *audit.Trail
+	// Requests are the request quotas; nil: there are none.
+	Requests *throttle.Limiter
+	Trail    *audit.Trail
 	// Fault is nil but under trent dev, where a test can ask for faults. It is
 	// called when a request's operation would run, and its error takes the
 	// operation's place.
@@ -219,6 +222,9 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out 
 		return nil, validationError(err)
 	}
 	if err := notyet.Check(in); err != nil {
+		return nil, err
+	}
+	if err := p.chargeCall(c, in); err != nil {
 		return nil, err
 	}
 	c.DryRun = isDryRun(in)

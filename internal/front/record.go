@@ -49,7 +49,7 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 		}
 	}
 	event := c.Event(e)
-	if e != nil && e.Code == apierr.AccessDenied && c.Base().Caller.Account != "" && !p.refusals.admit(c.Base(), &event) {
+	if e != nil && (e.Code == apierr.AccessDenied || errors.Is(e.Err, errQuota)) && c.Base().Caller.Account != "" && !p.refusals.admit(c.Base(), &event) {
 		c.Base().Counted = true
 		return true, nil
 	}

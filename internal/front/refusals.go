@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// refusalsPerSecond of a principal have records of their own. Those beyond are
+	// refusalsPerSecond of a principal for one reason, no permission or no quota left,
+	// have records of their own. Those beyond are
 	// counted, and stand in one record together: who may do nothing cannot fill the
 	// disk by asking.
 	refusalsPerSecond = 100
-	// refusedPrincipals are how many principals are counted at a time. Refusals of
+	// refusedPrincipals are how many principals and reasons are counted at a time. Refusals of
 	// more have records of their own, each.
 	refusedPrincipals = 4096
 	refusalWindow     = time.Second
@@ -31,8 +32,11 @@ type refusals struct {
 
 	mu         sync.Mutex
 	closed     bool
-	principals map[string]*refused // of the window, by unique id
+	principals map[refusedFor]*refused // of the window
 }
+
+// refusedFor is who was refused, by unique id, and the error's code.
+type refusedFor struct{ principal, code string }
 
 // refused is what is known of a principal's refusals.
 type refused struct {
@@ -43,22 +47,23 @@ type refused struct {
 }
 
 func newRefusals(write func(*audit.Event) error) *refusals {
-	return &refusals{write: write, begun: make(chan struct{}, 1), principals: make(map[string]*refused)}
+	return &refusals{write: write, begun: make(chan struct{}, 1), principals: make(map[refusedFor]*refused)}
 }
 
 // admit reports whether a refused call, whose record would be event, has it. If
 // not it is counted.
 func (r *refusals) admit(c *call.Common, event *audit.Event) bool {
 	principal, _, _ := strings.Cut(c.Caller.PrincipalID, ":")
+	who := refusedFor{principal, event.ErrorCode}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := r.principals[principal]
+	p := r.principals[who]
 	switch {
 	case r.closed, p == nil && len(r.principals) >= refusedPrincipals:
 		return true
 	case p == nil:
 		p = new(refused)
-		r.principals[principal] = p
+		r.principals[who] = p
 		r.begin()
 	}
 	if p.recorded < refusalsPerSecond {
@@ -134,28 +139,28 @@ func (r *refusals) close() (lost int) {
 func (r *refusals) end() {
 	r.mu.Lock()
 	ended := r.principals
-	r.principals = make(map[string]*refused)
+	r.principals = make(map[refusedFor]*refused)
 	r.mu.Unlock()
-	for principal, p := range ended {
+	for who, p := range ended {
 		if p.calls == nil {
 			continue
 		}
 		p.event.ServiceEventDetails = p.details()
 		if r.write(&p.event) != nil {
-			r.keep(principal, p)
+			r.keep(who, p)
 		}
 	}
 }
 
 // keep has a window's count go on in the next one.
-func (r *refusals) keep(principal string, old *refused) {
+func (r *refusals) keep(who refusedFor, old *refused) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.begin()
-	p := r.principals[principal]
+	p := r.principals[who]
 	if p == nil {
 		old.recorded = 0
-		r.principals[principal] = old
+		r.principals[who] = old
 		return
 	}
 	if p.calls == nil {

@@ -84,6 +84,7 @@ func (n *Node) measure() {
 	n.measureCaches()
 	n.measureJobs()
 	n.measureDisks()
+	n.measureQuotas()
 	m := n.Metrics
 	m.Gauges("connections", "Open connections, by listener.", []string{"listener"}, func(emit obs.Emit) {
 		open := map[string]int64{}

@@ -24,6 +24,7 @@ import (
 	"trent/internal/export"
 	"trent/internal/hsm/server/servertest"
 	"trent/internal/node"
+	"trent/internal/throttle"
 )
 
 // gather returns the node's metrics by name.
@@ -91,7 +92,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	one := node.Listener{Config: edge.Config{Listener: "one", Connections: new(atomic.Int64)}}
 	two := node.Listener{Config: edge.Config{Listener: "two", HTTP2: true, Connections: new(atomic.Int64)}}
 	f := newFixtureWith(t, servertest.Args(t), func(c *node.Config) {
-		c.Listeners, c.Exports = []node.Listener{one, two}, []export.Export{{Name: "archive", Folder: t.TempDir()}}
+		c.Listeners, c.Exports, c.Requests = []node.Listener{one, two}, []export.Export{{Name: "archive", Folder: t.TempDir()}}, throttle.AWS()
 	})
 	c := f.caller("111122223333")
 	c.createKey(t)

@@ -33,6 +33,7 @@ import (
 	"trent/internal/obs"
 	"trent/internal/quota"
 	"trent/internal/store/sqlite"
+	"trent/internal/throttle"
 	"trent/internal/tlog"
 )
 
@@ -91,6 +92,8 @@ type Config struct {
 	Listeners []Listener
 	// Limits are the resource quotas; zeros mean AWS's numbers.
 	Limits quota.Limits
+	// Requests are the request quotas; nil: there are none.
+	Requests *throttle.Numbers
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means
@@ -142,6 +145,7 @@ type Node struct {
 	uses                            *keyuse.Uses
 	grants                          *grantdir.Dir
 	quota                           *quota.Keys
+	throttle                        *throttle.Limiter // nil: there are no request quotas
 	clock                           clock
 	due                             *jobs.Scheduler
 	rotation                        *jobs.Rotation

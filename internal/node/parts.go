@@ -46,6 +46,7 @@ import (
 	"trent/internal/service"
 	"trent/internal/store/sqlite"
 	"trent/internal/sts"
+	"trent/internal/throttle"
 )
 
 // storeFolder is the store's in a data folder.
@@ -238,6 +239,9 @@ func (n *Node) assemble() {
 	})
 	n.grants = grantdir.New(n.store, n.Domains)
 	n.quota = quota.NewKeys(n.store, n.Limits.Keys)
+	if n.Requests != nil {
+		n.throttle = throttle.New(n.Requests, n.Now())
+	}
 	n.stop = append(n.stop, n.keys.Close, n.Identity.Close, n.grants.Close, n.quota.Close)
 	n.uses = keyuse.New(keyuse.Config{Store: n.store, Records: n.records, Since: n.Domains.UsageSince, Log: n.Log})
 	n.start(n.Identity.Run)
@@ -267,7 +271,7 @@ func (n *Node) assemble() {
 			sts.New(sts.Config{Identity: n.Identity}),
 		},
 		CloudTrail: cloudtrail.New(cloudtrail.Config{Records: n.index, Regions: n.Domains, Log: n.Log}),
-		Trail:      n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
+		Requests:   n.throttle, Trail: n.trail, Now: time.Now, Log: n.Log, Fault: n.fault(),
 		Observer: n.requests,
 	})
 	n.start(n.Pipeline.Run)

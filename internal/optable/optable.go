@@ -30,13 +30,14 @@ const (
 	Token                     // RetireGrant: a grant token, or KeyId and GrantId
 )
 
-// Class is a class of request quotas.
+// Class says which request quota an operation counts in: internal/throttle has the
+// classes themselves.
 type Class uint8
 
-// The classes. Crypto's exact quota depends on the key; the others are an
-// operation's own.
+// The classes. Crypto's depends on the type of the key, DataKeyPair's on the spec of the
+// pair.
 const (
-	Management Class = iota
+	Own Class = iota // the operation's alone
 	Crypto
 	DataKeyPair
 )
@@ -51,7 +52,7 @@ type Row struct {
 	Mutates      bool      // CloudTrail: readOnly false
 	RecordsKey   bool      // CloudTrail: responseElements has the key's ARN, although the answer does not
 	DryRun       bool      // the request has DryRun; the pipeline asks the request itself
-	Class        Class     // read once there are request quotas
+	Class        Class
 	Usage        key.Usage // that the key must have; empty: any
 	States       key.States
 }
@@ -142,7 +143,7 @@ var rows = [api.NumOps + 1]Row{
 	api.OpGetKeyPolicy:                    {Target: OneKey, Actions: one("GetKeyPolicy"), States: anyState},
 	api.OpGetKeyRotationStatus:            {Target: OneKey, Actions: one("GetKeyRotationStatus"), CrossAccount: true, States: rotationStatus},
 	api.OpGetParametersForImport:          {Target: OneKey, Actions: one("GetParametersForImport"), States: wrapping},
-	api.OpGetPublicKey:                    {Target: OneKey, Actions: one("GetPublicKey"), Aliases: true, CrossAccount: true, GrantOp: true, Class: Crypto, States: publicKey},
+	api.OpGetPublicKey:                    {Target: OneKey, Actions: one("GetPublicKey"), Aliases: true, CrossAccount: true, GrantOp: true, States: publicKey},
 	api.OpImportKeyMaterial:               {Target: OneKey, Actions: one("ImportKeyMaterial"), Mutates: true, States: importing},
 	api.OpListAliases:                     {Target: FilterKey, Actions: one("ListAliases")},
 	api.OpListGrants:                      {Target: OneKey, Actions: one("ListGrants"), CrossAccount: true, States: anyState},

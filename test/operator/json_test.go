@@ -52,6 +52,7 @@ func TestJSON(t *testing.T) {
 		"policy explain --principal user/clerk --action kms:Decrypt --key " + key + " --context file=a",
 		"policy who --key " + key,
 		"top --count 1",
+		"quota",
 		"report evidence --from 2000-01-01 --to 2100-01-01 --out FILE",
 		"backup --out FILE",
 	} {
