@@ -78,7 +78,8 @@ func TestBrokenDisk(t *testing.T) {
 		"full, relaxed": {"relaxed", mounted((*disk.Disk).Fill)},
 		"full tmpfs":    {"strict", tmpfs},
 		"read-only":     {"strict", mounted(func(d *disk.Disk) { d.Break(syscall.EROFS) })},
-		"failing":       {"strict", mounted(func(d *disk.Disk) { d.Break(syscall.EDQUOT) })},
+		"no quota left": {"strict", mounted(func(d *disk.Disk) { d.Break(syscall.EDQUOT) })},
+		"failing":       {"strict", mounted(func(d *disk.Disk) { d.Break(syscall.EIO) })},
 		"stalled":       {"strict", mounted((*disk.Disk).Stall)},
 	} {
 		t.Run(name, func(t *testing.T) {

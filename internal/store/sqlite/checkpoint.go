@@ -58,8 +58,10 @@ func (k *checkpointer) wrote(keys int) {
 func (k *checkpointer) run() {
 	defer close(k.ended)
 	for range k.wake {
-		if _, err := k.c.checkpoint("PASSIVE"); err != nil {
-			k.s.checkpointFailed(err)
+		if k.s.refusal() != nil {
+			continue
+		}
+		if _, err := k.s.checkpoint(k.c, "PASSIVE"); err != nil {
 			continue
 		}
 		// An error is not lost: the writer has noted a failure, or the store is
@@ -76,21 +78,28 @@ func (w *writer) checkpoint(mode string) (complete bool, err error) {
 	if err := w.s.refusal(); err != nil {
 		return false, err
 	}
-	if complete, err = w.c.checkpoint(mode); err != nil {
-		w.s.checkpointFailed(err)
-	}
-	return complete, err
+	return w.s.checkpoint(w.c, mode)
 }
 
-// checkpointFailed takes the error of a checkpoint. One that could not write leaves
-// the log as it is, which still has everything, and the next begins anew; when the
-// log cannot grow either, writes are refused.
-func (s *Store) checkpointFailed(err error) {
-	if isWrite(err) {
+// checkpoint moves the log with a connection, and takes the error. A checkpoint that
+// could not write or sync leaves the log as it is, which still has everything, and the
+// next moves the same again; when the log cannot grow either, writes are refused.
+//
+// But SQLite does not sync the database after moving a part of the log, and never
+// moves that part again. If a later sync fails, it may be that part which is not on
+// the disk, and the next sync would not say so: then the log must be kept for
+// recovery, which moves all of it.
+func (s *Store) checkpoint(c conn, mode string) (complete bool, err error) {
+	complete, err = c.checkpoint(mode)
+	switch {
+	case err == nil: // with transactions that come in meanwhile, a passive one does not sync
+		s.part.Store(mode == "PASSIVE" || !complete)
+	case passes(err) && !(isSync(err) && s.part.Load()):
 		s.log.Warn("the store's log could not be moved into the database", "dir", s.dir, "error", err)
-		return
+	default:
+		s.fail(err)
 	}
-	s.fail(err)
+	return complete, err
 }
 
 // close ends the checkpointer; the writer must be idle.

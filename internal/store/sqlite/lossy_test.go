@@ -260,10 +260,17 @@ func (v *lossyVFS) waits(file uintptr) {
 	}
 }
 
+// fails reports whether a sync fails. What it was to sync is then lost, though it can
+// be read: so the kernel does, and the next sync says nothing of it.
 func (v *lossyVFS) fails(file uintptr) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.broken[filepath.Dir(v.open[file].path)]
+	path := v.open[file].path
+	if !v.broken[filepath.Dir(path)] {
+		return false
+	}
+	v.files[path].pending = nil
+	return true
 }
 
 func (c change) apply(b []byte) []byte {

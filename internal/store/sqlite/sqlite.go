@@ -10,10 +10,21 @@
 // acknowledged transaction survives power loss, and with secure_delete=ON; Erase
 // takes what that leaves, so that no deleted byte is in any file.
 //
-// It must never interpret what it stores, and never go on writing after a sync
-// has failed: from then on every Txn is refused until the store is opened
-// anew. A disk that is full or stalls it outlasts: until it is well again every
-// Txn is refused at once, or within StallTimeout. Only cmd/trent and tests import it; everyone else knows store.Store.
+// It must never interpret what it stores. A disk that is full, fails or stalls it
+// outlasts: until it is well again every Txn is refused at once, or within
+// StallTimeout. Only cmd/trent and tests import it; everyone else knows store.Store.
+//
+// A commit that fails is told to nobody and seen by no reader, and its outcome is
+// unknown: if the process ends before another one succeeds, recovery may find it. The
+// next commit, which the engine tries once a second, is written over it. That is safe
+// after a failed sync too, of which the kernel may have dropped the pages: a commit
+// syncs what it has written itself, every commit before it was synced before it was
+// acknowledged, and nothing is counted on that is not written anew. The connections
+// stay open, so that each is still told of what the kernel could not write. A
+// checkpoint that fails begins anew too. Only where the sync of the database fails
+// after a part of the log was moved, SQLite would take the lost part for moved: there
+// the engine refuses writes until the process is started again, and leaves the log
+// to recovery.
 //
 // Files in the folder: trent.db, trent.db-wal and trent.db-shm, mode 0600 in a
 // folder of mode 0700. Table kv(k, v, cre, mod) holds the keys, meta(rev) the
@@ -90,6 +101,7 @@ type Store struct {
 	closing chan struct{}  // closed with closed
 
 	failed  atomic.Pointer[error] // why the engine refuses writes for good
+	part    atomic.Bool           // a part of the log was moved, and the database not synced since
 	trouble trouble               // why it does so for now
 	counts  counts
 }

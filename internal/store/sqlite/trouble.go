@@ -16,26 +16,38 @@ import (
 // disk mostly, before it looks whether the next one can succeed.
 const retryInterval = time.Second
 
-// trouble is what the engine recovers from by itself: a disk that is full, and
-// one that stalls. Unlike Store.failed it ends.
+// trouble is what the engine recovers from by itself: a disk that is full or fails,
+// and one that stalls. Unlike Store.failed it ends.
 type trouble struct {
 	mu      sync.Mutex
-	full    error     // why the log could not be written; nil: it could
+	full    error     // why the log could not be written or synced; nil: it could
 	since   time.Time // the writer has been with one group or job since then; zero: it waits for one
 	stalled bool      // somebody has waited too long for that
 }
 
-// isWrite reports whether a write(2) is what failed. The log's frame that makes a
-// transaction valid is the last that is written, so a transaction whose write
-// fails is not valid, now or after a crash, and the next one is written over it.
-// Of a failed sync that cannot be said.
-func isWrite(err error) bool {
+// passes reports whether a commit or checkpoint failed by what may be over soon: a
+// write, a sync, or the growth of the index of the log. See the package document
+// for why the engine then goes on.
+func passes(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (e.Code()&0xff == lib.SQLITE_FULL || e.Code() == lib.SQLITE_IOERR_WRITE)
+	if !ok {
+		return false
+	}
+	switch e.Code() {
+	case lib.SQLITE_IOERR_WRITE, lib.SQLITE_IOERR_FSYNC, lib.SQLITE_IOERR_SHMSIZE, lib.SQLITE_IOERR_SHMMAP:
+		return true
+	}
+	return isFull(err)
+}
+
+// isSync reports whether a sync is what failed.
+func isSync(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == lib.SQLITE_IOERR_FSYNC
 }
 
 // isFull reports whether the disk has said that it is full: then nothing of the
-// write is there. After another error of a write that is only nearly certain.
+// write is there. After another error that cannot be said.
 func isFull(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == lib.SQLITE_FULL

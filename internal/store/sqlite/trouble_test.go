@@ -3,7 +3,10 @@ package sqlite
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +45,7 @@ func keys(t *testing.T, s *Store) (all string) {
 func TestAFullDiskIsOutlasted(t *testing.T) {
 	t.Parallel()
 	lossy() // makes the VFS known
-	for name, code := range map[string]int32{"full": lib.SQLITE_FULL, "other error": lib.SQLITE_IOERR_WRITE} {
+	for name, code := range map[string]int32{"full": lib.SQLITE_FULL, "other error": lib.SQLITE_IOERR_WRITE, "sync": lib.SQLITE_IOERR_FSYNC} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { testFull(t, code) })
@@ -62,7 +65,17 @@ func testFull(t *testing.T, code int32) {
 	}
 	observed := 0
 	defer s.Observe(func(store.Rev, []store.Event) { observed++ })()
-	lossy().fillDisk(dir, code)
+	harm := func(harmed bool) {
+		switch {
+		case code == lib.SQLITE_IOERR_FSYNC:
+			lossy().breakDisk(dir, harmed)
+		case harmed:
+			lossy().fillDisk(dir, code)
+		default:
+			lossy().fillDisk(dir, lib.SQLITE_OK)
+		}
+	}
+	harm(true)
 	if err := put(t, s, "b"); err == nil || errors.Is(err, store.ErrUnknown) != (code != lib.SQLITE_FULL) {
 		t.Errorf("with no room: %v", err)
 	}
@@ -83,7 +96,7 @@ func testFull(t *testing.T, code int32) {
 	if got := keys(t, crashed); got != "a" {
 		t.Errorf("after a crash: %q", got)
 	}
-	lossy().fillDisk(dir, lib.SQLITE_OK)
+	harm(false)
 	time.Sleep(retryInterval)
 	synctest.Wait()
 	if err := put(t, s, "d"); err != nil || s.Err() != nil || observed != 1 {
@@ -97,6 +110,67 @@ func testFull(t *testing.T, code int32) {
 	}
 	if err := errors.Join(crashed.Close(), s.Close(), integrity(dir)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSyncsThatFail: syncs fail at any time, of the log and of the database, and what
+// they were to sync is lost, as the kernel does it. Whatever the engine makes of
+// that, each acknowledged transaction outlasts a loss of power at any moment, and
+// those that failed are there whole or not at all.
+func TestSyncsThatFail(t *testing.T) {
+	t.Parallel()
+	lossy() // makes the VFS known
+	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	again, forGood := 0, 0
+	rounds := 3
+	if os.Getenv("TRENT_SOAK") == "1" {
+		rounds = 50
+	}
+	for range rounds {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := Open(t.Context(), dir, Options{vfs: lossyName, checkpointEvery: 6})
+			if err != nil {
+				t.Fatal(err)
+			}
+			acknowledged, broken := map[string]bool{}, false
+			for i := 0; i < 40 && s.failed.Load() == nil; i++ {
+				if random.IntN(6) == 0 {
+					broken = !broken
+					lossy().breakDisk(dir, broken)
+				}
+				refused := s.Err() != nil
+				key := fmt.Sprintf("%02d ", i)
+				if err := put(t, s, key); err == nil {
+					acknowledged[key] = true
+					if refused {
+						t.Error("written while writes are refused")
+					}
+				} else if !broken {
+					time.Sleep(2 * retryInterval)
+					again++
+				}
+				image := openDir(t, lossy().powerLoss(t, dir, nil))
+				got := keys(t, image)
+				for key := range acknowledged {
+					if !strings.Contains(got, key) {
+						t.Errorf("%s was acknowledged and is lost: %s", key, got)
+					}
+				}
+				if err := errors.Join(image.Close(), integrity(image.dir)); err != nil {
+					t.Error(err)
+				}
+			}
+			if s.failed.Load() != nil {
+				forGood++
+			}
+			lossy().breakDisk(dir, false)
+			s.Close() // its checkpoint may be told of an old failure
+		})
+	}
+	t.Logf("refused, and written again: %d; refused for good: %d", again, forGood)
+	if again == 0 {
+		t.Error("no sync failed")
 	}
 }
 

@@ -92,8 +92,13 @@ func (w *writer) close() error {
 }
 
 // closeConn closes the connection. It is the last one, so that SQLite then
-// moves the log into the database and removes it.
+// moves the log into the database and removes it. After a failure for good it must
+// not: the log may be all that has what was acknowledged. The process's end, which is
+// near, leaves it to recovery.
 func (w *writer) closeConn() error {
+	if w.s.failed.Load() != nil {
+		return nil
+	}
 	var errs []error
 	for _, st := range []*stmt{w.begin, w.commit, w.rollback, w.lookup, w.insert, w.update, w.remove, w.setRev} {
 		if st != nil {
@@ -311,7 +316,7 @@ func (w *writer) commitOpen(before store.Rev) error {
 	if err == nil {
 		return nil
 	}
-	if isWrite(err) && w.undo() == nil {
+	if passes(err) && w.undo() == nil {
 		w.rev = before
 		w.s.runOut(err)
 		if err = fmt.Errorf("store: commit: %w", err); !isFull(err) {
@@ -319,8 +324,7 @@ func (w *writer) commitOpen(before store.Rev) error {
 		}
 		return err
 	}
-	// The log may or may not hold the transaction, and what the kernel did with
-	// the pages after a failed fsync is unknown: only recovery at the next start
+	// The log may or may not hold the transaction: only recovery at the next start
 	// can tell.
 	err = fmt.Errorf("commit: %w", err)
 	w.s.fail(err)
