@@ -117,6 +117,9 @@ func (d *Deletion) delete(ctx context.Context, due *record.Due) error {
 		if !pending || r.DeletionMs != due.At.UnixMilli() {
 			return nil
 		}
+		if r.MultiRegion && r.PrimaryRegion == due.Region && len(r.ReplicaRegions) > 0 {
+			return errors.New("it is the primary key of replicas")
+		}
 		cmps, ops, done, err := k.step(ctx, &r, version)
 		if err != nil {
 			return err

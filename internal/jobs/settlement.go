@@ -161,30 +161,47 @@ func (s *settlement) turn() error {
 	return err
 }
 
-// movePrimary ends a change of the primary Region: of the two that are Updating
-// one is the primary, and the other takes its place once it has everything.
+// movePrimary ends a change of the primary Region: the primary and a replica are
+// Updating, and have a state to return to. The replica takes the primary's place
+// once it has everything; that imported material has expired meanwhile does not
+// matter, but a key that is to be deleted stays what it is.
 func (s *settlement) movePrimary() {
 	primary := s.key.Primary()
-	if primary.State() != key.Updating {
+	if primary.Record.StateBefore == "" {
 		return
 	}
+	stays := func(m *multiregion.Member) bool { return m.State() != key.Updating && m.State() != key.PendingImport }
 	for _, m := range s.key.Members[1:] {
-		if m.State() != key.Updating || !m.Complete(primary) {
+		if m.Record.StateBefore == "" || m.Gone() {
 			continue
 		}
-		before := s.place(primary.Region).Due(&primary.Record)
-		s.key.MakePrimary(m.Region)
-		s.key.Share()
-		if before != nil {
-			s.ops = append(s.ops, store.Op{Key: before, Delete: true}, store.Op{Key: s.place(m.Region).Due(&m.Record)})
+		if !m.Complete(primary) {
+			return
 		}
-		for _, updated := range []*multiregion.Member{primary, m} {
-			updated.Record.State, updated.Record.StateBefore = updated.Record.StateBefore, ""
+		if !stays(m) && !stays(primary) {
+			s.exchange(primary, m)
 		}
-		s.changed = true
-		s.Log.Info("the primary Region of a multi-Region key has changed", "region", m.Region, "account", s.key.Account, "key", s.key.ID)
-		return
+		break
 	}
+	for _, m := range s.key.Members {
+		if m.Record.StateBefore != "" && m.State() == key.Updating {
+			m.Record.State = m.Record.StateBefore
+		}
+		m.Record.StateBefore = ""
+	}
+	s.changed = true
+}
+
+// exchange makes a replica the primary; the row of the next automatic rotation
+// goes with it.
+func (s *settlement) exchange(primary, m *multiregion.Member) {
+	before := s.place(primary.Region).Due(&primary.Record)
+	s.key.MakePrimary(m.Region)
+	s.key.Share()
+	if before != nil {
+		s.ops = append(s.ops, store.Op{Key: before, Delete: true}, store.Op{Key: s.place(m.Region).Due(&m.Record)})
+	}
+	s.Log.Info("the primary Region of a multi-Region key has changed", "region", m.Region, "account", s.key.Account, "key", s.key.ID)
 }
 
 // place is where in a Region the key's rows are.
