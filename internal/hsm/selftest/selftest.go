@@ -52,6 +52,7 @@ var (
 func tests() []test {
 	list := []test{
 		{"kdf-known-answer", kdfKnownAnswer},
+		{"agreed-key-known-answer", agreedKnownAnswer},
 		{"material-id-known-answer", materialKnownAnswer},
 		{"ekt-known-answer", tokenKnownAnswer},
 		{"ekt-altered", tokenAltered},
@@ -114,6 +115,12 @@ func kdfKnownAnswer() (computed, want []byte, err error) {
 	computed = d.Append(nil, sequence(0, 32), kdf.LabelBlob, sequence(0x80, blob.HeaderSize), &nonce, 80)
 	want, err = hex.DecodeString(kdfAnswer)
 	return computed, want, err
+}
+
+func agreedKnownAnswer() (computed, want []byte, err error) {
+	key := kdf.Agreed(sequence(0, 48), kdf.LabelReplication, sequence(0x40, 64))
+	want, err = hex.DecodeString(agreedAnswer)
+	return key[:], want, err
 }
 
 func materialKnownAnswer() (computed, want []byte, err error) {
