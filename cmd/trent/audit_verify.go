@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trent/internal/audit"
+	"trent/internal/destruction"
 	"trent/internal/digest"
 )
 
@@ -29,6 +31,9 @@ elsewhere: --head takes a record's node, number and hash, as trent status prints
 them, a digest's file, or a checkpoint (trent audit checkpoint). With --witness the
 checkpoint must be signed by those who have seen it: then no record up to it can
 have been changed or removed, by whoever has the trail's own keys either.
+
+The destruction of a key's material is signed by itself as well, and is verified
+wherever its record stands.
 
 With --absent NAME the command proves that no call of that name was recorded
 between --since and --until, which the digests must cover.
@@ -90,6 +95,8 @@ type verified struct {
 	Sound bool `json:"sound"`
 	*digest.Report
 	Absence *digest.Absence `json:"absence,omitempty"`
+	// Destructions of keys' material, which are signed by themselves too.
+	Destructions *destruction.Check `json:"destructions"`
 }
 
 func (v *auditVerify) run(c *cobra.Command, folder string) error {
@@ -102,8 +109,15 @@ func (v *auditVerify) run(c *cobra.Command, folder string) error {
 	if err != nil {
 		return usageError(c, err)
 	}
-	if absence != nil {
-		o.Visit = absence.Visit
+	destroyed := &destruction.Check{ApprovedOnly: v.approvedOnly}
+	if destroyed.Keys, err = digest.TrustedKeys(folder, o.Keys); err != nil {
+		return err
+	}
+	o.Visit = func(r audit.Record) {
+		destroyed.Visit(r.JSON)
+		if absence != nil {
+			absence.Visit(r)
+		}
 	}
 	if o.Logs = v.logs; o.Logs == "" {
 		o.Logs = logsBeside(folder)
@@ -112,11 +126,11 @@ func (v *auditVerify) run(c *cobra.Command, folder string) error {
 	if err != nil {
 		return err
 	}
-	out := verified{Report: r, Absence: absence}
+	out := verified{Report: r, Absence: absence, Destructions: destroyed}
 	if absence != nil {
 		absence.Conclude(r)
 	}
-	out.Sound = r.Sound()
+	out.Sound = r.Sound() && len(destroyed.Wrong) == 0
 	if err := show(c.OutOrStdout(), v.output, out, verifiedTable); err != nil {
 		return err
 	}
@@ -214,6 +228,12 @@ func verifiedTable(t *table, v verified) {
 	}
 	if v.Absence != nil {
 		t.row(v.Absence.Text())
+	}
+	if n := v.Destructions.Verified; n > 0 {
+		t.row(fmt.Sprintf("%d destructions of keys are signed as they are recorded.", n))
+	}
+	for _, what := range v.Destructions.Wrong {
+		t.row("WRONG", "", what)
 	}
 	for _, f := range v.Findings {
 		t.row("WRONG", f.Node, f.What)

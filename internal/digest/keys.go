@@ -100,6 +100,42 @@ func (d *Digest) verify(keys map[string][]byte, approvedOnly bool) string {
 	return ""
 }
 
+// CheckSigned returns what is wrong with the signatures of another statement that
+// the keys of digests sign; "" if nothing is.
+func CheckSigned(statement []byte, signatures []Signature, public [][]byte, approvedOnly bool) string {
+	keys := map[string][]byte{}
+	for _, spki := range public {
+		keys[KeyID(spki)] = spki
+	}
+	d := Digest{Signed: statement, Signatures: signatures}
+	return d.verify(keys, approvedOnly)
+}
+
+// TrustedKeys returns the keys that a verification goes by: the given ones, else
+// those beside the trails in the folder.
+func TrustedKeys(folder string, given [][]byte) (keys [][]byte, err error) {
+	if len(given) > 0 {
+		return given, nil
+	}
+	nodes, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("digest: %w", err)
+	}
+	for _, node := range nodes {
+		if !node.IsDir() {
+			continue
+		}
+		beside, err := trusted(filepath.Join(folder, node.Name(), keysName), nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range beside {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
 // Verifies reports whether a public key (SPKI) is one that digests are signed
 // with.
 func Verifies(spki []byte) bool { return algorithmOf(spki) != "" }

@@ -10,6 +10,8 @@ import (
 
 	"trent/internal/arn"
 	"trent/internal/audit"
+	"trent/internal/destruction"
+	"trent/internal/digest"
 	"trent/internal/key"
 	"trent/internal/multiregion"
 	"trent/internal/record"
@@ -26,12 +28,13 @@ import (
 //     and there is nothing left to cancel.
 //  2. Its materials with their index rows go, a page at a time.
 //  3. Its aliases go, a page at a time, and then its grants.
-//  4. Its tags, its policy and the key record itself go, and the DeleteKey event
-//     is committed.
+//  4. The engine erases from its files what was deleted, for all keys at once.
+//  5. What that destroyed is stated and signed by the crypto module; the key's
+//     tags, policy, last use, record and due row go, and the DeleteKey event with
+//     that statement is committed.
 //
-// Then the engine erases from its files what was deleted, and last the due row
-// goes. Whoever finds the row and no key knows that the erasing may be missing.
-// So it can be stopped anywhere, goes on where it was, and makes one event.
+// So nobody signs for what may still be somewhere, a deletion can be stopped
+// anywhere, goes on where it was, and makes one event.
 type Deletion struct {
 	Store store.Store
 	// Records returns a Region's record sealer.
@@ -39,6 +42,8 @@ type Deletion struct {
 	Partition string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// Sign signs the statement that a key's material is destroyed.
+	Sign func(ctx context.Context, statement []byte) ([]digest.Signature, error)
 	// At is called at each Point. It is for tests, nil otherwise.
 	At func(Point)
 
@@ -59,82 +64,88 @@ const eraseTimeout = 30 * time.Second
 // Run is the Job of record.JobDelete.
 func (d *Deletion) Run(ctx context.Context, due []record.Due) (left []record.Due, err error) {
 	var failed []error
-	var done []store.Op
+	fail := func(due *record.Due, err error) {
+		failed = append(failed, fmt.Errorf("key %s of %s: %w", due.KeyID, due.Account, err))
+		left = append(left, *due)
+	}
 	d.pass(PointDue)
+	var emptied []*record.Due
 	for i := range due {
-		if err := d.delete(ctx, &due[i]); err != nil {
-			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
-			left = append(left, due[i])
+		if _, err := d.advance(ctx, &due[i], (*deleting).step); err != nil {
+			fail(&due[i], err)
 			continue
 		}
-		done = append(done, store.Op{Key: due[i].Path(), Delete: true})
+		emptied = append(emptied, &due[i])
 	}
-	if len(done) > 0 {
-		if err := d.finish(ctx, done); err != nil {
-			failed, left = append(failed, err), due
+	if len(emptied) == 0 {
+		return left, errors.Join(failed...)
+	}
+	d.pass(PointErasing)
+	if err := erase(ctx, d.Store); err != nil {
+		return due, errors.Join(append(failed, err)...)
+	}
+	d.pass(PointErased)
+	for _, k := range emptied {
+		steps, err := d.advance(ctx, k, (*deleting).end)
+		if err == nil && steps == 0 { // a row that asked for nothing
+			_, _, err = d.Store.Txn(ctx, nil, []store.Op{{Key: k.Path(), Delete: true}})
+		}
+		if err != nil {
+			fail(k, err)
 		}
 	}
 	return left, errors.Join(failed...)
 }
 
-// finish erases what was deleted from the store's files, for all keys at once,
-// and removes their due rows.
-func (d *Deletion) finish(ctx context.Context, rows []store.Op) error {
-	d.pass(PointErasing)
-	if err := erase(ctx, d.Store); err != nil {
-		return err
-	}
-	d.pass(PointErased)
-	_, _, err := d.Store.Txn(ctx, nil, rows)
-	if err == nil {
-		d.pass(PointRowsGone)
-	}
-	return err
-}
+// A step makes the next transaction of a key's deletion, and says which point is
+// passed with it. The condition on the key record is the caller's. Without ops
+// nothing is left to do.
+type step func(k *deleting, ctx context.Context, r *record.Key, version uint64) (cmps []store.Cmp, ops []store.Op, done Point, err error)
 
-// delete takes the steps that are left of a key. A row that does not fit its
+// advance takes a kind of step until none is left, and says how many it took. A row that does not fit its
 // key's record, which is authentic, asks for nothing.
-func (d *Deletion) delete(ctx context.Context, due *record.Due) error {
+func (d *Deletion) advance(ctx context.Context, due *record.Due, next step) (steps int, err error) {
 	records, err := d.Records(ctx, due.Region)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	k := deleting{Deletion: d, due: due, records: records, path: record.KeyPath(due.Region, due.Account, due.KeyID)}
 	for conflicts := 0; conflicts < maxConflicts; {
 		kv, _, err := d.Store.Get(ctx, k.path)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil
+			return steps, nil
 		}
 		if err != nil {
-			return err
+			return steps, err
 		}
 		var r record.Key
 		version, err := records.Open(kv.Key, kv.Value, record.TypeKey, &r)
 		if err != nil {
-			return err
+			return steps, err
 		}
 		pending := r.State == string(key.PendingDeletion) || r.State == record.StateDeleting
 		if !pending || r.DeletionMs != due.At.UnixMilli() {
-			return nil
+			return steps, nil
 		}
 		if r.MultiRegion && r.PrimaryRegion == due.Region && len(r.ReplicaRegions) > 0 {
-			return errors.New("it is the primary key of replicas")
+			return steps, errors.New("it is the primary key of replicas")
 		}
-		cmps, ops, done, err := k.step(ctx, &r, version)
-		if err != nil {
-			return err
+		cmps, ops, done, err := next(&k, ctx, &r, version)
+		if err != nil || len(ops) == 0 {
+			return steps, err
 		}
 		ok, _, err := d.Store.Txn(ctx, append(cmps, store.Cmp{Key: k.path, Mod: kv.Mod}), ops)
 		if err != nil {
-			return err
+			return steps, err
 		}
 		if ok {
+			steps++
 			d.pass(done)
 		} else {
 			conflicts++
 		}
 	}
-	return errors.New("it changes faster than it can be deleted")
+	return steps, errors.New("it changes faster than it can be deleted")
 }
 
 // deleting is a key on its way.
@@ -145,8 +156,7 @@ type deleting struct {
 	path    []byte // of the key record
 }
 
-// step is the next transaction, and the point that is passed with it. Its
-// condition on the key record is the caller's.
+// step is one of those that come before the erasing.
 func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmps []store.Cmp, ops []store.Op, done Point, err error) {
 	if r.State != record.StateDeleting {
 		r.State = record.StateDeleting
@@ -159,14 +169,8 @@ func (k *deleting) step(ctx context.Context, r *record.Key, version uint64) (cmp
 	if cmps, ops, err = k.aliases(ctx); err != nil || len(ops) > 0 {
 		return cmps, ops, PointAliasesGone, err
 	}
-	if ops, err = k.grants(ctx); err != nil || len(ops) > 0 {
-		return nil, ops, PointGrantsGone, err
-	}
-	if cmps, ops, err = k.leave(ctx, r); err != nil {
-		return nil, nil, PointKeyGone, err
-	}
-	last, err := k.end()
-	return cmps, append(ops, last...), PointKeyGone, err
+	ops, err = k.grants(ctx)
+	return nil, ops, PointGrantsGone, err
 }
 
 // leave takes a replica out of its multi-Region key. With the last one the
@@ -191,21 +195,32 @@ func (k *deleting) leave(ctx context.Context, r *record.Key) (cmps []store.Cmp, 
 	return cmps, append(append(ops, writes...), all.Due(k.Now())), err
 }
 
-// end deletes what is left of the key and commits the event.
-func (k *deleting) end() ([]store.Op, error) {
-	id, event := k.event()
+// end deletes what is left of the key once its material is erased, and commits
+// the event that says so.
+func (k *deleting) end(ctx context.Context, r *record.Key, _ uint64) (cmps []store.Cmp, ops []store.Op, done Point, err error) {
+	if r.State != record.StateDeleting { // cancelled, and scheduled for the same moment
+		return nil, nil, PointKeyGone, nil
+	}
+	if cmps, ops, err = k.leave(ctx, r); err != nil {
+		return nil, nil, PointKeyGone, err
+	}
+	id, event, err := k.event(ctx, r)
+	if err != nil {
+		return nil, nil, PointKeyGone, err
+	}
 	row, err := audit.OutboxOp(k.records, k.due.Region, id, event)
 	if err != nil {
-		return nil, err
+		return nil, nil, PointKeyGone, err
 	}
 	k.Log.Info("deleting a key at the end of its waiting period", "region", k.due.Region, "account", k.due.Account, "key", k.due.KeyID)
-	return []store.Op{
-		{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
-		{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
-		{Key: record.KeyUsePath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
-		{Key: k.path, Delete: true},
+	return cmps, append(ops,
+		store.Op{Key: record.TagsPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		store.Op{Key: record.PolicyPath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		store.Op{Key: record.KeyUsePath(k.due.Region, k.due.Account, k.due.KeyID), Delete: true},
+		store.Op{Key: k.path, Delete: true},
+		store.Op{Key: k.due.Path(), Delete: true},
 		row,
-	}, nil
+	), PointKeyGone, nil
 }
 
 // aliases deletes a page of the key's aliases. One that points to another key
@@ -294,14 +309,24 @@ func (k *deleting) materials(ctx context.Context, r *record.Key) (ops []store.Op
 	return ops, nil
 }
 
-// event is the record of the deletion, a service event as AWS's.
-func (k *deleting) event() (id string, json []byte) {
+// event is the record of the deletion, a service event as AWS's, with what the
+// crypto module has signed of it.
+func (k *deleting) event(ctx context.Context, r *record.Key) (id string, json []byte, err error) {
 	const aws = "AWS Internal"
+	d := destruction.Destruction{Key: arn.Key(k.Partition, k.due.Region, k.due.Account, k.due.KeyID), Time: k.Now()}
+	for i := range r.Materials {
+		d.Materials = append(d.Materials, r.Materials[i].ID)
+	}
+	signatures, err := k.Sign(ctx, d.Statement())
+	if err != nil {
+		return "", nil, fmt.Errorf("sign that its material is destroyed: %w", err)
+	}
 	e := audit.Event{
 		UserIdentity: audit.UserIdentity{AccountID: k.due.Account, InvokedBy: aws},
-		Time:         k.Now(), Source: "kms.amazonaws.com", Name: "DeleteKey", Region: k.due.Region, SourceIP: aws, UserAgent: aws,
-		EventID: k.ids.New(), Type: audit.TypeServiceEvent, RecipientAccountID: k.due.Account,
-		Resources: []audit.Resource{{AccountID: k.due.Account, ARN: arn.Key(k.Partition, k.due.Region, k.due.Account, k.due.KeyID)}},
+		Time:         d.Time, Source: "kms.amazonaws.com", Name: "DeleteKey", Region: k.due.Region, SourceIP: aws, UserAgent: aws,
+		ServiceEventDetails: d.Details(signatures),
+		EventID:             k.ids.New(), Type: audit.TypeServiceEvent, RecipientAccountID: k.due.Account,
+		Resources: []audit.Resource{{AccountID: k.due.Account, ARN: d.Key}},
 	}
-	return e.EventID, e.AppendJSON(nil)
+	return e.EventID, e.AppendJSON(nil), nil
 }

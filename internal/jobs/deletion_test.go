@@ -172,9 +172,9 @@ func TestDeletionIsKilled(t *testing.T) {
 			t.Fatalf("killed before half step %d", kill)
 		}
 		if ended {
-			// Mark, three pages of materials, two of aliases, two of grants, the end; erasing; the due row.
-			if kill != 2*11 {
-				t.Errorf("the deletion has %d half steps, want 22: are the fail points all there?", kill)
+			// Mark, three pages of materials, two of aliases, two of grants; erasing; the end.
+			if kill != 2*10 {
+				t.Errorf("the deletion has %d half steps, want 20: are the fail points all there?", kill)
 			}
 			return
 		}

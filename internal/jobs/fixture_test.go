@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/digest"
 	"trent/internal/key"
 	"trent/internal/record"
 	"trent/internal/secret"
@@ -37,7 +38,7 @@ func sealer(context.Context, string) (*record.Sealer, error) {
 
 func scheduler(st store.Store) *Scheduler {
 	now := func() time.Time { return deletionDate }
-	d := &Deletion{Store: st, Records: sealer, Partition: "aws", Now: now, Log: slog.New(slog.DiscardHandler)}
+	d := &Deletion{Store: st, Records: sealer, Partition: "aws", Sign: signed, Now: now, Log: slog.New(slog.DiscardHandler)}
 	return NewScheduler(st, func() []string { return []string{region} }, map[string]Job{record.JobDelete: d.Run}, now, d.Log)
 }
 
@@ -162,4 +163,10 @@ func inFiles(t *testing.T, dir, id string) (found bool) {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// signed is no signature: that the crypto module's is one, and what it says, is
+// tested with the whole service.
+func signed(context.Context, []byte) ([]digest.Signature, error) {
+	return []digest.Signature{{Algorithm: digest.ECDSA, KeyID: "k", Bytes: []byte("s")}}, nil
 }

@@ -6,7 +6,7 @@ type Point uint8
 
 // The points, in the order in which the deletion of a key with one page of
 // materials, one of aliases and one of grants passes them. With several keys those up to
-// PointKeyGone come for each.
+// PointGrantsGone, and the last, come for each.
 const (
 	// PointDue: the due rows are read, nothing is done yet.
 	PointDue Point = iota
@@ -18,14 +18,13 @@ const (
 	PointAliasesGone
 	// PointGrantsGone: a page of its grants is gone.
 	PointGrantsGone
-	// PointKeyGone: the key is gone, its event is committed.
-	PointKeyGone
-	// PointErasing: all the keys are gone; the files may still have their tokens.
+	// PointErasing: the materials of all the keys are gone; the files may still have
+	// their tokens.
 	PointErasing
-	// PointErased: no file has them; the due rows are there.
+	// PointErased: no file has them.
 	PointErased
-	// PointRowsGone: nothing is left of the deletion.
-	PointRowsGone
+	// PointKeyGone: the key is gone with its due row, its event is committed.
+	PointKeyGone
 	// NumPoints is how many there are.
 	NumPoints
 )
@@ -34,7 +33,7 @@ const (
 func (p Point) String() string {
 	return [NumPoints]string{
 		PointDue: "due rows read", PointMarked: "marked", PointMaterialsGone: "materials gone", PointAliasesGone: "aliases gone", PointGrantsGone: "grants gone",
-		PointKeyGone: "key gone", PointErasing: "erasing", PointErased: "erased", PointRowsGone: "due rows gone",
+		PointErasing: "erasing", PointErased: "erased", PointKeyGone: "key gone",
 	}[p]
 }
 

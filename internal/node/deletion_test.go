@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"trent/internal/audit"
+	"trent/internal/destruction"
+	"trent/internal/digest"
 	"trent/internal/record"
 	"trent/internal/store"
 	"trent/internal/store/sqlite"
@@ -67,6 +70,7 @@ func (c caller) encrypt(t *testing.T, id string) string {
 // deletions counts the DeleteKey events of the trail by key ARN.
 func (f *fixture) deletions(t *testing.T) map[string]int {
 	t.Helper()
+	f.verifyDestructions(t)
 	n := map[string]int{}
 	for _, r := range f.records(t) {
 		if r["eventName"] == "DeleteKey" {
@@ -127,9 +131,7 @@ func TestKeyIsDeleted(t *testing.T) {
 		t.Errorf("by its alias: %q", got.code)
 	}
 	waitFor(t, "no file has the token", func() bool { return !f.inFiles(t, token) })
-	if keys := c.must(t, "ListKeys", "{}").body["Keys"].([]any); len(keys) != 1 {
-		t.Errorf("ListKeys: %v", keys)
-	}
+	waitFor(t, "its record is gone", func() bool { return len(c.must(t, "ListKeys", "{}").body["Keys"].([]any)) == 1 })
 	if aliases := c.must(t, "ListAliases", "{}").body["Aliases"].([]any); len(aliases) != 1 {
 		t.Errorf("ListAliases: %v", aliases)
 	}
@@ -264,5 +266,41 @@ func TestRotationAmongDeletions(t *testing.T) {
 	after, err := f.Domains.Due(t.Context(), "eu-west-1")
 	if err != nil || after != before || after.Next.Before(f.now().Add(399*day)) {
 		t.Errorf("the next rotation is %v, before it was %v; error %v", after, before, err)
+	}
+}
+
+// verifyDestructions verifies what the crypto module has signed of each DeleteKey
+// event, and that each has it.
+func (f *fixture) verifyDestructions(t *testing.T) {
+	t.Helper()
+	folder := filepath.Join(f.dir, "audit")
+	keys, err := digest.TrustedKeys(folder, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, events := destruction.Check{Keys: keys}, 0
+	for r, err := range audit.Records(folder) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		check.Visit(r.JSON)
+		if bytes.Contains(r.JSON, []byte(`"eventName":"DeleteKey"`)) {
+			events++
+			for i := range r.JSON { // nothing of what is signed can be another
+				if at := bytes.Index(r.JSON, []byte("keyMaterialIds")); i < at || i > at+120 || i%7 != 0 {
+					continue
+				}
+				changed := bytes.Clone(r.JSON)
+				changed[i] ^= 1
+				again := destruction.Check{Keys: keys}
+				again.Visit(changed)
+				if again.Verified != 0 {
+					t.Fatalf("changed at byte %d it verifies", i)
+				}
+			}
+		}
+	}
+	if check.Verified != events || len(check.Wrong) > 0 {
+		t.Errorf("of %d destructions %d verify: %v", events, check.Verified, check.Wrong)
 	}
 }

@@ -275,7 +275,7 @@ func (n *Node) assemble() {
 		Observer: n.requests,
 	})
 	n.start(n.Pipeline.Run)
-	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.deletionAt}
+	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Sign: n.signer().Sign, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
 	imported := &jobs.MaterialExpiry{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
 	rotation := &jobs.KeyRotation{Store: n.store, Records: n.records, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log}

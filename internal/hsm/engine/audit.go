@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
+	"strings"
 
 	"trent/internal/hsm/alg"
 	"trent/internal/hsm/proto"
@@ -42,8 +44,25 @@ func (e *Engine) CreateAuditKey(in *proto.CreateAuditKeyRequest, dst []byte) ([]
 // here: the kinds of their tokens differ.
 func (e *Engine) SignDigest(in *proto.SignRequest, dst []byte) ([]byte, proto.Status) {
 	return e.command(dst, func(s *scratch, dst []byte) ([]byte, proto.Status) {
+		if !signs(in.Key.Bind.ID, in) {
+			return dst, proto.StatusMalformed
+		}
 		return e.sign(s, dst, proto.CmdSignDigest, in)
 	})
+}
+
+// statements are how all begin that a key named digest-… signs, and no other key:
+// what a key signs must not be taken for something else, whatever the service asks
+// for.
+var statements = [...]string{`{"type":"trent-audit-digest-1",`, `{"type":"trent-key-destruction-1",`}
+
+// signs reports whether a signing key of that name signs such a message.
+func signs(name string, in *proto.SignRequest) bool {
+	statement := false
+	for _, begin := range statements {
+		statement = statement || alg.MessageType(in.MessageType) == alg.Raw && bytes.HasPrefix(in.Message, []byte(begin))
+	}
+	return statement == strings.HasPrefix(name, "digest-")
 }
 
 // sign appends a signature by the key of a command's kind.

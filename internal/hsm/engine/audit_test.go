@@ -50,3 +50,33 @@ func TestAuditKeys(t *testing.T) {
 	refused(t, proto.StatusMalformed)(e.CreateAuditKey(&proto.CreateAuditKeyRequest{Spec: keyspec.Of("ECC_NIST_P384").Number}, nil))
 	refused(t, proto.StatusMalformed)(e.CreateAuditKey(&proto.CreateAuditKeyRequest{Name: "n", Spec: 999}, nil))
 }
+
+// TestStatements: a key of digests signs the statements of its types and nothing
+// else, and no other key signs those.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	const digest, destruction = `{"type":"trent-audit-digest-1","node":""}`, `{"type":"trent-key-destruction-1","key":""}`
+	for _, name := range []string{"digest-ecdsa", "checkpoint-ed25519"} {
+		out := must(t)(e.CreateAuditKey(&proto.CreateAuditKeyRequest{Name: name, Spec: keyspec.Of("ECC_NIST_P384").Number}, nil))
+		var answer proto.AuditKeyResponse
+		if err := answer.Decode(out); err != nil {
+			t.Fatal(err)
+		}
+		in := proto.SignRequest{
+			Key: proto.KeyRef{Bind: proto.Bind{Region: proto.GlobalRegion, ID: name}, Token: answer.Token}, Algorithm: keyspec.Of("ECC_NIST_P384").Algorithms(keyspec.SignVerify)[0].Number, MessageType: 1,
+		}
+		for message, ofDigests := range map[string]bool{
+			digest: true, destruction: true, "{" + digest: false, `{"type":"trent-audit-digest-2","node":""}`: false, "trent/log\n1\nAAAA\n": false, "": false, " " + digest: false,
+		} {
+			in.Message = []byte(message)
+			_, status := e.SignDigest(&in, nil)
+			if signed := status == proto.StatusOK; signed != (ofDigests == (name == "digest-ecdsa")) && message != "" {
+				t.Errorf("%s signs %q: %v", name, message, signed)
+			}
+			if message == "" && status == proto.StatusOK && name == "digest-ecdsa" {
+				t.Errorf("%s signs nothing", name)
+			}
+		}
+	}
+}
