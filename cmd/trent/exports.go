@@ -10,7 +10,7 @@ func exportsOf(conf *config.Config) (all []export.Export) {
 	for i := range conf.Audit.Exports {
 		c := &conf.Audit.Exports[i]
 		e := export.Export{Name: c.Name, FromNow: c.From == config.FromNow, Every: c.Every, MaxBytes: int(c.MaxBytes),
-			Allow: c.Allow, Folder: c.Folder, Encrypt: c.Encrypt}
+			Allow: c.Allow, Folder: c.Folder, Encrypt: c.Encrypt, Events: c.Format == config.FormatEvents}
 		switch {
 		case c.Syslog != nil:
 			e.Syslog = &export.Syslog{Address: c.Syslog.Address, Facility: int(c.Syslog.Facility), TLS: (*export.TLS)(c.Syslog.TLS)}

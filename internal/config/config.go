@@ -115,6 +115,8 @@ type Export struct {
 	Name string `yaml:"name"`
 	// From is where a new export begins: beginning (with the first record that the trail has) or now. Default: beginning.
 	From string `yaml:"from"`
+	// Format is records (CloudTrail's), or events: rotation, expiry, deletion and replication of keys as EventBridge's events, to syslog or a webhook (docs/operating.md, "Events"). Default: records.
+	Format string `yaml:"format"`
 	// Every is how long records gather before they are sent to syslog or a webhook: a duration from 100ms to 1h. Files are written when a signed digest covers their records, within five minutes. Default: 1s.
 	Every time.Duration `yaml:"every"`
 	// MaxBytes is how many bytes of records are delivered at once, 65536 to 67108864: of files before they are compressed, of all accounts and Regions together. The service holds so much in memory. Default: 10485760 for files, 1048576 otherwise.
@@ -272,6 +274,12 @@ const (
 const (
 	FromBeginning = "beginning"
 	FromNow       = "now"
+)
+
+// Values of Export.Format.
+const (
+	FormatRecords = "records"
+	FormatEvents  = "events"
 )
 
 // Values of FIPS.

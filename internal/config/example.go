@@ -76,6 +76,8 @@ audit:
       # Loopback, link-local and metadata addresses, and this service's own
       # listeners, only if they stand here.
       allow: [127.0.0.0/8]
+      # EventBridge's events in place of records.
+      format: events
       webhook:
         url: https://localhost:9443/trent
         secret_file: /etc/trent/exports/hook.secret

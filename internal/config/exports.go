@@ -89,6 +89,9 @@ func (e *Export) complete() {
 	if e.From == "" {
 		e.From = FromBeginning
 	}
+	if e.Format == "" {
+		e.Format = FormatRecords
+	}
 	if e.Syslog != nil && e.Syslog.Facility == 0 {
 		e.Syslog.Facility = defaultFacility
 	}
@@ -139,6 +142,11 @@ func (e *Export) validate(p *problems, path string) {
 	}
 	if e.From != FromBeginning && e.From != FromNow {
 		p.add(path+".from", "", "%q: want beginning or now", e.From)
+	}
+	if files := e.Folder != "" || e.S3 != nil; e.Format != FormatRecords && e.Format != FormatEvents {
+		p.add(path+".format", "", "%q: want records or events", e.Format)
+	} else if files && e.Format == FormatEvents {
+		p.add(path+".format", "use syslog or webhook", "there are no files of events")
 	}
 	if _, there := p.config.lines[path+".every"]; there && (e.Every < leastEvery || e.Every > mostEvery) {
 		p.add(path+".every", "", "%v: want %v to %v", e.Every, leastEvery, mostEvery)

@@ -57,6 +57,8 @@ func TestExportsRefused(t *testing.T) {
 		{"{name: a}", "", "wants one of"},
 		{"{name: a, folder: f, " + hook + "}", "", "wants one of"},
 		{"{name: a, folder: f, from: end}", "from", `"end": want beginning or now`},
+		{"{name: a, " + hook + ", format: event}", "format", `"event": want records or events`},
+		{"{name: a, folder: f, format: events}", "format", "there are no files of events"},
 		{"{name: a, folder: f, every: 1s}", "every", "is for syslog and webhook"},
 		{"{name: a, " + hook + ", every: 0s}", "every", "0s: want 100ms"},
 		{"{name: a, " + hook + ", every: 2h}", "every", "2h0m0s: want"},

@@ -8,12 +8,13 @@ import (
 	"trent/internal/awsjson"
 )
 
-// batch is what is delivered at once: records of one node, in the trail's order.
+// batch is what is delivered at once: records of one node, in the trail's order, or
+// one event.
 type batch struct {
 	from, to    position // before its first record and behind its last one
 	first, last uint64   // sequence numbers
 	records     []event
-	bytes       int   // of JSON
+	bytes       int   // of JSON of the records, those without an event too
 	gaps        []gap // before its first record
 }
 
@@ -70,15 +71,20 @@ func isAccount(s string) bool {
 	return len(s) == len(noAccount)
 }
 
-// add takes a record.
-func (b *batch) add(r *audit.Record) {
+// add takes a record; if events are wanted, the record's event if it has one.
+func (b *batch) add(r *audit.Record, events bool) {
+	b.bytes += len(r.JSON)
+	b.to = position{node: r.Node, epoch: r.Epoch, segment: r.Segment, offset: r.End(), sequence: r.Sequence, hash: r.Hash}
 	e := event{json: append([]byte(nil), r.JSON...), epoch: r.Epoch, sequence: r.Sequence}
 	e.read()
+	if events {
+		if e.json = eventOf(e.json); e.json == nil {
+			return
+		}
+	}
 	if len(b.records) == 0 {
 		b.first = r.Sequence
 	}
 	b.last = r.Sequence
 	b.records = append(b.records, e)
-	b.bytes += len(r.JSON)
-	b.to = position{node: r.Node, epoch: r.Epoch, segment: r.Segment, offset: r.End(), sequence: r.Sequence, hash: r.Hash}
 }

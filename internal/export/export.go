@@ -13,6 +13,9 @@
 // a signed digest covers; syslog and webhooks get records as soon as they are as
 // durable as the trail's mode says.
 //
+// An export of events (events.go) delivers, with the same cursor and in the same
+// order, the EventBridge events that some records are, and passes the others.
+//
 // It must never leave out a record silently: what cannot be delivered, because it
 // was moved away or because the trail was replaced, is named in the log, counted,
 // and recorded in the trail itself. It must never change the trail, follow a
@@ -64,6 +67,7 @@ type Export struct {
 	MaxBytes int           // of JSON in a batch; 0: the default
 	Allow    []string      // addresses that are refused otherwise: prefixes, and addresses with ports
 	Encrypt  bool          // files go through Config.Seal
+	Events   bool          // EventBridge events are delivered, one at a time, in place of records: to Syslog and Webhook
 
 	Folder  string // path
 	Syslog  *Syslog
@@ -99,6 +103,7 @@ type Exporter struct {
 	c      cursor
 	begun  bool   // the cursor is read
 	batch  *batch // that is being delivered; nil: none is
+	passed int    // bytes of records without an event, since the cursor's file was written
 	limit  int    // of JSON in a batch, as the destination can take it
 	peeked event  // the first record behind the cursor, once it was looked for
 	status status
@@ -121,7 +126,7 @@ func New(c Config, e Export) (*Exporter, error) {
 		to, err = newBucket(e.S3, d, c.Now)
 	case e.Webhook != nil:
 		x.kind, x.where = "webhook", e.Webhook.where()
-		x.to, err = newWebhook(e.Webhook, d, e.Name, c.Now)
+		x.to, err = newWebhook(e.Webhook, d, e.Name, e.Events, c.Now)
 	case e.Syslog != nil:
 		x.kind, x.where = "syslog", e.Syslog.Address
 		x.to, err = newSyslog(e.Syslog, d)
@@ -133,6 +138,9 @@ func New(c Config, e Export) (*Exporter, error) {
 	}
 	if e.Encrypt && (to == nil || c.Seal == nil) {
 		return nil, fmt.Errorf("export %s: nothing encrypts what it writes", e.Name)
+	}
+	if to != nil && e.Events {
+		return nil, fmt.Errorf("export %s: there are no files of events", e.Name)
 	}
 	if to != nil {
 		x.files = &layout{to: to, cursor: &x.c, name: e.Name, signer: c.Signer, now: c.Now}

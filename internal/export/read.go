@@ -39,6 +39,8 @@ type wanted struct {
 	bound uint64 // the last record; it counts for the growing trail only
 	until uint64 // the last record of a batch that was begun before; 0: none was
 	bytes int    // of JSON; one record is always taken
+	// events are wanted, one at a time, and not records.
+	events bool
 }
 
 // next reads the batch behind a position. Without new records it is empty, and its
@@ -141,13 +143,13 @@ func (r *reader) take(b *batch, rec *audit.Record, w wanted) bool {
 		return false
 	}
 	found := missing(&b.to, rec)
-	if len(b.records) > 0 && (found != nil || b.bytes+len(rec.JSON) > w.bytes || w.until > 0 && rec.Sequence > w.until) {
+	if b.bytes > 0 && (w.events && len(b.records) > 0 || found != nil || b.bytes+len(rec.JSON) > w.bytes || w.until > 0 && rec.Sequence > w.until) {
 		return false // no batch has a gap within; and one that was begun before may be gone
 	}
 	if found != nil {
 		b.gaps = append(b.gaps, *found)
 	}
-	b.add(rec)
+	b.add(rec, w.events)
 	return true
 }
 

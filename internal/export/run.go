@@ -143,8 +143,8 @@ func (x *Exporter) writeDigests(ctx context.Context) error {
 // deliver delivers the next batch and reports whether there may be more.
 func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 	if x.batch == nil {
-		if err := x.plan(ctx); err != nil || x.batch == nil {
-			return false, err
+		if more, err := x.plan(ctx); err != nil || x.batch == nil {
+			return more, err
 		}
 	}
 	b := x.batch
@@ -164,30 +164,31 @@ func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 }
 
 // plan makes the next batch, and the intention to deliver it durable: after a
-// crash the same is delivered again. Without new records there is none.
-func (x *Exporter) plan(ctx context.Context) error {
+// crash the same is delivered again. Without new records there is none; more says
+// that there may be one behind those that it has passed.
+func (x *Exporter) plan(ctx context.Context) (more bool, err error) {
 	bound := x.bound()
 	if at := x.c.at; at.node == x.config.Node && (at.sequence == bound.Sequence || at.sequence > bound.Sequence && at.epoch == bound.Epoch) {
-		return nil
+		return false, nil
 	}
-	b, err := x.r.next(x.c.at, wanted{bound: bound.Sequence, until: x.c.until, bytes: min(x.MaxBytes, x.limit)})
+	b, err := x.r.next(x.c.at, wanted{bound: bound.Sequence, until: x.c.until, bytes: min(x.MaxBytes, x.limit), events: x.Events})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, g := range b.gaps {
 		if err := x.skip(ctx, g); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if len(b.records) == 0 {
-		return nil
+		return x.pass(b)
 	}
 	x.c.at, x.c.until = b.from, b.last
 	if err := x.c.write(x.cursorPath()); err != nil {
-		return err
+		return false, err
 	}
 	x.batch = b
-	return nil
+	return true, nil
 }
 
 // skip says for all to know what will not be delivered.

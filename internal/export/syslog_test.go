@@ -199,7 +199,7 @@ func TestSyslogHangs(t *testing.T) {
 	if err := x.begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.plan(t.Context()); err != nil || x.batch == nil {
+	if _, err := x.plan(t.Context()); err != nil || x.batch == nil {
 		t.Fatal(err)
 	}
 	for i := range x.batch.records {

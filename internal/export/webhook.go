@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// Webhook takes batches as POST requests with {"Records":[…]}, signed as Standard
-// Webhooks says: HMAC-SHA256 over id, time and body.
+// Webhook takes batches as POST requests with {"Records":[…]}, or one event, as
+// EventBridge's API destinations send it; signed as Standard Webhooks says:
+// HMAC-SHA256 over id, time and body.
 type Webhook struct {
 	URL        string // https, or http
 	SecretFile string // whsec_ and base64 of 24 to 64 bytes
@@ -37,14 +38,16 @@ type webhook struct {
 	Webhook
 	http *httpClient
 	name string
-	now  func() time.Time
+	// events: a batch is one event.
+	events bool
+	now    func() time.Time
 }
 
-func newWebhook(w *Webhook, d *dialer, name string, now func() time.Time) (destination, error) {
+func newWebhook(w *Webhook, d *dialer, name string, events bool, now func() time.Time) (destination, error) {
 	if u, err := url.Parse(w.URL); err != nil || u.Host == "" {
 		return nil, errors.New("the webhook's URL cannot be used")
 	}
-	return &webhook{Webhook: *w, http: newHTTPClient(d, w.TLS), name: name, now: now}, nil
+	return &webhook{Webhook: *w, http: newHTTPClient(d, w.TLS), name: name, events: events, now: now}, nil
 }
 
 func (w *webhook) close() { w.http.close() }
@@ -60,7 +63,12 @@ func (w *webhook) deliver(ctx context.Context, b *batch) error {
 	for i := range b.records {
 		records[i] = &b.records[i]
 	}
-	body := recordsOf(records)
+	var body []byte
+	if w.events {
+		body = records[0].json
+	} else {
+		body = recordsOf(records)
+	}
 	id := fmt.Sprintf("%s-%x-%d-%d-%d", w.name, b.from.node, b.records[0].epoch, b.first, b.last)
 	at := strconv.FormatInt(w.now().Unix(), 10)
 	return w.http.send(ctx, http.MethodPost, w.URL, body, func(r *http.Request) error {
