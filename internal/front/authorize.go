@@ -82,6 +82,7 @@ func (p *Pipeline) authorize(ctx context.Context, c *call.Call, u *use) (refused
 
 // permit asks for a key's use, and keeps the permit.
 func (p *Pipeline) permit(ctx context.Context, c *call.Call, u *use, k *key.Key) error {
+	k = k.At(c.Time)
 	r := p.ask(c, c.Row.Actions[u.slot], k)
 	r.Identifier, r.Side = u.identifier, u.slot
 	if err := p.unused(ctx, c, r, k); err != nil {

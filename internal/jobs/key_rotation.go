@@ -30,6 +30,8 @@ type KeyRotation struct {
 	Partition string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// At is called at each MaterialPoint. It is for tests, nil otherwise.
+	At func(MaterialPoint)
 
 	ids audit.IDs
 }
@@ -37,6 +39,7 @@ type KeyRotation struct {
 // Run is the Job of record.JobRotateKey.
 func (j *KeyRotation) Run(ctx context.Context, due []record.Due) (left []record.Due, err error) {
 	var failed []error
+	RotationDue.pass(j.At)
 	for i := range due {
 		if err := j.rotate(ctx, &due[i]); err != nil {
 			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
@@ -62,6 +65,9 @@ func (j *KeyRotation) rotate(ctx context.Context, due *record.Due) error {
 			return err
 		}
 		ok, _, err := j.Store.Txn(ctx, cmps, append(ops, store.Op{Key: due.Path(), Delete: true}))
+		if ok {
+			RotationStored.pass(j.At)
+		}
 		if err != nil || ok {
 			return err
 		}
@@ -95,6 +101,7 @@ func (j *KeyRotation) step(ctx context.Context, place *rotate.Place, path []byte
 	if err != nil {
 		return nil, nil, err
 	}
+	RotationMade.pass(j.At)
 	now, previous := j.Now(), r.CurrentMaterial
 	if cmps, ops, err = place.Add(&r, made, now); err != nil {
 		return nil, nil, err

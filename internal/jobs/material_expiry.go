@@ -27,6 +27,8 @@ type MaterialExpiry struct {
 	Partition string
 	Now       func() time.Time
 	Log       *slog.Logger
+	// At is called at each MaterialPoint. It is for tests, nil otherwise.
+	At func(MaterialPoint)
 
 	ids audit.IDs
 }
@@ -35,6 +37,7 @@ type MaterialExpiry struct {
 func (j *MaterialExpiry) Run(ctx context.Context, due []record.Due) (left []record.Due, err error) {
 	var failed []error
 	var done []store.Op
+	ExpiryDue.pass(j.At)
 	for i := range due {
 		if err := j.expire(ctx, &due[i]); err != nil {
 			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
@@ -44,12 +47,15 @@ func (j *MaterialExpiry) Run(ctx context.Context, due []record.Due) (left []reco
 		done = append(done, store.Op{Key: due[i].Path(), Delete: true})
 	}
 	if len(done) > 0 {
+		ExpiryErasing.pass(j.At)
 		if err := erase(ctx, j.Store); err != nil {
 			return due, errors.Join(append(failed, err)...)
 		}
+		ExpiryErased.pass(j.At)
 		if _, _, err := j.Store.Txn(ctx, nil, done); err != nil {
 			return due, errors.Join(append(failed, err)...)
 		}
+		ExpiryRowsGone.pass(j.At)
 	}
 	return left, errors.Join(failed...)
 }
@@ -87,6 +93,9 @@ func (j *MaterialExpiry) expire(ctx context.Context, due *record.Due) error {
 			return err
 		}
 		ok, _, err := j.Store.Txn(ctx, []store.Cmp{{Key: path, Mod: kv.Mod}}, append(ops, store.Op{Key: path, Value: value}))
+		if ok {
+			ExpiryTaken.pass(j.At)
+		}
 		if err != nil || ok {
 			return err
 		}

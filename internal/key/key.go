@@ -7,6 +7,7 @@ package key
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"trent/internal/arn"
@@ -102,7 +103,8 @@ type Key struct {
 	PrimaryRegion  string   // of a multi-Region key, may be its own
 	ReplicaRegions []string // of a multi-Region key, without the primary's
 
-	byID map[MaterialID]int // of Materials, if they are many
+	byID    map[MaterialID]int // of Materials, if they are many
+	expires time.Time          // the first of Materials; zero: none
 
 	Revision int64 // store revision of the key record, for compare-and-swap
 }
@@ -131,9 +133,14 @@ func (k *Key) CurrentMaterial() *Material {
 // fewMaterials are found by looking at each.
 const fewMaterials = 8
 
-// Index makes Material find any of many materials at the same cost. Who makes a
-// snapshot calls it, last.
+// Index makes Material find any of many materials at the same cost, and At know
+// when one expires. Who makes a snapshot calls it, last.
 func (k *Key) Index() {
+	for i := range k.Materials {
+		if at := k.Materials[i].Expires; !at.IsZero() && (k.expires.IsZero() || at.Before(k.expires)) {
+			k.expires = at
+		}
+	}
 	if len(k.Materials) <= fewMaterials {
 		return
 	}
@@ -141,6 +148,27 @@ func (k *Key) Index() {
 	for i := range k.Materials {
 		k.byID[k.Materials[i].ID] = i
 	}
+}
+
+// At returns the key as it is at a time: imported material that has expired by then
+// is gone, although internal/jobs may not have come to it yet.
+func (k *Key) At(now time.Time) *Key {
+	if k.expires.IsZero() || now.Before(k.expires) {
+		return k
+	}
+	expired := *k
+	expired.Materials = slices.Clone(k.Materials)
+	for i := range expired.Materials {
+		m := &expired.Materials[i]
+		if m.Expires.IsZero() || now.Before(m.Expires) {
+			continue
+		}
+		m.Token, m.Expires = nil, time.Time{}
+		if m.Pending == "" && k.State != PendingDeletion && k.State != PendingReplicaDeletion {
+			expired.State = PendingImport
+		}
+	}
+	return &expired
 }
 
 // Material returns the material with that id; nil if it is not this key's.

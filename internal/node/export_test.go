@@ -24,6 +24,13 @@ func (c Config) ReplicationAt(at func(jobs.ReplicationPoint)) Config {
 	return c
 }
 
+// MaterialAt has at called at each point of automatic rotations, and of the expiry
+// of imported material.
+func (c Config) MaterialAt(at func(jobs.MaterialPoint)) Config {
+	c.materialAt = at
+	return c
+}
+
 // FaultHook is the hook that the pipeline of a node with this Config has.
 func (c Config) FaultHook() func(context.Context, *call.Call) error {
 	return (&Node{Config: c}).fault()

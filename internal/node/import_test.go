@@ -146,6 +146,33 @@ func TestImportedKey(t *testing.T) {
 	}
 }
 
+// TestExpiredAtOnce: material is not used any more from the time at which it expires,
+// although nobody has taken it away yet; imported again it is.
+func TestExpiredAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixtureRotating(t, 4000*day)
+	c := f.caller("111122223333")
+	id := c.createExternal(t)
+	c.must(t, "ImportKeyMaterial", c.importing(t, id, filled(1), object{"ExpirationModel": nil, "ValidTo": float64(f.now().Add(day).Unix())}))
+	blob := c.encrypt(t, id)
+	f.ahead.Add(int64(day)) // and nobody is woken
+	for op, in := range map[string]object{"Encrypt": {"KeyId": id, "Plaintext": []byte("x")}, "Decrypt": {"CiphertextBlob": blob}, "DisableKey": {"KeyId": id}} {
+		if got := c.call(op, in); got.code != "KMSInvalidStateException" {
+			t.Errorf("%s: %s %s", op, got.code, got.message)
+		}
+	}
+	if got := c.state(t, id); got != "PendingImport " {
+		t.Errorf("the key is %s", got)
+	}
+	c.must(t, "ImportKeyMaterial", c.importing(t, id, filled(1), nil))
+	c.decrypts(t, blob)
+	f.Wake()
+	f.close(t) // which waits for the scheduler
+	f.open(t)
+	c.decrypts(t, blob)
+	f.noOrphans(t)
+}
+
 // TestImportRefused: what cannot be imported changes nothing.
 func TestImportRefused(t *testing.T) {
 	t.Parallel()

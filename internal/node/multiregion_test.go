@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"trent/internal/keyspec"
+	"trent/internal/store"
 )
 
 // Three Regions.
@@ -54,6 +55,10 @@ func (f *fixture) settled(t *testing.T) {
 		}
 		return true
 	})
+	// What a scan sees may be committed and not observed yet: a further transaction is not.
+	if _, _, err := f.Domains.Store.Txn(t.Context(), nil, []store.Op{{Key: []byte("nothing"), Delete: true}}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rows are the store keys of everything.

@@ -115,6 +115,7 @@ type Config struct {
 
 	deletionAt    func(jobs.Point)            // for tests
 	replicationAt func(jobs.ReplicationPoint) // for tests
+	materialAt    func(jobs.MaterialPoint)    // for tests
 }
 
 // A Node is one running service.

@@ -277,8 +277,10 @@ func (n *Node) assemble() {
 	n.start(n.Pipeline.Run)
 	deletion := &jobs.Deletion{Store: n.store, Records: n.records, Partition: n.Partition, Sign: n.signer().Sign, Now: n.Now, Log: n.Log, At: n.deletionAt}
 	expiry := &jobs.Expiry{Store: n.store, Records: n.records}
-	imported := &jobs.MaterialExpiry{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log}
-	rotation := &jobs.KeyRotation{Store: n.store, Records: n.records, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log}
+	imported := &jobs.MaterialExpiry{Store: n.store, Records: n.records, Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.materialAt}
+	rotation := &jobs.KeyRotation{
+		Store: n.store, Records: n.records, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.materialAt,
+	}
 	replication := &jobs.Replication{
 		Store: n.store, Records: n.records, Domains: n.Domains, Module: hsmjobs.New(n.module), Partition: n.Partition, Now: n.Now, Log: n.Log, At: n.replicationAt,
 	}

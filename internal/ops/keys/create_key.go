@@ -62,7 +62,7 @@ func (o *Ops) CreateKey(ctx context.Context, c *call.Call, in *api.CreateKeyRequ
 	}
 	k := o.Keys.Snapshot(c.Region, c.Caller.Account, id, &r)
 	if made != nil {
-		k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String()}}, 0
+		k.Materials, k.Current = []key.Material{{ID: made.MaterialID, Text: made.MaterialID.String(), Token: made.Token}}, 0
 	}
 	out := &api.CreateKeyResponse{KeyMetadata: metadata.Of(k)}
 	c.Created, c.ResponseElements = k, metadata.Audited(out.KeyMetadata)

@@ -45,7 +45,7 @@ func Of(k *key.Key) *api.KeyMetadata {
 			m.ExpirationModel = api.ExpirationModelTypeKeyMaterialExpires
 		}
 	}
-	if current != nil && k.Spec == key.SymmetricDefault && k.State != key.PendingImport && k.State != key.Creating {
+	if current != nil && k.Spec == key.SymmetricDefault && len(current.Token) > 0 && k.State != key.Creating {
 		m.CurrentKeyMaterialId = current.Text
 	}
 	if k.State == key.PendingReplicaDeletion {
