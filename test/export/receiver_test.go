@@ -29,6 +29,8 @@ type receiver struct {
 	// accepted. It returns whether the request was taken care of.
 	answer func(n int, rw http.ResponseWriter, r *http.Request) bool
 	n      int
+	// taken, if not nil, is called before a request that was accepted is answered.
+	taken func(r *http.Request, body []byte)
 }
 
 // newReceiver listens with the certificate of p's folder and writes the secret's
@@ -57,11 +59,18 @@ func (h *receiver) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the sender was killed
 	}
+	if h.take(rw, r, body) && h.taken != nil {
+		h.taken(r, body)
+	}
+}
+
+// take keeps what a request brings: records, or one event.
+func (h *receiver) take(rw http.ResponseWriter, r *http.Request, body []byte) (accepted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.n++
 	if h.answer != nil && h.answer(h.n-1, rw, r) {
-		return
+		return false
 	}
 	mac := hmac.New(sha256.New, h.secret)
 	io.WriteString(mac, r.Header.Get("webhook-id")+"."+r.Header.Get("webhook-timestamp")+".")
@@ -69,14 +78,21 @@ func (h *receiver) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
 		h.t.Errorf("a request with a wrong signature: %v", r.Header)
 	}
-	var in struct{ Records []struct{ EventID string } }
-	if err := json.Unmarshal(body, &in); err != nil || len(in.Records) == 0 {
+	var in struct {
+		ID      string // of an event
+		Records []struct{ EventID string }
+	}
+	if err := json.Unmarshal(body, &in); err != nil || (len(in.Records) == 0) == (in.ID == "") {
 		h.t.Errorf("%v in %.200s", err, body)
 	}
 	for _, record := range in.Records {
 		h.got[record.EventID]++
 	}
+	if in.ID != "" {
+		h.got[in.ID]++
+	}
 	h.bodies = append(h.bodies, body...)
+	return true
 }
 
 // has reports whether every record of the trail has arrived.
