@@ -30,13 +30,26 @@ func parsePKCS8(a algorithmIdentifier, der []byte) (private, public []byte, err 
 		Attributes []asn1.RawValue `asn1:"optional,set,tag:0"`
 		PublicKey  asn1.BitString  `asn1:"optional,tag:1"`
 	}
-	rest, err := asn1.Unmarshal(der, &info)
-	if err != nil || len(rest) > 0 || info.Version < 0 || info.Version > 1 || !info.Algorithm.Algorithm.Equal(a.Algorithm) ||
+	if err := unmarshal(der, &info); err != nil || info.Version < 0 || info.Version > 1 || !info.Algorithm.Algorithm.Equal(a.Algorithm) ||
 		string(info.Algorithm.Parameters.FullBytes) != string(a.Parameters.FullBytes) || info.PublicKey.BitLength%8 != 0 {
 		clear(info.PrivateKey)
 		return nil, nil, ErrKey
 	}
 	return info.PrivateKey, info.PublicKey.Bytes, nil
+}
+
+// unmarshal parses DER that is v's members and nothing else: encoding/asn1 overlooks
+// elements that follow the last one. The error is ErrKey.
+func unmarshal[T any](der []byte, v *T) error {
+	if rest, err := asn1.Unmarshal(der, v); err != nil || len(rest) > 0 {
+		return ErrKey
+	}
+	again, err := asn1.Marshal(*v)
+	defer clear(again)
+	if err != nil || subtle.ConstantTimeCompare(again, der) != 1 {
+		return ErrKey
+	}
+	return nil
 }
 
 // parseEC returns the scalar of a key on that curve, n bytes, and the public point
@@ -53,8 +66,7 @@ func parseEC(curve asn1.ObjectIdentifier, der []byte, n int) (scalar, point []by
 		Curve      asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
 		PublicKey  asn1.BitString        `asn1:"optional,explicit,tag:1"`
 	}
-	rest, err := asn1.Unmarshal(inner, &k)
-	if err != nil || len(rest) > 0 || k.Version != 1 || len(k.PrivateKey) > n || k.Curve != nil && !k.Curve.Equal(curve) || k.PublicKey.BitLength%8 != 0 ||
+	if err := unmarshal(inner, &k); err != nil || k.Version != 1 || len(k.PrivateKey) > n || k.Curve != nil && !k.Curve.Equal(curve) || k.PublicKey.BitLength%8 != 0 ||
 		len(outer) > 0 && string(outer) != string(k.PublicKey.Bytes) {
 		clear(k.PrivateKey)
 		return nil, nil, ErrKey
@@ -164,14 +176,13 @@ const (
 // other, with a public exponent of 65537 or more and a private one of half the
 // modulus's length or more. Members that say the same thing twice must agree.
 func (s rsaScheme) Import(material []byte) ([]byte, error) {
-	inner, _, err := parsePKCS8(rsaAlgorithm(), material)
+	inner, brought, err := parsePKCS8(rsaAlgorithm(), material)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(inner)
 	var p pkcs1Private
-	rest, err := asn1.Unmarshal(inner, &p)
-	if err != nil || len(rest) > 0 || p.E < minExponent || p.E > math.MaxInt32 {
+	if err := unmarshal(inner, &p); err != nil || p.E < minExponent || p.E > math.MaxInt32 {
 		return nil, ErrKey
 	}
 	if _, err := s.parse(inner); err != nil { // lengths, signs, and that the members agree
@@ -180,6 +191,10 @@ func (s rsaScheme) Import(material []byte) ([]byte, error) {
 	apart := new(big.Int).Sub(p.P, p.Q)
 	if p.P.BitLen() != s.bits/2 || p.Q.BitLen() != s.bits/2 || apart.BitLen() < s.bits/2-primesApart || p.D.BitLen() <= s.bits/2 ||
 		!p.P.ProbablyPrime(primeWitness) || !p.Q.ProbablyPrime(primeWitness) || !s.agrees(&p) {
+		return nil, ErrKey
+	}
+	own, err := asn1.Marshal(pkcs1Public{p.N, p.E})
+	if err != nil || mismatched(brought, own) {
 		return nil, ErrKey
 	}
 	return asn1.Marshal(p)
