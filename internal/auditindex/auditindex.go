@@ -66,6 +66,8 @@ type Query struct {
 	NewestFirst  bool
 	Limit        int      // of records found; at least 1
 	After        Position // a page's Next; zero: from the start
+	// Keep decides about a record that has all terms, before it counts; nil keeps all.
+	Keep func(record []byte) bool
 	// Work bounds what a page looks at, in bytes and up to a segment more: one that
 	// finds little may so have few records or none. 0: no bound.
 	Work int64

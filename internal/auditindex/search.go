@@ -333,7 +333,7 @@ func (s *search) read(ctx context.Context, segment *audit.Segment, offsets []int
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		if s.query.spans(s.entry.time) {
+		if s.query.spans(s.entry.time) && (s.query.Keep == nil || s.query.Keep(r.JSON)) {
 			s.page.Found = append(s.page.Found, Found{
 				Position: Position{segment.Node, segment.Epoch, segment.Number, offset}, Sequence: r.Sequence, JSON: r.JSON,
 			})

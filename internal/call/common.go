@@ -31,7 +31,8 @@ type Common struct {
 
 	ResponseElements []byte // what the operation leaves for the audit record: JSON; nil is null
 
-	Counted bool // refused, and recorded with others in one record
+	Counted   bool // refused, and recorded with others in one record
+	Unchecked bool // the crypto module is away: nobody could look at the signature
 
 	session    audit.SessionContext
 	parameters []byte // the audit record's requestParameters, JSON

@@ -18,6 +18,7 @@ type event struct {
 	principalID, accountID             string // the caller's
 	resources                          []resource
 	named                              []resource // by the request or the answer; no ARNs
+	keys                               []string   // that the request of KMS named, in its words
 	foreign                            bool       // it is another account's call
 	json                               []byte     // CloudTrailEvent
 }
@@ -119,6 +120,8 @@ func (e *event) readNamed(s *awsjson.Scanner) {
 	for s.Member(&o) {
 		kind := auditindex.TypeOf(string(o.Name()))
 		switch made := string(o.Name()); {
+		case slices.Contains(keyMembers[:], made) && s.Peek() == '"':
+			e.keys = append(e.keys, s.String())
 		case kind != "" && s.Peek() == '"':
 			e.add(resource{kind: kind, name: s.String()})
 		case (made == "accessKey" || made == "credentials") && s.Peek() == '{':
@@ -128,6 +131,9 @@ func (e *event) readNamed(s *awsjson.Scanner) {
 		}
 	}
 }
+
+// keyMembers are the members of KMS's requests and answers that name a key.
+var keyMembers = [...]string{"keyId", "targetKeyId", "sourceKeyId", "destinationKeyId"}
 
 func (e *event) add(r resource) {
 	if !slices.Contains(e.named, r) {

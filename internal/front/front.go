@@ -83,7 +83,8 @@ type Pipeline struct {
 	aliasTurns locks
 	// accountTurns are those of changes of an account's users, groups, roles….
 	accountTurns locks
-	strangers    *sampler
+	strangers    *sampler // signatures that are not valid
+	unchecked    *sampler // signatures that nobody could check
 	refusals     *refusals
 	gap          *gap
 	kmsScopes    sigv4.Options
@@ -98,7 +99,7 @@ type Pipeline struct {
 func New(c Config) *Pipeline {
 	global := func(_, region string) bool { return region == globalRegion || c.Domains.Offers(region) }
 	p := &Pipeline{
-		Config: c, strangers: newSampler(c.Now), epoch: time.Now(),
+		Config: c, strangers: newSampler(c.Now, withoutSignature), unchecked: newSampler(c.Now, withoutAuthorizer), epoch: time.Now(),
 		kmsScopes:        sigv4.Options{Services: []string{kms}, Region: func(_, region string) bool { return c.Domains.Offers(region) }},
 		queryScopes:      sigv4.Options{Region: global},
 		cloudTrailScopes: sigv4.Options{Services: []string{c.CloudTrail.Service}, Region: global},
@@ -199,6 +200,7 @@ func (p *Pipeline) run(ctx context.Context, c *call.Call, r *wire.Request) (out 
 		}
 	}()
 	if !p.Ready() {
+		c.Unchecked = true
 		return nil, apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
 	if err := p.Trail.Err(); err != nil { // before anything has an effect

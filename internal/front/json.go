@@ -58,10 +58,14 @@ func (p *Pipeline) runJSON(ctx context.Context, c *call.JSON, r *wire.Request, d
 		}
 	}()
 	if !p.Ready() {
+		c.Unchecked = true
 		return nil, apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
 	if r.Err != nil {
 		return nil, r.Err
+	}
+	if err := p.Trail.Err(); err != nil {
+		return nil, apierr.Internal(err)
 	}
 	if c.Operation == nil {
 		return nil, apierr.New(apierr.UnknownOperation, "")

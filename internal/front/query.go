@@ -62,6 +62,7 @@ func (p *Pipeline) runQuery(ctx context.Context, c *call.Query, r *wire.Request,
 		}
 	}()
 	if !p.Ready() {
+		c.Unchecked = true
 		return apierr.New(apierr.ServiceUnavailable, unavailable)
 	}
 	if err := p.Trail.Err(); err != nil {

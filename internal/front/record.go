@@ -10,6 +10,8 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/call"
+	"trent/internal/identity"
+	"trent/internal/record"
 )
 
 // bufferBytes is the size that the pooled buffers of audit records start with.
@@ -40,11 +42,14 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 		p.gap.add(&event)
 		return false, apierr.Internal(err)
 	}
-	skipped := 0
+	skipped, strangers := 0, p.strangers
+	if c.Base().Unchecked {
+		strangers = p.unchecked
+	}
 	known := c.Base().Caller.Account != "" || c.Base().Caller.Service != nil
 	if !known {
 		var ok bool
-		if skipped, ok = p.strangers.admit(); !ok {
+		if skipped, ok = strangers.admit(); !ok {
 			return false, nil
 		}
 	}
@@ -60,7 +65,7 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 		event.Additional = append(event.Additional, audit.Field{Name: "outcomeUnknown", Value: "true"})
 	}
 	if skipped > 0 {
-		event.Additional = append(event.Additional, audit.Field{Name: "unrecordedCallsWithoutValidSignature", Value: strconv.Itoa(skipped)})
+		event.Additional = append(event.Additional, audit.Field{Name: strangers.name, Value: strconv.Itoa(skipped)})
 	}
 	b := buffers.Get().(*[]byte)
 	*b = event.AppendJSON((*b)[:0])
@@ -68,17 +73,19 @@ func (p *Pipeline) record(ctx context.Context, c recordable, outcome error) (rec
 	err = p.Trail.Append(context.WithoutCancel(ctx), *b)
 	buffers.Put(b)
 	if err != nil {
+		strangers.giveBack(skipped)
 		p.gap.add(&event)
 		return false, apierr.Internal(err)
 	}
 	return true, nil
 }
 
-// A sampler caps the records of calls without a valid signature, so that
-// strangers cannot fill the disk: strangersPerSecond, and how many more there
-// were stands in the next one that is recorded.
+// A sampler caps the records of calls of nobody who is known, so that strangers
+// cannot fill the disk: strangersPerSecond, and how many more there were stands in
+// the next one that is recorded, or in a record of their own at the end.
 type sampler struct {
-	now func() time.Time
+	now  func() time.Time
+	name string // of the member that says how many more
 
 	mu      sync.Mutex
 	second  int64
@@ -88,7 +95,43 @@ type sampler struct {
 
 const strangersPerSecond = 10
 
-func newSampler(now func() time.Time) *sampler { return &sampler{now: now} }
+// The names of a sampler's member: whose signature was not valid, or was not looked
+// at because the crypto module was away.
+const (
+	withoutSignature  = "unrecordedCallsWithoutValidSignature"
+	withoutAuthorizer = "unrecordedCallsWithoutCryptoModule"
+)
+
+func newSampler(now func() time.Time, name string) *sampler { return &sampler{now: now, name: name} }
+
+// giveBack counts again what a record was to say that could not be written.
+func (s *sampler) giveBack(skipped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped += skipped
+}
+
+// end writes the record of those that stand in none, and returns how many that
+// are if it cannot.
+func (s *sampler) end(write func(*audit.Event) error) (lost int) {
+	s.mu.Lock()
+	skipped := s.skipped
+	s.skipped = 0
+	s.mu.Unlock()
+	if skipped == 0 {
+		return 0
+	}
+	const internal = "AWS Internal"
+	e := audit.Event{
+		UserIdentity: audit.UserIdentity{InvokedBy: internal}, Source: identity.EventSource, Name: eventUnrecorded, Region: record.Global,
+		SourceIP: internal, UserAgent: internal, Time: s.now(), ReadOnly: true, Type: audit.TypeServiceEvent,
+		Additional: []audit.Field{{Name: s.name, Value: strconv.Itoa(skipped)}},
+	}
+	if write(&e) != nil {
+		return skipped
+	}
+	return 0
+}
 
 // admit reports whether a record may be written, and how many were not since
 // the last one.

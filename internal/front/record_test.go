@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trent/internal/audit"
 )
 
 // TestStrangersAreCapped: calls without a valid signature get a few records a
@@ -11,7 +13,7 @@ import (
 func TestStrangersAreCapped(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	s := newSampler(func() time.Time { return now })
+	s := newSampler(func() time.Time { return now }, withoutSignature)
 	recorded, left := 0, 0
 	for range 1000 {
 		skipped, ok := s.admit()
@@ -42,5 +44,27 @@ func TestPanicsTellTheirPlaceOnly(t *testing.T) {
 	}()
 	if s := err.Error(); strings.Contains(s, "plaintext") || !strings.Contains(s, "TestPanicsTellTheirPlaceOnly") || !strings.Contains(s, "(string)") {
 		t.Error(s)
+	}
+}
+
+// TestStrangersAtTheEnd: those that stand in no record yet have one together at the
+// end, or count on if it cannot be written.
+func TestStrangersAtTheEnd(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	s := newSampler(func() time.Time { return now }, withoutSignature)
+	for range strangersPerSecond + 7 {
+		s.admit()
+	}
+	if lost := s.end(func(*audit.Event) error { return audit.ErrFailed }); lost != 7 {
+		t.Errorf("%d are lost, want 7", lost)
+	}
+	s.giveBack(7)
+	var written []audit.Event
+	for range 2 {
+		s.end(func(e *audit.Event) error { written = append(written, *e); return nil })
+	}
+	if len(written) != 1 || len(written[0].Additional) != 1 || written[0].Additional[0].Value != "7" || written[0].Name != eventUnrecorded {
+		t.Errorf("records %+v", written)
 	}
 }

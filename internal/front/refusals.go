@@ -35,8 +35,8 @@ type refusals struct {
 	principals map[refusedFor]*refused // of the window
 }
 
-// refusedFor is who was refused, by unique id, and the error's code.
-type refusedFor struct{ principal, code string }
+// refusedFor is who was refused, by unique id, where, and the error's code.
+type refusedFor struct{ principal, region, code string }
 
 // refused is what is known of a principal's refusals.
 type refused struct {
@@ -54,7 +54,7 @@ func newRefusals(write func(*audit.Event) error) *refusals {
 // not it is counted.
 func (r *refusals) admit(c *call.Common, event *audit.Event) bool {
 	principal, _, _ := strings.Cut(c.Caller.PrincipalID, ":")
-	who := refusedFor{principal, event.ErrorCode}
+	who := refusedFor{principal, event.Region, event.ErrorCode}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.principals[who]
@@ -63,6 +63,7 @@ func (r *refusals) admit(c *call.Common, event *audit.Event) bool {
 		return true
 	case p == nil:
 		p = new(refused)
+		who.region = strings.Clone(who.region) // a call is used again
 		r.principals[who] = p
 		r.begin()
 	}
@@ -91,16 +92,18 @@ func (r *refusals) begin() {
 }
 
 // refusalOf is the record of many refusals, as far as it is known at the first:
-// whose they are. What it keeps is its own, a call is used again.
+// whose they are, without what may differ from one to the next, the access key and
+// a role's session. What it keeps is its own, a call is used again.
 func refusalOf(e *audit.Event) audit.Event {
 	const internal = "AWS Internal"
-	all := audit.Event{
-		UserIdentity: e.UserIdentity, Source: strings.Clone(e.Source), Name: "RefusedCalls", Region: strings.Clone(e.Region), SourceIP: internal, UserAgent: internal,
-		Time: e.Time, ErrorCode: e.ErrorCode, ReadOnly: true, Type: audit.TypeServiceEvent, RecipientAccountID: e.RecipientAccountID,
+	who := e.UserIdentity
+	who.AccessKeyID, who.Session = "", nil
+	if s := e.UserIdentity.Session; s != nil && s.Issuer.ARN != "" {
+		who = s.Issuer
 	}
-	if s := e.UserIdentity.Session; s != nil {
-		session := *s
-		all.UserIdentity.Session = &session
+	all := audit.Event{
+		UserIdentity: who, Source: strings.Clone(e.Source), Name: "RefusedCalls", Region: strings.Clone(e.Region), SourceIP: internal, UserAgent: internal,
+		Time: e.Time, ErrorCode: e.ErrorCode, ReadOnly: true, Type: audit.TypeServiceEvent, RecipientAccountID: e.RecipientAccountID,
 	}
 	return all
 }
@@ -197,6 +200,11 @@ func (p *Pipeline) Run(ctx context.Context) {
 		p.Log.Error("refused calls have no audit record", "calls", lost)
 	}
 	both.Wait()
+	for _, s := range [...]*sampler{p.strangers, p.unchecked} {
+		if lost := s.end(p.writeTogether); lost > 0 {
+			p.Log.Error("calls without a valid signature have no audit record", "calls", lost)
+		}
+	}
 }
 
 // writeTogether is how they are written.

@@ -324,4 +324,50 @@ func TestThirdAccount(t *testing.T) {
 	if own := c.events(t, "EventName=ReEncrypt"); len(own) != 1 || len(own[0].Resources) != 2 {
 		t.Errorf("the caller's: %+v", own)
 	}
+
+	// Of a second key that he is not let through to as little is seen.
+	closed := f.caller(neighbours).createKey(t)
+	closedARN := strings.Replace(to, to[strings.LastIndexByte(to, '/')+1:], closed, 1)
+	denied := c.call("ReEncrypt", map[string]any{"CiphertextBlob": sealed, "SourceEncryptionContext": map[string]string{"secret": "project"}, "DestinationKeyId": closedARN})
+	if denied.code != "AccessDeniedException" {
+		t.Fatalf("ReEncrypt to a closed key: %s", denied.code)
+	}
+	f.settle(t)
+	seen := 0
+	for _, e := range f.caller(owners).events(t, "EventName=ReEncrypt") {
+		if !strings.Contains(e.CloudTrailEvent, "AccessDenied") {
+			continue
+		}
+		seen++
+		for _, leak := range []string{closed, neighbours, "project", "not authorized", "root"} {
+			if strings.Contains(e.CloudTrailEvent, leak) {
+				t.Errorf("of a refused call %q is seen: %s", leak, e.CloudTrailEvent)
+			}
+		}
+	}
+	if seen != 1 {
+		t.Errorf("%d refused calls are in the history", seen)
+	}
+}
+
+// TestForeignCallersAreNoOracle: that nobody is found by another account's user is
+// told in the same way whether he called or not.
+func TestForeignCallersAreNoOracle(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	key := f.caller(owners).must(t, "CreateKey", map[string]string{
+		"Policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["` + owners + `","` + neighbours + `"]},"Action":"kms:*","Resource":"*"}]}`,
+	}).str("KeyMetadata", "Arn")
+	alice := f.caller(neighbours).user(t, "alice", mayAll)
+	for range 3 {
+		alice.must(t, "DescribeKey", map[string]string{"KeyId": key})
+	}
+	f.settle(t)
+	for _, by := range [][2]string{{"Username", "alice"}, {"Username", "bob"}, {"AccessKeyId", alice.accessKey}} {
+		f.ahead.Add(int64(5 * time.Second)) // no more than two a second
+		got := f.caller(owners).lookup("LookupEvents", fmt.Sprintf(`{"MaxResults":1,"LookupAttributes":[{"AttributeKey":%q,"AttributeValue":%q}]}`, by[0], by[1]))
+		if events, ok := got.body["Events"].([]any); !ok || len(events) != 0 || len(got.body) != 1 {
+			t.Errorf("by %v: %v", by, got.body)
+		}
+	}
 }
