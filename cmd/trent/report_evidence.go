@@ -22,9 +22,10 @@ import (
 )
 
 const reportEvidenceLong = `trent report evidence writes, for an auditor, who can use each KMS key and through
-what, who did use it between two times, how often and with which results, and every
-change of keys, policies, grants, states and identities, each with the record of the
-audit trail that proves it. A key that was not used is proven not to have been, as far
+what, who could at every moment between two times, who did use it, how often and with
+which results, and every change of keys, policies, grants, states and identities, each
+with the record of the audit trail that proves it. Who could use a key is reconstructed
+from the records of changes, and told if they lead to what the server says now. A key that was not used is proven not to have been, as far
 as signed digests cover the period. The report says what it does not show.
 
 It writes two files of one report: NAME.html for people and NAME.json for programs.
@@ -34,7 +35,7 @@ names. Encrypted segments the server opens, or the recovery key does. So the com
 service's user, or give it a copy with --trail.
 
 --offline asks no server: the report is then made of a copied trail alone, and says
-that it does not know who can use the keys.
+that no server has told who can use the keys.
 
 The audit trail gets a record of who asked before the first key is told, and one with
 the SHA-256 of both files when they are made. Exit status 1 says that the trail is not

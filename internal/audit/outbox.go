@@ -149,10 +149,8 @@ func (b *Outbox) Drain(ctx context.Context, regions []string) error {
 		}
 		b.deduped = true
 	}
-	for _, region := range regions {
-		if err := b.flush(ctx, region); err != nil {
-			return fmt.Errorf("audit: drain outbox: %w", err)
-		}
+	if _, err := b.flush(ctx, regions); err != nil {
+		return fmt.Errorf("audit: drain outbox: %w", err)
 	}
 	return nil
 }
@@ -192,68 +190,11 @@ func (b *Outbox) flushDirty(ctx context.Context) error {
 	regions := slices.Sorted(maps.Keys(b.dirty))
 	clear(b.dirty)
 	b.mu.Unlock()
-	var failed error
-	for _, region := range regions {
-		if err := b.flush(ctx, region); err != nil {
-			failed = errors.Join(failed, err)
-			b.mark(region)
-		}
+	left, err := b.flush(ctx, regions)
+	for _, region := range left {
+		b.mark(region)
 	}
-	return failed
-}
-
-// flush moves a Region's rows, one batch after the other. moving is held.
-func (b *Outbox) flush(ctx context.Context, region string) error {
-	if err := b.finishMove(ctx); err != nil {
-		return err
-	}
-	records, err := b.open(ctx, region)
-	if err != nil {
-		return err
-	}
-	prefix := record.OutboxPrefix(region)
-	from, end := prefix, record.PrefixEnd(prefix)
-	for more := true; more; {
-		var rows []store.KV
-		rows, more, _, err = b.store.Range(ctx, from, end, store.MaxOps)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		from = append(slices.Clip(rows[len(rows)-1].Key), 0)
-		if err := b.move(ctx, records, rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// move appends a batch of rows, at most MaxOps, and deletes them.
-func (b *Outbox) move(ctx context.Context, records *record.Sealer, rows []store.KV) error {
-	var events, keys [][]byte
-	for _, row := range rows {
-		var r record.Outbox
-		_, err := records.Open(row.Key, row.Value, record.TypeOutbox, &r)
-		if err == nil && (len(r.Event) == 0 || len(r.Event) > MaxRecordBytes) {
-			err = ErrRecordSize
-		}
-		if err != nil {
-			if !b.refused[string(row.Key)] {
-				b.refused[string(row.Key)] = true
-				b.opts.Logger.Error("audit: somebody has written to the outbox; the row is left where it is", "row", string(row.Key), "error", err)
-			}
-			continue
-		}
-		events, keys = append(events, r.Event), append(keys, row.Key)
-	}
-	if len(events) == 0 {
-		return nil
-	}
-	pinned, err := b.trail.enqueuePinned(events)
-	if err != nil {
-		return err
-	}
-	b.batch, b.keys = pinned, keys
-	return b.finishMove(ctx)
+	return err
 }
 
 // finishMove waits until the batch that was appended is synced, and deletes

@@ -13,6 +13,7 @@ import (
 	"trent/internal/admin"
 	"trent/internal/arn"
 	"trent/internal/audit"
+	"trent/internal/evidence/replay"
 )
 
 // Collector takes what the service says of keys, and the trail's records, and
@@ -25,6 +26,9 @@ type Collector struct {
 	spool   *spool
 	err     error
 	summary Summary
+	world   *replay.World
+	order   uint64    // of the record that was read last
+	clock   time.Time // the latest time of a change so far
 	// reset is the last record that put another state in the place of the one before.
 	partition string // of the keys' ARNs
 	reset     time.Time
@@ -45,12 +49,13 @@ const (
 	rowBegin  = "b" // Earlier, by name
 	rowChange = "c" // Change, by time
 	rowUse    = "d" // uses, by kind, principal, operation and result
+	rowReplay = "e" // replay.KeyChange, in the order of the records
 )
 
 // NewCollector makes a collector that puts what does not fit into memory into files
 // in a folder. Close it.
 func NewCollector(folder string, p Period, s Scope) *Collector {
-	c := &Collector{period: p, scope: s, crypto: newOperations(), aliases: map[place]place{}}
+	c := &Collector{period: p, scope: s, crypto: newOperations(), aliases: map[place]place{}, world: replay.New()}
 	c.spool = newSpool(folder, mergeRows)
 	return c
 }
@@ -140,6 +145,7 @@ func timeOf(record []byte) (t time.Time) {
 // Record takes a record of the trail.
 func (c *Collector) Record(r audit.Record) {
 	when := c.when(timeOf(r.JSON))
+	c.order++
 	// What changed nothing and was not in the period has no place in the report.
 	if c.err != nil || when != within && bytes.Contains(r.JSON, []byte(`"readOnly":true`)) && !bytes.Contains(r.JSON, []byte(`"readOnly":false`)) {
 		return
@@ -147,13 +153,16 @@ func (c *Collector) Record(r audit.Record) {
 	var e event
 	if json.Unmarshal(r.JSON, &e) != nil || e.EventTime.IsZero() || e.EventID == "" {
 		c.summary.Unreadable++
+		c.world.Lose(c.order, c.clock, "a record is not in the form of an event")
 		return
 	}
 	when = c.when(e.EventTime)
 	if resets(e.EventName) && e.EventSource == sourceTrent && e.EventTime.After(c.reset) {
 		c.reset, c.resetName = e.EventTime, e.EventName
+		c.world.Lose(c.order, e.EventTime, "the service's state was replaced ("+e.EventName+")")
 	}
 	keys := e.keys(c.aliases)
+	c.replay(&e)
 	for i := 0; i < len(e.Resources) && c.partition == ""; i++ {
 		c.partition = arn.Parse(e.Resources[i].ARN).Partition
 	}

@@ -28,6 +28,7 @@ type event struct {
 	Additional    struct {
 		OutcomeUnknown string `json:"outcomeUnknown"`
 		ClaimedKey     string `json:"claimedAccessKeyId"`
+		GrantID        string `json:"grantId"`
 	} `json:"additionalEventData"`
 	Resources []struct {
 		ARN string `json:"ARN"`

@@ -2,7 +2,8 @@
 // who did, and what was changed, between two times; for an auditor, as JSON and as
 // one HTML file.
 //
-// Who can use a key it is told by the running service. All that is said of the past
+// Who can use a key it is told by the running service; who could at other moments
+// internal/evidence/replay makes of the records of changes. All that is said of the past
 // is read from the audit trail, which is verified in the same pass, so that the
 // report names what proves each line: a record's number and hash, and the signed
 // digest that covers it. What the trail cannot show is a part of the report.

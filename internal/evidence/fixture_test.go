@@ -18,6 +18,7 @@ import (
 	"trent/internal/audit"
 	"trent/internal/digest"
 	"trent/internal/evidence"
+	"trent/internal/evidence/replay"
 )
 
 // The time of the tests' records: a day, and the period is of it.
@@ -119,8 +120,9 @@ type made struct {
 	Keys []struct {
 		evidence.Key
 		evidence.Tail
-		Changes []evidence.Change `json:"changes"`
-		Uses    []evidence.Use    `json:"uses"`
+		Timeline replay.Timeline   `json:"timeline"`
+		Changes  []evidence.Change `json:"changes"`
+		Uses     []evidence.Use    `json:"uses"`
 	} `json:"keys"`
 	Accounts []struct {
 		Account string            `json:"account"`

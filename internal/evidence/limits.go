@@ -3,7 +3,8 @@ package evidence
 // limits are what the report does not show, in sentences.
 func limits(h *Head) []string {
 	all := []string{
-		"Who can use a key is told by the service at the time of the report, from the policies, grants and principals of that moment. For another moment, set it against the changes that are listed. What a condition on a request, such as its address or its encryption context, would have decided is not computed; the condition is named.",
+		"Who can use a key now is told by the service at the time of the report. Who could at other moments of the period is reconstructed from the records of changes, from the trail's beginning on, and told only if they lead to what the service says now, or if it was not asked or has no such key any more. Where a record does not say enough, nothing is told from there on. Times are those of the calls: a change took effect between its call and its answer, and of calls at the same time the records have the order of their commits.",
+		"What a condition on a request, such as its address or its encryption context, would have decided is not computed; the condition is named.",
 		"A role stands for its sessions. Who may assume it says its trust policy, whose changes are listed and which is not evaluated here. An endpoint policy of a listener can deny more than the list shows, and is part of the configuration, not of the trail.",
 		"A data key that GenerateDataKey has given out, and a public key, are used outside of the service, which sees nothing of it. Use means calls of the service.",
 		"Who has root's rights on the service's machine, its own user's, or the admin socket can give himself access to every key; what he does by the operator's commands is in the trail, what he does to files is not. Whoever has both a backup and the crypto module's key file has every key, and this report cannot show it.",

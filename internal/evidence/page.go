@@ -12,12 +12,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"trent/internal/evidence/replay"
 )
 
 // What the page shows of one key; the JSON has all.
 const (
-	maxShownUses    = 300
-	maxShownChanges = 500
+	maxShownUses      = 300
+	maxShownChanges   = 500
+	maxShownIntervals = 200
 )
 
 //go:embed page.html.tmpl
@@ -40,6 +43,7 @@ type section struct {
 	ID           string // in the page
 	Begins       bool   // the first of its kind
 	Key          *Key
+	Timeline     *replay.Timeline
 	Changes      []Change
 	MoreChanges  int
 	Uses         []Use
@@ -52,6 +56,8 @@ func newPage(w io.Writer, head *Head, x *index) (*page, error) {
 	made, err := template.New("page").Funcs(template.FuncMap{
 		"moment": moment, "number": number, "short": func(hash string) string { return hash[:min(16, len(hash))] }, "operations": shortOperations,
 		"join": strings.Join, "document": indented, "parameters": parameters, "id": sectionID, "kindName": kindName, "from": origin,
+		"shown":  func(all []replay.Interval) []replay.Interval { return all[:min(len(all), maxShownIntervals)] },
+		"hidden": func(all []replay.Interval) int { return max(0, len(all)-maxShownIntervals) },
 	}).Parse(pageText)
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)

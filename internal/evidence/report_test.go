@@ -12,6 +12,7 @@ import (
 	"trent/internal/apierr"
 	"trent/internal/audit"
 	"trent/internal/evidence"
+	"trent/internal/evidence/replay"
 )
 
 // day is a period of the tests.
@@ -200,8 +201,9 @@ func TestSteady(t *testing.T) {
 		i := slices.IndexFunc(m.Keys, func(k struct {
 			evidence.Key
 			evidence.Tail
-			Changes []evidence.Change `json:"changes"`
-			Uses    []evidence.Use    `json:"uses"`
+			Timeline replay.Timeline   `json:"timeline"`
+			Changes  []evidence.Change `json:"changes"`
+			Uses     []evidence.Use    `json:"uses"`
 		}) bool {
 			return k.ARN == keyARN
 		})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trent/internal/digest"
+	"trent/internal/evidence/replay"
 )
 
 // Report is what is known when records and keys have been taken.
@@ -26,6 +27,7 @@ type Report struct {
 // Write writes the report in both forms, and returns what stands at its begin. It
 // may be called once, after Prover.Verify.
 func (r *Report) Write(asJSON, asHTML io.Writer) (*Head, error) {
+	r.beginReplay(r.Prover)
 	x, err := r.Collector.index()
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func (r *Report) Write(asJSON, asHTML io.Writer) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{Report: r, index: x, json: &jsonWriter{w: bufio.NewWriterSize(asJSON, 1<<16)}, page: page, cited: map[cited]bool{}}
+	w := &writer{Report: r, index: x, json: &jsonWriter{w: bufio.NewWriterSize(asJSON, 1<<16)}, page: page, cited: map[cited]bool{}, questions: maxQuestions}
 	w.json.head(head)
 	if err := r.Collector.each(w.row); err != nil {
 		return nil, err
@@ -82,6 +84,9 @@ type writer struct {
 	page  *page
 	cited map[cited]bool
 
+	replay    *replay.Key // of the section that is open
+	questions int         // that the replay may still ask
+
 	at      int // in the index
 	entry   *entry
 	key     Key
@@ -122,6 +127,8 @@ func (w *writer) row(r row) error {
 		w.open(rowUse)
 		w.json.element(&u)
 		w.page.use(&u)
+	case rowReplay:
+		return w.replayed(r.value)
 	}
 	return w.json.err
 }
@@ -145,6 +152,7 @@ func (w *writer) begin() {
 		w.section = w.entry.section
 	}
 	w.key = Key{Begin: map[string]*Earlier{}}
+	w.replay = w.Collector.world.Key(w.entry.ARN)
 	w.page.begin(w.entry)
 	if w.Progress != nil && w.at%1000 == 0 {
 		w.Progress(w.at)
@@ -193,7 +201,10 @@ func (w *writer) endSection() error {
 	w.open(rowUse)
 	w.json.closeList()
 	if w.entry.section == sectionKey {
+		t := w.timeline()
 		w.json.members(&w.entry.Tail)
+		w.json.member("timeline", &t)
+		w.page.section.Timeline = &t
 	}
 	w.json.closeObject()
 	return cmp.Or(w.json.err, w.page.end())
