@@ -6,7 +6,8 @@
 // are made of the trail alone: whoever removes or damages them has them made
 // again, and until then the segments are read whole. A file only says where to
 // look; what is found is read from the trail, its checksum verified, and compared
-// with what was asked. A node's newest segment has no file, and is read.
+// with what was asked. A node's newest segment has no file: the first query reads it,
+// and from then on each what was written since, for an index in memory.
 //
 // All nodes' trails below the folder are looked at: one that was begun anew, or
 // restored, has the older records under another node's id. What cannot be read is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -115,4 +116,34 @@ func cpuTime(b *testing.B) int64 {
 		b.Fatal(err)
 	}
 	return r.Utime.Nano() + r.Stime.Nano()
+}
+
+// BenchmarkNewest asks again for the newest 100 records of a key, of a node's newest
+// segment, and looks at the first question apart.
+func BenchmarkNewest(b *testing.B) {
+	x := &Index{Trail: b.TempDir(), Folder: filepath.Join(b.TempDir(), "index"), Wake: make(chan struct{}, 1)}
+	t, err := audit.Open(b.Context(), x.Trail, audit.Options{Node: nodes[0], Mode: audit.NoWait})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer t.Close()
+	calls := audittest.Calls{Total: 50_000, Keys: 500, Users: 200, Begin: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), Length: time.Hour}
+	if err := calls.Write(b.Context(), t, 0, calls.Total); err != nil {
+		b.Fatal(err)
+	}
+	q := Query{Terms: []Term{{Operation, "Decrypt"}}, NewestFirst: true, Limit: 100}
+	find := func() {
+		if page, err := x.Find(b.Context(), q); err != nil || len(page.Found) != q.Limit {
+			b.Fatal(len(page.Found), err)
+		}
+	}
+	began := cpuTime(b)
+	find()
+	first := cpuTime(b) - began
+	began = cpuTime(b)
+	for b.Loop() {
+		find()
+	}
+	b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N)/1e6, "cpu-ms/op")
+	b.ReportMetric(float64(first)/1e6, "first-cpu-ms")
 }

@@ -13,7 +13,8 @@ import (
 // builder makes the index file of a segment.
 type builder struct {
 	reader
-	hash    *hasher
+	hash    *hasher // of the file
+	of      func(Term) uint64
 	places  []place
 	members [][]uint32 // of the reader's groups: the numbers of their records, in order
 	refs    []ref
@@ -35,7 +36,7 @@ type ref struct {
 // newBuilder is for a segment of about so many records.
 func newBuilder(records int64, h *hasher) builder {
 	const own = 2 // terms of a record that no other has
-	return builder{reader: newReader(), hash: h, places: make([]place, 0, records), refs: make([]ref, 0, own*records)}
+	return builder{reader: newReader(), hash: h, of: h.of, places: make([]place, 0, records), refs: make([]ref, 0, own*records)}
 }
 
 // stepRecords is after how many records the clock is asked.
@@ -74,7 +75,7 @@ func (b *builder) add(offset uint32, json []byte) {
 		}
 	}
 	for _, t := range b.entry.terms {
-		b.refs = append(b.refs, ref{hash: b.hash.of(t), to: number})
+		b.refs = append(b.refs, ref{hash: b.of(t), to: number})
 	}
 	b.places = append(b.places, place{offset, b.entry.time})
 }
@@ -87,7 +88,7 @@ func (b *builder) terms() []ref {
 			to = ref{to: records[0]}
 		}
 		for _, t := range b.groups[i].terms {
-			to.hash = b.hash.of(t)
+			to.hash = b.of(t)
 			b.refs = append(b.refs, to)
 		}
 	}

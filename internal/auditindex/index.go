@@ -32,6 +32,7 @@ type Index struct {
 	mu       sync.Mutex
 	verified map[string]stamp // index files whose checksum was right
 	failed   map[string]int64 // segments that had no index made, and their bytes
+	growing  map[[16]byte]*newest
 
 	waiting, unindexable atomic.Int64 // segments
 }
@@ -74,6 +75,7 @@ func (x *Index) Update(ctx context.Context) error {
 	for _, node := range nodes {
 		segments, err := audit.SegmentsWith(x.Trail, node, x.Opener)
 		failures = append(failures, err)
+		x.drop(node, segments)
 		ended = append(ended, slices.DeleteFunc(segments, func(s audit.Segment) bool { return s.Newest })...)
 	}
 	without := make([]bool, len(ended))

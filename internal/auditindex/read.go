@@ -8,6 +8,7 @@ type reader struct {
 	groups []entry           // what records have in common
 	known  map[string]uint32 // groups by a member's bytes, or by what several make together
 	bytes  int               // of known's keys
+	made   int               // bytes of the keys of all groups
 	recent []recent          // by their places in a record
 
 	entry entry    // of the record that was read: what it has for itself
@@ -112,6 +113,7 @@ func (r *reader) group(key []byte) (at uint32, isNew bool) {
 		clear(r.known)
 		r.bytes = len(key)
 	}
+	r.made += len(key)
 	at = uint32(len(r.groups))
 	r.known[string(key)] = at
 	r.groups = append(r.groups, entry{})

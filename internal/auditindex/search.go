@@ -180,7 +180,7 @@ func (s *search) segment(ctx context.Context, segment *audit.Segment) error {
 		return nil
 	}
 	had, bytes := len(s.page.Found), s.bytes
-	offsets, err := s.indexed(segment)
+	offsets, err := s.indexed(ctx, segment)
 	if err == nil {
 		if err = s.read(ctx, segment, offsets); err == nil || ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -214,15 +214,20 @@ func (s *search) seen(segment *audit.Segment, offset int64) bool {
 }
 
 // indexed returns where records that are wanted can be, as the segment's file
-// says, in order; errStale without one.
-func (s *search) indexed(segment *audit.Segment) (offsets []int64, err error) {
+// says, or what is in memory of the newest, in order; errStale without one.
+func (s *search) indexed(ctx context.Context, segment *audit.Segment) (offsets []int64, err error) {
+	if segment.Newest && !segment.Sealed {
+		offsets, work, err := s.newest(segment).find(ctx, segment, s.query)
+		s.work += work
+		return offsets, err
+	}
 	x, err := openIndex(s.path(segment), segment, s.hash)
 	if err == nil {
 		defer x.f.Close()
 		offsets, err = s.candidates(x)
 		s.work += openWork + x.read
 	}
-	if err != nil && !segment.Newest {
+	if err != nil {
 		s.doubt(segment)
 	}
 	return offsets, err
