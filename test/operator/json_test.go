@@ -97,6 +97,16 @@ func TestJSON(t *testing.T) {
 	for _, line := range slices.Sorted(maps.Keys(evidenceShape(t, s))) {
 		fmt.Fprintln(&page, "    "+line)
 	}
+	fmt.Fprintf(&page, "\n## trent audit checkpoint\n\n")
+	checkpoint := map[string]bool{}
+	shape(ask(t, s, "audit", "checkpoint"), "", checkpoint)
+	for _, line := range slices.Sorted(maps.Keys(checkpoint)) {
+		fmt.Fprintln(&page, "    "+line)
+	}
+	fmt.Fprintf(&page, "\n## trent audit verify-proof\n\n")
+	for _, line := range slices.Sorted(maps.Keys(proofShape(t, s))) {
+		fmt.Fprintln(&page, "    "+line)
+	}
 	fmt.Fprintf(&page, "\n## trent policy lint\n\n")
 	for _, line := range slices.Sorted(maps.Keys(lintShape(t))) {
 		fmt.Fprintln(&page, "    "+line)
@@ -110,6 +120,25 @@ func TestJSON(t *testing.T) {
 	if want, err := os.ReadFile(path); err != nil || string(want) != page.String() {
 		t.Errorf("%v; the answers are:\n%s", err, page.String())
 	}
+}
+
+// proofShape is what is printed of the proof that the trail's first record is in the
+// transparency log.
+func proofShape(t *testing.T, s *harness.Server) map[string]bool {
+	t.Helper()
+	folder := t.TempDir()
+	keys := filepath.Join(folder, "keys")
+	printed(t, keys, "audit", "checkpoint", "--keys", "--socket", socket(s))
+	event := text(ask(t, s, "audit", "query", "--operation", "CreateAuditKey", "--limit", "1")["records"].([]any)[0].(object), "eventID")
+	printed(t, filepath.Join(folder, "made"), "audit", "prove", filepath.Join(s.Data, "audit"), "--event", event, "--out", folder)
+	out := printed(t, filepath.Join(folder, "proven"), "audit", "verify-proof", filepath.Join(folder, event+".tlog-proof"), filepath.Join(folder, event+".json"), "--witness", keys, "--output", "json")
+	var proven object
+	if err := json.Unmarshal([]byte(out), &proven); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]bool{}
+	shape(proven, "", lines)
+	return lines
 }
 
 // busyTop is a picture of a server that does something of each kind.
