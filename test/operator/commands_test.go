@@ -27,7 +27,7 @@ func TestEveryCommand(t *testing.T) {
 		code    int
 		want    []string // on standard output, or on standard error if the code is not 0
 	}{
-		{"status", exitOK, []string{"state        ready", "mode", "dev", "audit head", "module state", "eu-west-1  2     1"}},
+		{"status", exitOK, []string{"state          ready", "mode", "dev", "audit head", "module state", "eu-west-1  2     1"}},
 		{"status extra", exitUsage, []string{"takes no argument"}},
 		{"status --output yaml", exitUsage, []string{"want table or json"}},
 		{"status --nope", exitUsage, []string{"unknown flag", "trent status --help"}},
