@@ -39,13 +39,15 @@ if ((${#missing[@]} > 0)); then
 	fi
 fi
 
-# @noble/post-quantum, in the version of its lock file.
-noble=$(dirname "$0")/../test/crypto/noble
-if [[ ! $noble/node_modules/.package-lock.json -nt $noble/package-lock.json ]] && command -v npm >/dev/null; then
-	echo "test-deps: installing @noble/post-quantum"
-	if ! npm ci --prefix "$noble" --no-audit --no-fund --ignore-scripts; then
-		echo "test-deps: npm could not install @noble/post-quantum" >&2
-		[[ ${CI:-} == true ]] && exit 1
+# What comes from npm, in the versions of its lock files.
+for folder in crypto/noble clients/encryptionsdk; do
+	folder=$(dirname "$0")/../test/$folder
+	if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && command -v npm >/dev/null; then
+		echo "test-deps: installing the packages of ${folder#*../}"
+		if ! npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts; then
+			echo "test-deps: npm could not install the packages of ${folder#*../}" >&2
+			[[ ${CI:-} == true ]] && exit 1
+		fi
 	fi
-fi
+done
 exit 0
