@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trent/internal/audit"
 	"trent/internal/digest"
 	"trent/internal/tlog"
 )
@@ -119,4 +120,33 @@ func parseHead(text string, file []byte) (h digest.Head, err error) {
 	copy(h.Node[:], node)
 	copy(h.Hash[:], hash)
 	return h, nil
+}
+
+// parseFrom reads NODE:NUMBER of the nodes whose begin was moved away; the node may
+// be left out if the folder has but one.
+func parseFrom(texts []string, folder string) (map[[16]byte]uint64, error) {
+	from := map[[16]byte]uint64{}
+	for _, text := range texts {
+		id, number, named := strings.Cut(text, ":")
+		if !named {
+			nodes, err := audit.Nodes(folder)
+			if err != nil {
+				return nil, err
+			}
+			if len(nodes) != 1 {
+				return nil, fmt.Errorf("--from %s: there are %d nodes in the folder: say of which with NODE:NUMBER", text, len(nodes))
+			}
+			id, number = hex.EncodeToString(nodes[0][:]), text
+		}
+		node, err := hex.DecodeString(id)
+		n, err2 := strconv.ParseUint(number, 10, 64)
+		if errors.Join(err, err2) != nil || len(node) != 16 || n == 0 {
+			return nil, fmt.Errorf("--from %s: want NODE:NUMBER, or a number from 1 on", text)
+		}
+		if from[[16]byte(node)] != 0 {
+			return nil, fmt.Errorf("--from %s: it is given twice for that node", text)
+		}
+		from[[16]byte(node)] = n
+	}
+	return from, nil
 }

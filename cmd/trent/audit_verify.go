@@ -47,7 +47,7 @@ type auditVerify struct {
 	keys, heads  []string
 	logs         string
 	witness      witnesses
-	from         uint64
+	from         []string
 	approvedOnly bool
 	recovery     string
 	absent       string
@@ -69,7 +69,7 @@ func auditVerifyCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&v.heads, "head", nil, "`record` that is known to have been there: NODE:NUMBER:HASH, or the file of a digest or a checkpoint")
 	v.witness.register(c)
 	c.Flags().StringVar(&v.logs, "log", "", "`folder` of the transparency logs, for a checkpoint of records that were moved away; default audit-tlog beside FOLDER")
-	c.Flags().Uint64Var(&v.from, "from", 1, "first record `number` that must be there: older segments were moved away")
+	c.Flags().StringArrayVar(&v.from, "from", nil, "first record that must be there, as older segments were moved away: `NODE:NUMBER`, or NUMBER if the folder has one node; may be given more than once")
 	c.Flags().BoolVar(&v.approvedOnly, "approved-only", false, "take digests without an ML-DSA signature: fips: strict was on, now or once")
 	c.Flags().StringVar(&v.recovery, "recovery-key", "", "`file` of the private recovery key, to verify the records in encrypted segments")
 	c.Flags().StringVar(&v.absent, "absent", "", "prove that no call of this `name` was recorded")
@@ -100,7 +100,7 @@ type verified struct {
 }
 
 func (v *auditVerify) run(c *cobra.Command, folder string) error {
-	o, err := v.options()
+	o, err := v.options(folder)
 	if err != nil {
 		return usageError(c, err)
 	}
@@ -140,11 +140,14 @@ func (v *auditVerify) run(c *cobra.Command, folder string) error {
 	return nil
 }
 
-func (v *auditVerify) options() (o digest.Options, err error) {
+func (v *auditVerify) options(folder string) (o digest.Options, err error) {
 	if v.output != outputTable && v.output != outputJSON {
 		return o, fmt.Errorf("--output %q: want table or json", v.output)
 	}
-	o.From, o.ApprovedOnly = v.from, v.approvedOnly
+	o.ApprovedOnly = v.approvedOnly
+	if o.From, err = parseFrom(v.from, folder); err != nil {
+		return o, err
+	}
 	recovery, err := readRecoveryKey(v.recovery)
 	if err != nil {
 		return o, fmt.Errorf("--recovery-key: %w", err)

@@ -35,6 +35,9 @@ type OutboxOptions struct {
 	RetryAfter   time.Duration // after a failure of the trail or the store; default 1 s
 	CloseTimeout time.Duration // how long Run, when its context ends, tries to move what is left; default 10 s
 	Logger       *slog.Logger  // default: none
+	// First knows the event of domain global that must be the first of a new trail,
+	// however many others wait; nil: there is none.
+	First func(event []byte) bool
 }
 
 func (o *OutboxOptions) setDefaults() {
@@ -148,6 +151,11 @@ func (b *Outbox) Drain(ctx context.Context, regions []string) error {
 			return fmt.Errorf("audit: drain outbox: %w", err)
 		}
 		b.deduped = true
+	}
+	if b.opts.First != nil && b.trail.Head().Sequence == 0 {
+		if err := b.begin(ctx); err != nil {
+			return fmt.Errorf("audit: drain outbox: %w", err)
+		}
 	}
 	if _, err := b.flush(ctx, regions); err != nil {
 		return fmt.Errorf("audit: drain outbox: %w", err)

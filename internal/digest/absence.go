@@ -77,10 +77,22 @@ func (r *Report) Lacks(since, until time.Time) string {
 		return "the trail is not sound"
 	case slices.ContainsFunc(r.Nodes, func(n NodeReport) bool { return n.Closed > 0 }):
 		return "there are sealed segments that were not opened, for want of a key"
+	case unnamed(r) > 1:
+		return "more than one trail begins with record 1 and names no other that it follows"
 	case !covered(r, since, until.Add(LongestCall)):
 		return "records of that time are not in the folder, or digests do not cover them yet"
 	}
 	return ""
+}
+
+// unnamed counts the trails that may be the first of all.
+func unnamed(r *Report) (trails int) {
+	for _, n := range r.Nodes {
+		if n.First == 1 && n.Predecessor == "" {
+			trails++
+		}
+	}
+	return trails
 }
 
 // covered reports whether the trails have all records between two times. A zero

@@ -77,9 +77,7 @@ func (n *nodeCheck) record(r audit.Record) {
 	}
 	n.Records++
 	n.Last = r.Sequence
-	if r.Sequence <= maxBegin {
-		n.begins(&r)
-	}
+	n.begins(&r)
 	n.Bytes += int64(len(r.JSON))
 	for n.seen < len(n.known) && n.known[n.seen].sequence <= r.Sequence {
 		n.compare(&n.known[n.seen], &r)
@@ -170,20 +168,21 @@ func (n *nodeCheck) cover(k *known) {
 	}
 }
 
-// maxBegin is among how many records the one stands that names a predecessor.
-const maxBegin = 10
-
 // begins notes that a trail follows another: it was begun in the place of a lost
-// one, or by a restored backup.
+// one, or by a restored backup. Its first record says so; in trails of services
+// before 2026-11-23 it may be any, behind what had waited in the outbox.
 func (n *nodeCheck) begins(r *audit.Record) {
 	var e struct {
 		EventName         string    `json:"eventName"`
 		EventTime         time.Time `json:"eventTime"`
 		EventSource       string    `json:"eventSource"`
-		RequestParameters struct{ LostNode, AuditNode string }
+		RequestParameters struct{ LostNode, AuditNode, Node string }
 	}
 	if !bytes.Contains(r.JSON, []byte("AuditTrail")) && !bytes.Contains(r.JSON, []byte("RestoreBackup")) || json.Unmarshal(r.JSON, &e) != nil ||
 		e.EventSource != "trent" || e.EventName != "ReplaceAuditTrail" && e.EventName != "RestoreBackup" {
+		return
+	}
+	if of := e.RequestParameters.Node; of != "" && of != n.name { // it was to stand in a trail that is lost itself
 		return
 	}
 	n.Predecessor, n.Began = cmp.Or(e.RequestParameters.LostNode, e.RequestParameters.AuditNode), e.EventTime
@@ -192,10 +191,11 @@ func (n *nodeCheck) begins(r *audit.Record) {
 // end finds what is missing behind the last record, and what time is covered.
 func (n *nodeCheck) end() {
 	n.ungrown()
-	if n.seen < len(n.known) {
-		if k := n.known[len(n.known)-1]; k.sequence > n.after {
-			n.find("records %d to %d are missing: %s covers them", max(n.Last, n.after)+1, k.sequence, k.what())
-		}
+	if n.seen < len(n.known) { // the newest segment and the newest digest are never moved away
+		k := n.known[len(n.known)-1]
+		n.find("records %d to %d are missing: %s covers them", max(n.Last, min(n.after, k.sequence-1))+1, k.sequence, k.what())
+	} else if n.after > n.Last {
+		n.find("record %d, from which on they must be there, is missing", n.after+1)
 	}
 	if n.Last > n.Covered {
 		n.Unsigned = n.Last - max(n.Covered, n.First-1)

@@ -49,11 +49,23 @@ func TestMovedAway(t *testing.T) {
 	if r.Sound() || r.Nodes[0].First < 2 {
 		t.Fatalf("a missing segment is not found: %+v", r)
 	}
-	if again := tr.verify(tr.dir, Options{From: r.Nodes[0].First}); !again.Sound() || again.Nodes[0].Covered != 75 {
+	if again := tr.verify(tr.dir, Options{From: from(r.Nodes[0].First)}); !again.Sound() || again.Nodes[0].Covered != 75 {
 		t.Errorf("%+v", again)
 	}
-	if again := tr.verify(tr.dir, Options{From: r.Nodes[0].First - 1}); again.Sound() {
+	if again := tr.verify(tr.dir, Options{From: from(r.Nodes[0].First - 1)}); again.Sound() {
 		t.Error("one more record is missing")
+	}
+	// That digests cover records that are not there is wrong wherever the trail is to
+	// begin.
+	for _, file := range segments(t, tr.dir)[1:] {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, first := range []uint64{1, 70, 75, 76, 79, 1000} {
+		if again := tr.verify(tr.dir, Options{From: from(first)}); again.Sound() || !strings.Contains(again.Findings[len(again.Findings)-1].What, "75 are missing") {
+			t.Errorf("from %d: %v", first, again.Findings)
+		}
 	}
 }
 
@@ -168,6 +180,31 @@ func TestAbsence(t *testing.T) {
 	}
 	successor := newTrail(t)
 	follows(successor)
+	// What had waited in the outbox stands before the record that says so, in trails of
+	// older services.
+	late := newTrail(t)
+	b, m := late.open()
+	late.write(b, 114)
+	late.digest(m)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	follows(late)
+	// The record is about another trail, which is lost itself.
+	other := newTrail(t)
+	b, m = other.open()
+	for _, json := range []string{
+		`{"eventSource":"trent","eventName":"ReplaceAuditTrail","eventTime":"2026-11-20T09:00:00Z","requestParameters":{"lostNode":"` + strings.Repeat("ab", 16) + `","node":"` + hex.EncodeToString(node[:]) + `"}}`,
+		`{"eventSource":"trent","eventName":"ReplaceAuditTrail","eventTime":"2026-11-20T08:00:00Z","requestParameters":{"lostNode":"` + strings.Repeat("cd", 16) + `","node":"` + strings.Repeat("ab", 16) + `"}}`,
+	} {
+		if err := b.Append(t.Context(), []byte(json)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.digest(m)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
 	cut := newTrail(t)
 	copyTrail(t, tr.dir, cut.dir)
 	cut.signer = tr.signer
@@ -199,12 +236,39 @@ func TestAbsence(t *testing.T) {
 		{successor, "Event99", time.Time{}, at(59), 0, false},
 		{successor, "Event99", at(30), at(59), 0, false}, // when the lost trail was there
 		{successor, "Event99", at(60), at(62), 0, true},
+		{late, "Event999", time.Time{}, at(59), 0, false},
+		{late, "Event999", at(60), at(62), 0, true},
+		{other, "Event99", at(30), at(59), 0, false},
+		{other, "Event99", at(60), at(62), 0, true},
 	} {
 		a := &Absence{Name: test.name, Since: test.since, Until: test.until}
-		r := test.tr.verify(test.tr.dir, Options{Visit: a.Visit, From: test.from})
+		r := test.tr.verify(test.tr.dir, Options{Visit: a.Visit, From: from(test.from)})
 		a.Conclude(r)
 		if a.Proven != test.proven || r.Sound() != test.proven {
 			t.Errorf("%s %v–%v: %+v", test.name, test.since, test.until, a)
+		}
+	}
+}
+
+// TestWhichIsFirst: of two trails that both begin with record 1 and name none
+// before them, one is not the first, and what was before it is not known.
+func TestWhichIsFirst(t *testing.T) {
+	t.Parallel()
+	n := func(node, predecessor string) NodeReport {
+		return NodeReport{Node: node, First: 1, Predecessor: predecessor, covers: span{to: time.Now()}}
+	}
+	until := time.Now().Add(-time.Hour)
+	for _, test := range []struct {
+		nodes  []NodeReport
+		proven bool
+	}{
+		{[]NodeReport{n("a", "")}, true},
+		{[]NodeReport{n("a", ""), n("b", "a")}, true},
+		{[]NodeReport{n("a", ""), n("b", "")}, false},
+		{[]NodeReport{n("a", ""), n("b", "a"), n("c", "")}, false},
+	} {
+		if why := (&Report{Nodes: test.nodes}).Lacks(time.Time{}, until); (why == "") != test.proven {
+			t.Errorf("%+v: %q", test.nodes, why)
 		}
 	}
 }
@@ -317,6 +381,40 @@ func (s *approved) Sign(ctx context.Context, statement []byte) ([]Signature, err
 		all = all[:1]
 	}
 	return all, err
+}
+
+// TestSomeSignature: of no digest it is enough that nothing contradicts it: with
+// ApprovedOnly too, and whatever keys are known, one must have signed.
+func TestSomeSignature(t *testing.T) {
+	t.Parallel()
+	tr := usual(t)
+	path := filepath.Join(tr.dir, hex.EncodeToString(node[:]), folderName, fileName(6))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(whole), "\n")
+	ec, ml := tr.signer.trusted(t)[0], tr.signer.trusted(t)[1]
+	for _, test := range []struct {
+		name         string
+		key          []byte
+		left         string
+		approvedOnly bool
+		sound        bool
+	}{
+		{"only ML-DSA is known, nothing is signed", ml, lines[0] + "X " + strings.Repeat("ab", 16) + " AAAA\n", true, false},
+		{"only ML-DSA is known", ml, lines[0] + lines[2], true, false},
+		{"only ML-DSA is known and asked for", ml, lines[0] + lines[2], false, true},
+		{"only ECDSA is known", ec, lines[0] + lines[1], true, true},
+		{"a key that signs no digests", []byte("none"), string(whole), false, false},
+	} {
+		if err := os.WriteFile(path, []byte(test.left), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := tr.verify(tr.dir, Options{Keys: [][]byte{test.key}, ApprovedOnly: test.approvedOnly}); r.Sound() != test.sound {
+			t.Errorf("%s: %v", test.name, r.Findings)
+		}
+	}
 }
 
 // TestStrippedSignature: each algorithm must have signed, so that breaking one

@@ -165,3 +165,6 @@ func (t *trail) verify(dir string, o Options) *Report {
 	}
 	return r
 }
+
+// from are the Options of a trail of which the begin was moved away.
+func from(first uint64) map[[16]byte]uint64 { return map[[16]byte]uint64{node: first} }

@@ -72,7 +72,8 @@ func trusted(folder string, given [][]byte) (map[string][]byte, error) {
 // verify returns what is wrong with a digest's signatures; "" if all that a
 // trusted key made are valid, and there is one of every algorithm that trusted
 // keys have: whoever can forge one algorithm must not get by with leaving out
-// the other. With approvedOnly ECDSA's is enough, as fips: strict has no other.
+// the other. With approvedOnly ECDSA's is enough, as fips: strict has no other, and
+// there must be one.
 func (d *Digest) verify(keys map[string][]byte, approvedOnly bool) string {
 	valid := map[string]bool{}
 	for _, s := range d.Signatures {
@@ -96,6 +97,12 @@ func (d *Digest) verify(keys map[string][]byte, approvedOnly bool) string {
 		case a == ECDSA || !approvedOnly:
 			return "it has no " + a + " signature of a key that is known"
 		}
+	}
+	switch {
+	case approvedOnly && !valid[ECDSA]:
+		return "it has no " + ECDSA + " signature of a key that is known"
+	case len(valid) == 0: // no key is one that signs digests
+		return "it has no signature of a key that is known"
 	}
 	return ""
 }

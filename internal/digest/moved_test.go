@@ -58,7 +58,7 @@ func TestTreesOfMovedRecords(t *testing.T) {
 	}
 	check := func(what, text string, o Options) {
 		t.Helper()
-		o.From = first
+		o.From = from(first)
 		r := tr.verify(tr.dir, o)
 		if text == "" && (!r.Sound() || r.Nodes[0].Checkpoint != head.Sequence) {
 			t.Errorf("%s: %v, up to %d", what, r.Findings, r.Nodes[0].Checkpoint)

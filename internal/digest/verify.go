@@ -38,9 +38,9 @@ type Options struct {
 	// Logs is the folder of the transparency logs, which have the hashes of records
 	// that were moved away; they are believed if the tree's root is right. "" is none.
 	Logs string
-	// From is the first record that must be there, for a trail of which the begin
-	// was moved away; 0 means 1.
-	From uint64
+	// From is, of nodes of which the begin of the trail was moved away, the first
+	// record that must be there; of others it is 1.
+	From map[[16]byte]uint64
 	// ApprovedOnly takes digests without an ML-DSA signature, as they are made under
 	// fips: strict.
 	ApprovedOnly bool
@@ -153,7 +153,7 @@ func Verify(dir string, o Options) (*Report, error) {
 // node verifies one node's trail.
 func (r *Report) node(dir string, node [16]byte, o *Options) error {
 	n := nodeCheck{report: r, options: o, name: hex.EncodeToString(node[:])}
-	n.Node = n.name
+	n.Node, n.after = n.name, max(o.From[node], 1)-1
 	keys, err := trusted(filepath.Join(nodeFolder(dir, node), keysName), o.Keys)
 	if err != nil {
 		return err
@@ -173,7 +173,6 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 		}
 	}
 	n.sortKnown()
-	n.after = max(o.From, 1) - 1
 	if err := audit.Inspect(dir, node, audit.Visitor{Record: n.record, Fault: n.fault, Vouch: n.vouch, Closed: n.closed}); err != nil {
 		return err
 	}
@@ -228,7 +227,7 @@ func (n *nodeCheck) follows(last, d *Digest) {
 		}
 	case last == nil:
 		// Digests of records that were moved away may have been moved with them.
-		if n.lastNumber == 0 && d.After >= max(n.options.From, 1) {
+		if n.lastNumber == 0 && d.After > n.after {
 			n.find("digests 1 to %d are missing", d.Number-1)
 		}
 	case d.Number != last.Number+1:

@@ -103,7 +103,7 @@ func (n *Node) openTrail(ctx context.Context) error {
 	if err := n.beginEpoch(ctx); err != nil {
 		return err
 	}
-	n.outbox = audit.NewOutbox(n.store, n.trail, n.records, audit.OutboxOptions{Logger: n.Log})
+	n.outbox = audit.NewOutbox(n.store, n.trail, n.records, audit.OutboxOptions{Logger: n.Log, First: n.beginsTrail})
 	regions, err := n.Domains.Stored(ctx)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -74,6 +75,13 @@ func (n *Node) replaceTrail(ctx context.Context) error {
 		e.RequestParameters = fmt.Appendf(nil, `{"lostNode":"%x","lostEpoch":"%d","node":"%x"}`, lost.Node, lost.Epoch, begins.Node)
 		return audit.OutboxOp(records, record.Global, e.EventID, e.AppendJSON(nil))
 	})
+}
+
+// beginsTrail knows the event with which this node's trail has to begin: the one
+// of replaceTrail. Others may wait in the outbox since before the loss, and one of
+// an earlier loss, which names another node, among them.
+func (n *Node) beginsTrail(event []byte) bool {
+	return bytes.Contains(event, []byte(`"eventName":"`+eventReplaceTrail+`"`)) && bytes.Contains(event, fmt.Appendf(nil, `"node":"%x"`, n.Domains.Node()))
 }
 
 // errDiscards: a benchmark's build must serve nobody.
