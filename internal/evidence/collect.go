@@ -29,10 +29,16 @@ type Collector struct {
 	world   *replay.World
 	order   uint64    // of the record that was read last
 	clock   time.Time // the latest time of a change so far
+	// touched are the accounts of which a principal, a policy or an access key was
+	// changed from the period's begin on, whether the report has the changes or not.
+	touched map[string]bool
 	// reset is the last record that put another state in the place of the one before.
 	partition string // of the keys' ARNs
 	reset     time.Time
 	resetName string
+	// replaced is the last such before the period.
+	replaced     time.Time
+	replacedName string
 }
 
 // Sections of a report, in their order. A row's name is its section, what the
@@ -46,7 +52,7 @@ const (
 // Kinds of rows, in their order.
 const (
 	rowNow    = "a" // admin.EvidenceKey
-	rowBegin  = "b" // Earlier, by name
+	rowBegin  = "b" // begun, by name and node
 	rowChange = "c" // Change, by time
 	rowUse    = "d" // uses, by kind, principal, operation and result
 	rowReplay = "e" // replay.KeyChange, in the order of the records
@@ -55,7 +61,7 @@ const (
 // NewCollector makes a collector that puts what does not fit into memory into files
 // in a folder. Close it.
 func NewCollector(folder string, p Period, s Scope) *Collector {
-	c := &Collector{period: p, scope: s, crypto: newOperations(), aliases: map[place]place{}, world: replay.New()}
+	c := &Collector{period: p, scope: s, crypto: newOperations(), aliases: map[place]place{}, touched: map[string]bool{}, world: replay.New()}
 	c.spool = newSpool(folder, mergeRows)
 	return c
 }
@@ -68,8 +74,11 @@ func (c *Collector) Err() error { return c.err }
 
 // mergeRows makes one row of two of the same name.
 func mergeRows(name string, earlier, later []byte) []byte {
-	if parts := strings.SplitN(name, "\x00", 4); parts[2] == rowUse {
+	switch parts := strings.SplitN(name, "\x00", 4); parts[2] {
+	case rowUse:
 		return mergeUses(earlier, later)
+	case rowBegin:
+		return mergeBegun(earlier, later)
 	}
 	return later
 }
@@ -161,7 +170,10 @@ func (c *Collector) Record(r audit.Record) {
 		c.reset, c.resetName = e.EventTime, e.EventName
 		c.world.Lose(c.order, e.EventTime, "the service's state was replaced ("+e.EventName+")")
 	}
-	keys := e.keys(c.aliases)
+	if resets(e.EventName) && e.EventSource == sourceTrent && when == before && e.EventTime.After(c.replaced) {
+		c.replaced, c.replacedName = e.EventTime, e.EventName
+	}
+	keys, exist := e.keys(c.aliases)
 	c.replay(&e)
 	for i := 0; i < len(e.Resources) && c.partition == ""; i++ {
 		c.partition = arn.Parse(e.Resources[i].ARN).Partition
@@ -177,7 +189,7 @@ func (c *Collector) Record(r audit.Record) {
 	case e.EventName == refusedCalls && e.EventType == typeService:
 		if c.scope.Account == "" || c.scope.Account == e.Recipient {
 			c.summary.Uncounted += e.refusals()
-			c.use(sectionAccount, e.Recipient, &e, &r, KindRefused, e.refusals())
+			c.use(sectionAccount, e.Recipient, &e, &r, KindRefused, e.refusals(), true)
 		}
 	case e.EventSource != sourceTrent && e.UserIdentity.Type == "" && e.EventType == typeCall:
 		c.summary.Unverified++ // nobody has called
@@ -185,7 +197,7 @@ func (c *Collector) Record(r audit.Record) {
 		kind := c.crypto.kind(&e)
 		for _, p := range keys {
 			if c.wants(p) {
-				c.use(sectionKey, p.about(), &e, &r, kind, 1)
+				c.use(sectionKey, p.about(), &e, &r, kind, 1, exist)
 			}
 		}
 	}
@@ -198,17 +210,14 @@ func (c *Collector) change(e *event, r *audit.Record, keys []place, when int) {
 	order := fmt.Sprintf("%016x %x %016x", e.EventTime.Unix(), r.Node, r.Sequence)
 	if when == before {
 		for _, p := range keys {
-			if !c.wants(p) {
-				continue
-			}
-			if text, ok := e.policyOf(); ok {
-				c.addJSON(sectionKey, p.about(), rowBegin, "policy", Earlier{text, proof})
-			}
-			if state, ok := e.stateOf(); ok {
-				c.addJSON(sectionKey, p.about(), rowBegin, "state", Earlier{state, proof})
+			if c.wants(p) {
+				c.begun(e, p, proof)
 			}
 		}
 		return
+	}
+	if len(keys) == 0 && e.Recipient != "" {
+		c.touched[e.Recipient] = true
 	}
 	change := Change{
 		What: e.EventName, Source: e.EventSource, Principal: e.principal(), After: when == after, Unknown: e.Additional.OutcomeUnknown != "",
@@ -245,8 +254,9 @@ func proofOf(e *event, r *audit.Record) Proof {
 	}
 }
 
-// use counts calls of one principal, by one operation, with one result.
-func (c *Collector) use(section, about string, e *event, r *audit.Record, kind string, calls uint64) {
+// use counts calls of one principal, by one operation, with one result. That what it
+// is about exists, or did, the record says, or does not.
+func (c *Collector) use(section, about string, e *event, r *audit.Record, kind string, calls uint64, exists bool) {
 	switch {
 	case section != sectionKey:
 	case kind == KindUse:
@@ -254,7 +264,7 @@ func (c *Collector) use(section, about string, e *event, r *audit.Record, kind s
 	case kind == KindRefused:
 		c.summary.Refused += calls
 	}
-	u := uses{calls: calls}
+	u := uses{calls: calls, exists: exists}
 	u.first = mark{e.EventTime.Unix(), r.Node, r.Sequence}
 	u.last = u.first
 	order := strings.Join([]string{kindOrder(kind), clean(e.principal()), clean(e.EventName), clean(e.result())}, "\x00")
@@ -280,6 +290,7 @@ func kindOrder(kind string) string {
 type uses struct {
 	calls       uint64
 	first, last mark
+	exists      bool // a record says that what they are of does, or did
 }
 
 // mark is a record, by its time and place.
@@ -291,13 +302,17 @@ type mark struct {
 
 const (
 	markBytes = 8 + 16 + 8
-	usesBytes = 8 + 2*markBytes
+	usesBytes = 8 + 2*markBytes + 1
 )
 
 func (u *uses) encode() []byte {
 	b := make([]byte, 0, usesBytes)
 	b = binary.BigEndian.AppendUint64(b, u.calls)
-	return u.last.append(u.first.append(b))
+	b = u.last.append(u.first.append(b))
+	if u.exists {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func (m *mark) append(b []byte) []byte {
@@ -308,6 +323,7 @@ func (m *mark) append(b []byte) []byte {
 func decodeUses(b []byte) (u uses) {
 	u.calls = binary.BigEndian.Uint64(b)
 	u.first, u.last = decodeMark(b[8:]), decodeMark(b[8+markBytes:])
+	u.exists = b[8+2*markBytes] == 1
 	return u
 }
 
@@ -324,6 +340,7 @@ func (m *mark) String() string  { return fmt.Sprintf("%x:%d", m.node, m.sequence
 func mergeUses(a, b []byte) []byte {
 	u, v := decodeUses(a), decodeUses(b)
 	u.calls += v.calls
+	u.exists = u.exists || v.exists
 	if v.first.unix < u.first.unix {
 		u.first = v.first
 	}

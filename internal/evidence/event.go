@@ -73,15 +73,16 @@ func (e *event) principal() string {
 func (e *event) result() string { return cmp.Or(e.ErrorCode, success) }
 
 // keys are the KMS keys that the event is about. A refused call has no resources: it
-// is about what its caller named, an alias being the key's that has it now.
-func (e *event) keys(aliases map[place]place) (all []place) {
+// is about what its caller named, an alias being the key's that has it now; whether
+// there is such a key the record does not say then.
+func (e *event) keys(aliases map[place]place) (all []place, exist bool) {
 	for i := range e.Resources {
 		if p, ok := placeOf(e.Resources[i].ARN); ok {
 			all = append(all, p)
 		}
 	}
 	if len(all) > 0 || e.ErrorCode == "" || e.EventSource != sourceKMS {
-		return all
+		return all, true
 	}
 	var in struct {
 		KeyID       string `json:"keyId"`
@@ -90,7 +91,7 @@ func (e *event) keys(aliases map[place]place) (all []place) {
 		Destination string `json:"destinationKeyId"`
 	}
 	if json.Unmarshal(e.RequestParams, &in) != nil {
-		return nil
+		return nil, false
 	}
 	for _, named := range [...]string{in.KeyID, in.TargetKeyID, in.Source, in.Destination} {
 		p := place{e.Region, e.Recipient, named}
@@ -109,7 +110,7 @@ func (e *event) keys(aliases map[place]place) (all []place) {
 		}
 		all = append(all, p)
 	}
-	return all
+	return all, false
 }
 
 // place is where a key is.
@@ -180,36 +181,6 @@ func (e *event) policyOf() (text string, ok bool) {
 		return "(the record does not have the policy: its parameters are too long)", true
 	case e.EventName == "CreateKey":
 		return "(the default key policy: the key's account decides by its own policies)", true
-	}
-	return "", false
-}
-
-// stateOf is the state that a change leads to.
-func (e *event) stateOf() (state string, ok bool) {
-	if e.EventSource != sourceKMS {
-		return "", false
-	}
-	switch e.EventName {
-	case "CreateKey", "ReplicateKey":
-		var out struct {
-			KeyMetadata        struct{ KeyState string } `json:"keyMetadata"`
-			ReplicaKeyMetadata struct{ KeyState string } `json:"replicaKeyMetadata"`
-		}
-		_ = json.Unmarshal(e.Response, &out) // without a state there is none to tell
-		state = cmp.Or(out.KeyMetadata.KeyState, out.ReplicaKeyMetadata.KeyState)
-		return state, state != ""
-	case "EnableKey", "ImportKeyMaterial":
-		return "Enabled", true
-	case "DisableKey":
-		return "Disabled", true
-	case "CancelKeyDeletion":
-		return "Disabled (or PendingImport)", true
-	case "ScheduleKeyDeletion":
-		return "PendingDeletion", true
-	case "DeleteImportedKeyMaterial":
-		return "PendingImport", true
-	case "DeleteKey":
-		return "deleted", true
 	}
 	return "", false
 }

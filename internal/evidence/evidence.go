@@ -69,6 +69,10 @@ type Summary struct {
 	Uncounted    uint64 `json:"refusedCounts"` // refused calls that have one record together, without their keys
 	Unverified   uint64 `json:"unsignedCalls"` // calls without a valid signature that have records
 	Unreadable   uint64 `json:"unreadable"`    // records that are not in the form of an event
+	// Strangers are names of keys that neither the service has nor a record says to
+	// have existed, and StrangerCalls the calls that named them: all were refused.
+	Strangers     int    `json:"unknownKeys"`
+	StrangerCalls uint64 `json:"unknownKeyCalls"`
 }
 
 // Trail is what the verification of the audit trail has found.
@@ -105,6 +109,8 @@ type Key struct {
 type Earlier struct {
 	Value string `json:"value"`
 	Proof Proof  `json:"proof"`
+	// Unsure is why the value may not have held any more when the period began.
+	Unsure string `json:"unsure,omitempty"`
 }
 
 // Proof is where a record stands, and what holds it there.

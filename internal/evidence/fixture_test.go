@@ -51,6 +51,7 @@ type world struct {
 	signer signer
 	logs   string // folder of the transparency logs
 	now    time.Time
+	scope  evidence.Scope
 	events int
 }
 
@@ -140,7 +141,7 @@ type made struct {
 // report makes a report of the trail.
 func (w *world) report(p evidence.Period, keys ...*admin.EvidenceKey) (m made, page string) {
 	w.Helper()
-	c := evidence.NewCollector(w.TempDir(), p, evidence.Scope{})
+	c := evidence.NewCollector(w.TempDir(), p, w.scope)
 	defer c.Close()
 	for _, k := range keys {
 		c.Key(k)

@@ -63,7 +63,7 @@ func newPage(w io.Writer, head *Head, x *index) (*page, error) {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	p := &page{w: bufio.NewWriterSize(w, 1<<16), made: made, head: head, index: x}
-	return p, p.made.ExecuteTemplate(p.w, "head", p)
+	return p, p.made.ExecuteTemplate(visible{p.w}, "head", p)
 }
 
 // Head and Entries are for the template.
@@ -142,10 +142,10 @@ func (p *page) use(u *Use) {
 	p.section.Uses = append(p.section.Uses, *u)
 }
 
-func (p *page) end() error { return p.made.ExecuteTemplate(p.w, "section", &p.section) }
+func (p *page) end() error { return p.made.ExecuteTemplate(visible{p.w}, "section", &p.section) }
 
 func (p *page) finish(limits []string) error {
-	if err := p.made.ExecuteTemplate(p.w, "foot", limits); err != nil {
+	if err := p.made.ExecuteTemplate(visible{p.w}, "foot", limits); err != nil {
 		return err
 	}
 	return p.w.Flush()

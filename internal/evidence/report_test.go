@@ -174,7 +174,6 @@ func damage(t *testing.T, w *world) {
 // only then.
 func TestSteady(t *testing.T) {
 	t.Parallel()
-	other := "444455556666"
 	for name, c := range map[string]struct {
 		event  audit.Event
 		steady bool
@@ -194,6 +193,7 @@ func TestSteady(t *testing.T) {
 		w.now = at(12, 0)
 		c.event.UserIdentity = user("admin")
 		w.record(c.event)
+		w.now = at(17, 0)
 		w.digest()
 		k := payroll()
 		k.Policy = `{"Principal":{"AWS":"arn:aws:iam::` + other + `:root"}}`

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"trent/internal/digest"
@@ -53,10 +54,15 @@ func (r *Report) Write(asJSON, asHTML io.Writer) (*Head, error) {
 	return head, nil
 }
 
-// conclude states of every key without a use that there was none.
+// conclude states of every key without a use that there was none, and of every key
+// whether who could use it was always the same.
 func (r *Report) conclude(x *index, t *Trail) {
 	for _, e := range x.entries {
-		if e.section != sectionKey || e.Calls > 0 {
+		if e.section != sectionKey {
+			continue
+		}
+		r.Collector.steady(e, t)
+		if e.Calls > 0 {
 			continue
 		}
 		e.Unused = &Absence{Proven: t.Complete, Until: t.Until, Why: t.Why, Nodes: r.Prover.bounds()}
@@ -90,13 +96,17 @@ type writer struct {
 	at      int // in the index
 	entry   *entry
 	key     Key
-	list    string // the list that is open: a kind of rows; "": the section's head is not written yet
+	begun   map[string][]*begun // of the key, by name
+	list    string              // the list that is open: a kind of rows; "": the section's head is not written yet
 	section string
 }
 
 // row writes a row.
 func (w *writer) row(r row) error {
 	if w.entry == nil || w.entry.section != r.section || w.entry.about != r.about {
+		if w.at == len(w.index.entries) || w.index.entries[w.at].section != r.section || w.index.entries[w.at].about != r.about {
+			return nil // of what does not exist
+		}
 		if err := w.endSection(); err != nil {
 			return err
 		}
@@ -106,12 +116,12 @@ func (w *writer) row(r row) error {
 	case rowNow:
 		return json.Unmarshal(r.value, &w.key.Now)
 	case rowBegin:
-		var e Earlier
-		if err := json.Unmarshal(r.value, &e); err != nil {
+		var b begun
+		if err := json.Unmarshal(r.value, &b); err != nil {
 			return err
 		}
-		w.prove(&e.Proof)
-		w.key.Begin[r.order] = &e
+		name, _, _ := strings.Cut(r.order, "\x00")
+		w.begun[name] = append(w.begun[name], &b)
 	case rowChange:
 		var c Change
 		if err := json.Unmarshal(r.value, &c); err != nil {
@@ -151,7 +161,7 @@ func (w *writer) begin() {
 		w.json.openList(map[string]string{sectionKey: "keys", sectionAccount: "accounts", sectionService: "administration"}[w.entry.section])
 		w.section = w.entry.section
 	}
-	w.key = Key{Begin: map[string]*Earlier{}}
+	w.key, w.begun = Key{Begin: map[string]*Earlier{}}, map[string][]*begun{}
 	w.replay = w.Collector.world.Key(w.entry.ARN)
 	w.page.begin(w.entry)
 	if w.Progress != nil && w.at%1000 == 0 {
@@ -184,6 +194,9 @@ func (w *writer) sectionHead() {
 		p := splitPlace(w.entry.about)
 		w.key.Region, w.key.Account, w.key.ID = p.region, p.account, p.id
 		w.key.ARN = w.entry.ARN
+		for name, rows := range w.begun {
+			w.key.Begin[name] = w.beginOf(rows)
+		}
 		w.json.object(&w.key)
 	case sectionAccount:
 		w.json.object(map[string]string{"account": w.entry.about})
