@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -36,9 +39,16 @@ func TestLostEpochs(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // what the first leaves is no trail
-		if _, err := open(5); !errors.Is(err, ErrLost) {
-			t.Errorf("without anything: %v", err)
-		}
+	if _, err := open(5); !errors.Is(err, ErrLost) {
+		t.Errorf("without anything: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a lost trail leaves a folder: %v", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, hex.EncodeToString(append([]byte{1}, make([]byte, 15)...))), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(5); !errors.Is(err, ErrLost) {
+		t.Errorf("with an empty folder: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -187,6 +188,9 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 		return nil, err
 	}
 	nodeDir := filepath.Join(dir, hex.EncodeToString(o.Node[:]))
+	if err := o.mayBegin(nodeDir); err != nil {
+		return nil, err
+	}
 	if err := makeDirs(o.fs, dir, nodeDir); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -211,6 +215,18 @@ func Open(ctx context.Context, dir string, o Options) (*Trail, error) {
 	t.retry.Stop()
 	go t.run()
 	return t, nil
+}
+
+// mayBegin refuses to make the folder of a trail that must be there: who reads it
+// must see that it is gone.
+func (o *Options) mayBegin(nodeDir string) error {
+	if o.Began == 0 && o.Covered.Sequence == 0 {
+		return nil
+	}
+	if _, err := o.fs.list(nodeDir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: of %d epochs under %s there is none", ErrLost, o.Began, nodeDir)
+	}
+	return nil
 }
 
 // makeDirs makes the directories, whose names are then durable.

@@ -142,7 +142,7 @@ const passedBytes = 1 << 20
 
 // pass goes on behind records that have no event.
 func (x *Exporter) pass(b *batch) (more bool, err error) {
-	if b.bytes == 0 {
+	if b.bytes == 0 && len(b.gaps) == 0 {
 		return false, nil
 	}
 	x.c.at, x.c.until = b.to, 0
@@ -150,5 +150,5 @@ func (x *Exporter) pass(b *batch) (more bool, err error) {
 		return true, nil
 	}
 	x.passed = 0
-	return true, x.c.write(x.cursorPath())
+	return true, x.writeCursor()
 }

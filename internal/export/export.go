@@ -101,12 +101,16 @@ type Exporter struct {
 	kind   string
 	r      reader
 	c      cursor
-	begun  bool   // the cursor is read
-	batch  *batch // that is being delivered; nil: none is
-	passed int    // bytes of records without an event, since the cursor's file was written
-	limit  int    // of JSON in a batch, as the destination can take it
-	peeked event  // the first record behind the cursor, once it was looked for
-	status status
+	begun  bool // the cursor is read
+	// started: the trail has the record of the beginning; said: and those of gaps
+	// behind the cursor's file.
+	started bool
+	said    []gap
+	batch   *batch // that is being delivered; nil: none is
+	passed  int    // bytes of records without an event, since the cursor's file was written
+	limit   int    // of JSON in a batch, as the destination can take it
+	peeked  event  // the first record behind the cursor, once it was looked for
+	status  status
 }
 
 // New makes an export ready to Run. It connects to nothing yet.

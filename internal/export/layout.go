@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"trent/internal/digest"
@@ -78,7 +79,14 @@ func (l *layout) deliver(ctx context.Context, b *batch) error {
 		}
 		files = append(files, f)
 	}
-	l.cursor.files = append(l.cursor.files, files...)
+	for _, f := range files { // of a batch that is delivered again they are there
+		same := func(old logFile) bool { return old.object == f.object }
+		if i := slices.IndexFunc(l.cursor.files, same); i >= 0 {
+			l.cursor.files[i] = f
+			continue
+		}
+		l.cursor.files = append(l.cursor.files, f)
+	}
 	return nil
 }
 

@@ -251,3 +251,30 @@ func TestSealedFiles(t *testing.T) {
 		t.Errorf("encrypt without anything that does is taken")
 	}
 }
+
+// TestNamedOnce: a batch that is delivered again, as its cursor could not be
+// written, stands in the digest file once.
+func TestNamedOnce(t *testing.T) {
+	t.Parallel()
+	w, folder := newWorld(t), t.TempDir()
+	w.append(3, "111122223333")
+	w.append(2, "444455556666")
+	w.sign()
+	x := w.exporter(Export{Name: "a", Folder: folder})
+	if err := x.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.begun = true
+	if _, err := x.plan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // as when no cursor can be written
+		if err := x.to.deliver(t.Context(), x.batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRound(t, x)
+	if len(x.c.files) != 2 || x.c.files[0].object == x.c.files[1].object {
+		t.Errorf("the next digest names %+v", x.c.files)
+	}
+}

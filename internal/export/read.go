@@ -23,15 +23,18 @@ type reader struct {
 // gap is a place where what comes next in the trail does not follow what was
 // delivered last.
 type gap struct {
-	after, next uint64 // sequence numbers
+	node        [16]byte // whose trail after is of
+	after, next uint64   // sequence numbers
 	why         string
 }
 
 // Reasons of a gap.
 const (
-	movedAway   = "records were moved away before they were delivered"
-	wentBack    = "the trail lost records that were delivered, and goes on without them"
-	wasReplaced = "the trail that was exported is gone, and another one follows"
+	movedAway = "records were moved away before they were delivered"
+	wentBack  = "the trail lost records that were delivered, and goes on without them"
+	// A trail is replaced only when it, or its end, is lost. What is left of it does
+	// not tell how far it went.
+	wasReplaced = "the trail was lost and another one follows: what came behind this record, if anything, is not there"
 )
 
 // wanted says what the next batch may hold.
@@ -53,7 +56,8 @@ func (r *reader) next(at position, w wanted) (*batch, error) {
 		if err != nil || done || len(b.records) > 0 || b.to.node == r.current {
 			return b, err
 		}
-		// The trail of an earlier node is at its end, or gone.
+		// The trail of an earlier node is at the end of what is left of it, or gone.
+		b.gaps = append(b.gaps, gap{node: b.to.node, after: b.to.sequence, why: wasReplaced})
 		b.from = position{node: r.current}
 		b.to = b.from
 	}
@@ -64,7 +68,6 @@ func (r *reader) read(b *batch, w wanted) (done bool, err error) {
 	for fresh := false; ; fresh = true {
 		err := r.list(b.to.node, fresh)
 		if errors.Is(err, fs.ErrNotExist) && b.to.node != r.current {
-			b.gaps = append(b.gaps, gap{after: b.to.sequence, why: wasReplaced})
 			return false, nil
 		}
 		if err != nil {
@@ -165,7 +168,7 @@ func missing(at *position, r *audit.Record) *gap {
 	case at.sequence == 0 && r.Sequence == 1, r.Sequence == at.sequence+1 && r.PreviousHash == at.hash:
 		return nil
 	case r.Sequence <= at.sequence+1:
-		return &gap{after: at.sequence, next: r.Sequence, why: wentBack}
+		return &gap{node: r.Node, after: at.sequence, next: r.Sequence, why: wentBack}
 	}
-	return &gap{after: at.sequence, next: r.Sequence, why: movedAway}
+	return &gap{node: r.Node, after: at.sequence, next: r.Sequence, why: movedAway}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -113,15 +114,27 @@ func (x *Exporter) begin(ctx context.Context) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	x.c = cursor{at: position{node: x.config.Node}}
-	if head := x.config.Head(); x.FromNow && err != nil && n.Why == "" {
-		x.c.at.epoch, x.c.at.sequence, x.c.at.hash = head.Epoch, head.Sequence, head.Hash
-		n.After = head.Sequence
+	if !x.started {
+		x.c = cursor{at: position{node: x.config.Node}}
+		if head := x.config.Head(); x.FromNow && n.Why == "" {
+			x.c.at.epoch, x.c.at.sequence, x.c.at.hash = head.Epoch, head.Sequence, head.Hash
+			n.After = head.Sequence
+		}
+		if err := x.record(ctx, n); err != nil {
+			return err
+		}
+		x.started = true // also if the cursor cannot be written
 	}
-	if err := x.record(ctx, n); err != nil {
-		return err
+	return x.writeCursor()
+}
+
+// writeCursor makes the cursor durable, and with it what was said of gaps before it.
+func (x *Exporter) writeCursor() error {
+	err := x.c.write(x.cursorPath())
+	if err == nil {
+		x.said = nil
 	}
-	return x.c.write(x.cursorPath())
+	return err
 }
 
 // record puts into the trail what happened to the export.
@@ -137,7 +150,7 @@ func (x *Exporter) writeDigests(ctx context.Context) error {
 	if err := x.files.digests(ctx); err != nil {
 		return err
 	}
-	return x.c.write(x.cursorPath())
+	return x.writeCursor()
 }
 
 // deliver delivers the next batch and reports whether there may be more.
@@ -151,14 +164,17 @@ func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 	if err := x.to.deliver(ctx, b); err != nil {
 		if r, ok := errors.AsType[*refusal](err); ok && r.tooLarge && len(b.records) > 1 {
 			x.limit, x.batch = max(b.bytes/2, 1), nil
+			if r.after == 0 {
+				return true, nil // at once: half of it, down to one record
+			}
 		}
 		return false, err
 	}
 	x.c.at, x.c.until = b.to, 0
-	if err := x.c.write(x.cursorPath()); err != nil {
+	if err := x.writeCursor(); err != nil {
 		return false, err
 	}
-	x.batch = nil
+	x.batch, x.limit = nil, min(2*x.limit, x.MaxBytes) // what was too large may be taken by now
 	x.status.delivered(b, x.config.Now())
 	return true, nil
 }
@@ -184,7 +200,7 @@ func (x *Exporter) plan(ctx context.Context) (more bool, err error) {
 		return x.pass(b)
 	}
 	x.c.at, x.c.until = b.from, b.last
-	if err := x.c.write(x.cursorPath()); err != nil {
+	if err := x.writeCursor(); err != nil {
 		return false, err
 	}
 	x.batch = b
@@ -193,10 +209,14 @@ func (x *Exporter) plan(ctx context.Context) (more bool, err error) {
 
 // skip says for all to know what will not be delivered.
 func (x *Exporter) skip(ctx context.Context, g gap) error {
+	if slices.Contains(x.said, g) {
+		return nil // only the cursor could not be written
+	}
 	x.log.Error("records of the audit trail cannot be exported", "reason", g.why, "after", g.after, "next", g.next)
-	if err := x.record(ctx, Notice{Event: Skipped, After: g.after, Next: g.next, Why: g.why}); err != nil {
+	if err := x.record(ctx, Notice{Event: Skipped, Node: g.node, After: g.after, Next: g.next, Why: g.why}); err != nil {
 		return err
 	}
 	x.status.skip(g)
+	x.said = append(x.said, g)
 	return nil
 }

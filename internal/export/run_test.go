@@ -113,7 +113,7 @@ func TestWaits(t *testing.T) {
 }
 
 // TestTooLarge: a batch that is too large for the destination is made smaller
-// until it fits.
+// until it fits, and larger again when the destination takes it.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	w, m := newWorld(t), &memory{}
@@ -126,10 +126,21 @@ func TestTooLarge(t *testing.T) {
 		return nil
 	}
 	x.deliverTo(m)
-	for range 3 {
-		_ = x.round(t.Context())
-	}
+	mustRound(t, x)
 	mustEqual(t, "delivered", m.ids, ids(1, 1, 9))
+	small := slices.Max(m.lots)
+	m.fail, m.lots = nil, nil
+	w.append(40, "111122223333")
+	mustRound(t, x)
+	mustEqual(t, "delivered", m.ids, ids(1, 1, 49))
+	if x.limit != x.MaxBytes || slices.Max(m.lots) <= small {
+		t.Errorf("batches of at most %d bytes, want %d again: %v", x.limit, x.MaxBytes, m.lots)
+	}
+	m.fail = func() error { return &refusal{text: "413", tooLarge: true} }
+	w.append(40, "111122223333")
+	if err := x.round(t.Context()); err == nil || len(x.batch.records) != 1 {
+		t.Errorf("one record that nobody takes: %v", err)
+	}
 }
 
 // TestFromNow: an export that begins now gets what comes, and says what it leaves.
@@ -248,42 +259,6 @@ func TestTrailWentBack(t *testing.T) {
 	mustEqual(t, "delivered", m.ids, append(ids(1, 1, 5), ids(2, 4, 7)...))
 	if n := w.noticed(Skipped); len(n) != 1 || n[0].Why != wentBack || n[0].After != 5 || n[0].Next != 4 {
 		t.Errorf("%+v", n)
-	}
-}
-
-// TestTrailReplaced: another node's trail follows; what is left of the old one
-// goes first, and a trail that is gone is named.
-func TestTrailReplaced(t *testing.T) {
-	t.Parallel()
-	for _, gone := range []bool{false, true} {
-		w, m := newWorld(t), &memory{}
-		w.append(5, "111122223333")
-		mustRound(t, w.exporter(plainExport("a")).deliverTo(m))
-		w.append(2, "111122223333")
-		if err := w.trail.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if gone {
-			if err := os.RemoveAll(w.dir); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.node = [16]byte{0xe2}
-		w.open()
-		w.append(3, "111122223333")
-		x := w.exporter(plainExport("a")).deliverTo(m)
-		mustRound(t, x)
-		want, skipped := slices.Concat(ids(1, 1, 7), ids(1, 1, 3)), 0
-		if gone {
-			want, skipped = slices.Concat(ids(1, 1, 5), ids(1, 1, 3)), 1
-		}
-		mustEqual(t, fmt.Sprint("gone: ", gone), m.ids, want)
-		if n := w.noticed(Skipped); len(n) != skipped || gone && n[0].Why != wasReplaced {
-			t.Errorf("gone %v: %+v", gone, n)
-		}
-		if s := x.Status(); s.Node != w.node || s.Sequence != 3 || s.LagRecords != 0 {
-			t.Errorf("%+v", s)
-		}
 	}
 }
 

@@ -14,8 +14,9 @@ const (
 // Notice is what happened to an export.
 type Notice struct {
 	Event                     string
-	Export, Kind, Destination string // Destination never has a secret
-	After, Next               uint64 // sequence numbers: nothing between them is delivered; 0: none, or not known
+	Export, Kind, Destination string   // Destination never has a secret
+	Node                      [16]byte // of a Skipped: whose record After is
+	After, Next               uint64   // sequence numbers: nothing between them is delivered; 0: none, or not known
 	Why                       string
 }
 
@@ -27,7 +28,7 @@ type Status struct {
 	LagRecords              uint64        // that the trail has and the destination has not
 	Lag                     time.Duration // age of the oldest of these
 	Records, Batches        uint64        // delivered by this process
-	Skipped                 uint64        // records that this process found missing, and said so
+	Skipped                 uint64        // records that this process found missing, and said so; 1 where their number is not known
 	Failures                uint64        // tries that failed
 	Delivered               time.Time     // the last batch; zero: none yet
 	Error                   string        // why the last try failed; "" if it did not
@@ -83,7 +84,10 @@ func (s *status) delivered(b *batch, at time.Time) {
 func (s *status) skip(g gap) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g.next > g.after {
+	switch {
+	case g.next == 0: // nobody knows how many: no alert must miss it
+		s.now.Skipped++
+	case g.next > g.after:
 		s.now.Skipped += g.next - g.after - 1
 	}
 }

@@ -70,6 +70,9 @@ func (n *Node) recordExport(ctx context.Context, notice export.Notice) error {
 	if notice.Next != 0 {
 		details = strconv.AppendUint(append(details, `,"next":`...), notice.Next, 10)
 	}
+	if notice.Event == export.Skipped {
+		details = append(hex.AppendEncode(append(details, `,"node":"`...), notice.Node[:]), '"')
+	}
 	if notice.Why != "" {
 		details = awsjson.AppendString(append(details, `,"reason":`...), notice.Why)
 	}
