@@ -14,12 +14,13 @@ import (
 
 func keyCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "key", Short: "List and show KMS keys", Args: noArguments,
+		Use: "key", Short: "List and show KMS keys, see who uses them, brown them out and delete them", Args: noArguments,
 		Long: `trent key shows the KMS keys of all accounts, as the service's records have
-them; never key material. To work with keys, use any AWS client.`,
+them; never key material. It counts who uses them, and schedules deletions once it has
+shown that. To work with keys, use any AWS client.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(keyListCommand(), keyShowCommand())
+	c.AddCommand(keyListCommand(), keyShowCommand(), keyUsageCommand(), keyMaterialsCommand(), keyBrownoutCommand(), keyDeleteCommand())
 	return c
 }
 
@@ -109,8 +110,7 @@ needs --region and --account.`,
 }
 
 func keyTable(t *table, k admin.KeyDetail) {
-	t.row("ARN", k.ARN)
-	t.row("state", k.State)
+	keyUseRows(t, k)
 	if k.DeletionDate != nil {
 		t.row("deletion date", k.DeletionDate)
 	}

@@ -108,7 +108,8 @@ func nodeConfig(conf *config.Config, m *module, log *slog.Logger) node.Config {
 	}
 	return node.Config{
 		Data: conf.Data, Partition: conf.Partition, Regions: conf.Regions, Audit: mode, RotateEvery: conf.DomainRotation, StallTimeout: conf.Audit.StallTimeout,
-		DiskWarnPercent: int(conf.Disk.WarnPercent), DiskWarnBefore: conf.Disk.WarnBefore,
+		DeletionGuardDays: int(conf.Keys.DeletionGuardDays),
+		DiskWarnPercent:   int(conf.Disk.WarnPercent), DiskWarnBefore: conf.Disk.WarnBefore,
 		Limits: conf.Quotas.Limits(), Requests: conf.Quotas.RequestNumbers(), ApprovedOnly: conf.FIPS == config.FIPSStrict, Log: log,
 		Module: func(bool) (client.Source, error) { return m.source(false) },
 	}

@@ -47,6 +47,11 @@ type Node interface {
 	// account stands for all of them.
 	Key(ctx context.Context, q KeyName) (KeyDetail, error)
 
+	// DeleteKey schedules a key's deletion.
+	DeleteKey(ctx context.Context, by Operator, in DeleteKey) (Key, error)
+	// BrownOutKey begins, changes or ends a key's brown-out.
+	BrownOutKey(ctx context.Context, by Operator, in BrownOutKey) (KeyDetail, error)
+
 	// Explain says why a principal may do something, or may not.
 	Explain(ctx context.Context, q Question) (explain.Answer, error)
 	// Who lists those who can use or administer a key.
@@ -341,18 +346,6 @@ type Key struct {
 	Description  string     `json:"description"`
 	Created      time.Time  `json:"created"`
 	DeletionDate *time.Time `json:"deletionDate,omitempty"`
-}
-
-// KeyName names a key: GET /v1/keys/{id}.
-type KeyName struct{ ID, Region, Account string }
-
-// KeyDetail is its answer.
-type KeyDetail struct {
-	Key
-	Aliases   []string          `json:"aliases"` // with "alias/"
-	Tags      map[string]string `json:"tags"`
-	Policy    string            `json:"policy"` // the document, as GetKeyPolicy shows it
-	Materials []Material        `json:"materials"`
 }
 
 // Material is a key's material; never the material itself.

@@ -129,6 +129,16 @@ func (c *Client) Key(ctx context.Context, q KeyName) (KeyDetail, error) {
 	return get[KeyDetail](ctx, c, "keys/"+url.PathEscape(q.ID), pairs("region", q.Region, "account", q.Account))
 }
 
+// DeleteKey schedules a key's deletion.
+func (c *Client) DeleteKey(ctx context.Context, in DeleteKey) (Key, error) {
+	return post[Key](ctx, c, "key/delete", in)
+}
+
+// BrownOutKey begins, changes or ends a key's brown-out.
+func (c *Client) BrownOutKey(ctx context.Context, in BrownOutKey) (KeyDetail, error) {
+	return post[KeyDetail](ctx, c, "key/brownout", in)
+}
+
 // Explain asks why a principal may do something, or may not.
 func (c *Client) Explain(ctx context.Context, q Question) (explain.Answer, error) {
 	return post[explain.Answer](ctx, c, "policy/explain", q)

@@ -33,6 +33,8 @@ var Operations = [...]Operation{
 	{Pattern: "POST /v1/accounts/{id}/root-keys/{key}/deactivate", Event: "UpdateAccessKey", Own: true, Mutates: true},
 	{Pattern: "GET /v1/keys", Event: "ListKeys"},
 	{Pattern: "GET /v1/keys/{id...}", Event: "GetKey"},
+	{Pattern: "POST /v1/key/delete", Event: "ScheduleKeyDeletion", Own: true, Mutates: true},
+	{Pattern: "POST /v1/key/brownout", Event: "BrownOutKey", Own: true, Mutates: true},
 	{Pattern: "POST /v1/policy/explain", Event: "ExplainAccess"},
 	{Pattern: "GET /v1/policy/who", Event: "ListAccess"},
 	{Pattern: "POST /v1/audit/query", Event: "QueryAuditRecords"},
@@ -118,6 +120,12 @@ func given(r *http.Request) []byte {
 		return nil
 	}
 	b, _ := json.Marshal(all) // strings
+	return b
+}
+
+// Given is what an operator's request asks for, as its audit record shows it.
+func Given(in any) []byte {
+	b, _ := json.Marshal(in) // it was JSON
 	return b
 }
 

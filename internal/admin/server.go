@@ -102,6 +102,7 @@ func (s *Server) routes() http.Handler {
 	s.handle(mux, "GET /v1/status", answer(s, func(r *request) (Status, error) { return s.node.Status(r.ctx) }))
 	s.accountRoutes(mux)
 	s.keyRoutes(mux)
+	s.keyChanges(mux)
 	s.policyRoutes(mux)
 	s.handle(mux, "POST /v1/audit/query", answerTo(s, func(r *request, in AuditQuery) (AuditPage, error) { return s.node.AuditRecords(r.ctx, in) }))
 	s.handle(mux, "POST /v1/audit/checkpoint", answerTo(s, func(r *request, in CheckpointQuery) (SignedCheckpoint, error) {
@@ -179,6 +180,14 @@ func (s *Server) keyRoutes(mux *http.ServeMux) {
 	}))
 	s.handle(mux, "GET /v1/keys/{id...}", answer(s, func(r *request) (KeyDetail, error) {
 		return s.node.Key(r.ctx, KeyName{ID: r.path("id"), Region: r.query.Get("region"), Account: r.query.Get("account")})
+	}))
+}
+
+// keyChanges are the changes of keys that operators can make.
+func (s *Server) keyChanges(mux *http.ServeMux) {
+	s.handle(mux, "POST /v1/key/delete", answerTo(s, func(r *request, in DeleteKey) (Key, error) { return s.node.DeleteKey(r.ctx, r.by, in) }))
+	s.handle(mux, "POST /v1/key/brownout", answerTo(s, func(r *request, in BrownOutKey) (KeyDetail, error) {
+		return s.node.BrownOutKey(r.ctx, r.by, in)
 	}))
 }
 

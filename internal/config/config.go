@@ -36,6 +36,8 @@ type Config struct {
 	DomainRotation time.Duration `yaml:"domain_rotation"`
 	// Quotas are the quotas of an account in a Region. Default: AWS's resource quotas, and no request quotas.
 	Quotas Quotas `yaml:"quotas"`
+	// Keys is about KMS keys.
+	Keys Keys `yaml:"keys"`
 	// Log is about the service's log, which goes to standard error.
 	Log Log `yaml:"log"`
 	// Metrics is the listener for Prometheus and for health checks. Without it there are no metrics.
@@ -238,6 +240,12 @@ type Quotas struct {
 	Requests string `yaml:"requests"`
 	// RequestsPerSecond is how many requests of a class an account may make in a second, 1 to 1000000, under custom: CryptographicOperationsSymmetric, …RSA, …ECC, …MLDSA and …MLKEM by the type of the key, GenerateDataKeyPair_RSA_2048 and the like by the spec of the pair, and every other operation by its name.
 	RequestsPerSecond map[string]Count `yaml:"requests_per_second"`
+}
+
+// Keys is about KMS keys.
+type Keys struct {
+	// DeletionGuardDays refuses ScheduleKeyDeletion, and trent key delete, for keys that were used in the last so many days, 1 to 3650. Default: none are refused.
+	DeletionGuardDays Count `yaml:"deletion_guard_days"`
 }
 
 // Log is about the service's log.

@@ -20,6 +20,15 @@ func (c *Config) completeDisks() {
 	}
 }
 
+// maximumGuardDays are ten years.
+const maximumGuardDays = 3650
+
+func (k *Keys) validate(p *problems) {
+	if n := k.DeletionGuardDays; n < 0 || n > maximumGuardDays {
+		p.add("keys.deletion_guard_days", "", "%d: want 0 to %d", n, maximumGuardDays)
+	}
+}
+
 func (d *Disk) validate(p *problems) {
 	if n := d.WarnPercent; n < 0 || n > maximumWarnPercent {
 		p.add("disk.warn_percent", "", "%d: want 0 to %d", n, maximumWarnPercent)

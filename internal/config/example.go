@@ -131,6 +131,10 @@ quotas:
     GenerateDataKeyPair_RSA_4096: 2
     CreateKey: 10
 
+# A key that was used in the last 30 days cannot be scheduled for deletion.
+keys:
+  deletion_guard_days: 30
+
 log:
   level: info
   format: json

@@ -41,6 +41,7 @@ func (c *Config) validate(p *problems) {
 		p.add("audit.stall_timeout", "a duration such as 10s", "%v: want %v to %v", d, minimumStall, maximumStall)
 	}
 	c.Disk.validate(p)
+	c.Keys.validate(p)
 	c.validateExports(p)
 	if c.Audit.Encryption != nil {
 		c.Audit.Encryption.validate(p, c)

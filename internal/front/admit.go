@@ -72,6 +72,9 @@ func (p *Pipeline) admit(ctx context.Context, c *call.Call, in api.Request) erro
 		if err := c.Row.States.Check(k); err != nil {
 			return err
 		}
+		if err := brownedOut(c, k); err != nil {
+			return err
+		}
 		a := k.Algorithm(uses[i].algorithm)
 		notApproved = notApproved || a != nil && a.NotApproved
 	}

@@ -24,7 +24,7 @@ func (p *Pipeline) noteUse(c *call.Call, outcome error) {
 		}
 		if outcome == nil {
 			p.Uses.Used(k, keyuse.Use{Operation: c.Op.String(), Time: c.Time, EventID: c.EventID, RequestID: c.RequestID})
-		} else if why, ok := refusal(k, outcome); ok {
+		} else if why, ok := refusal(c, k, outcome); ok {
 			p.Uses.Refused(k, why, c.Op.String(), principal(c), c.Time)
 		}
 	}
@@ -40,12 +40,23 @@ func (p *Pipeline) unused(ctx context.Context, c *call.Call, r *authz.Request, k
 	return err
 }
 
-// refusal says whether a key's coming deletion is why its use was refused.
-func refusal(k *key.Key, outcome error) (keyuse.Reason, bool) {
-	if apierr.From(outcome).Code != apierr.KMSInvalidState {
-		return 0, false
+// brownedOut refuses a use that a brown-out chooses, as the key's deletion would.
+func brownedOut(c *call.Call, k *key.Key) error {
+	if c.Row.Usage == "" || !k.Brownout.Refuses(c.RequestID, c.Time) {
+		return nil
 	}
-	return keyuse.Pending, k.State == key.PendingDeletion || k.State == key.PendingReplicaDeletion
+	return apierr.New(apierr.KMSInvalidState, "%s is browned out: this use is refused to show what the deletion of the key would break.", k.ARN)
+}
+
+// refusal says whether a key's coming deletion is why its use was refused.
+func refusal(c *call.Call, k *key.Key, outcome error) (keyuse.Reason, bool) {
+	switch {
+	case apierr.From(outcome).Code != apierr.KMSInvalidState:
+		return 0, false
+	case k.State == key.PendingDeletion || k.State == key.PendingReplicaDeletion:
+		return keyuse.Pending, true
+	}
+	return keyuse.BrownOut, k.Brownout.Refuses(c.RequestID, c.Time)
 }
 
 // principal is who calls, for people to read.

@@ -98,6 +98,7 @@ type Key struct {
 	Materials    []Material // oldest first; see Index
 	Current      int        // index into Materials; -1 if none
 	Rotation     Rotation
+	Brownout     Brownout
 
 	PendingDays    int      // waiting period of a key that is PendingReplicaDeletion, for when its replicas are gone
 	PrimaryRegion  string   // of a multi-Region key, may be its own

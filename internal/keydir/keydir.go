@@ -191,6 +191,9 @@ func (d *Dir) Snapshot(region, account, keyID string, r *record.Key) *key.Key {
 	}
 	k.PrimaryRegion, k.ReplicaRegions = r.PrimaryRegion, r.ReplicaRegions
 	k.DeletionDate, k.PendingDays = date(r.DeletionMs), r.PendingDays
+	if b := r.Brownout; b != nil {
+		k.Brownout = key.Brownout{Percent: b.Percent, Since: date(b.SinceMs), Until: date(b.UntilMs)}
+	}
 	if rotation := r.Rotation; rotation != nil {
 		k.Rotation = key.Rotation{Enabled: rotation.Enabled, PeriodDays: rotation.PeriodDays, Next: date(rotation.NextMs), OnDemand: rotation.OnDemand}
 	}

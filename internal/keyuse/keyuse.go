@@ -145,12 +145,16 @@ func (u *Uses) TotalRefused(why Reason) uint64 { return u.refused[why].Load() }
 // Lost is how many uses were not noted, for want of room.
 func (u *Uses) Lost() uint64 { return u.lost.Load() }
 
-// Period is what refusals are counted for: the key's deletion date; 0 without one.
+// Period is what refusals are counted for: the key's deletion date, else the
+// beginning of its brown-out; 0 without either.
 func Period(k *key.Key) int64 {
-	if k.DeletionDate.IsZero() {
-		return 0
+	switch {
+	case !k.DeletionDate.IsZero():
+		return k.DeletionDate.UnixMilli()
+	case k.Brownout.Percent > 0:
+		return k.Brownout.Since.UnixMilli()
 	}
-	return k.DeletionDate.UnixMilli()
+	return 0
 }
 
 func (u *Uses) shard(arn string) *shard {

@@ -295,6 +295,9 @@ func (n *Node) detail(ctx context.Context, k *key.Key) (admin.KeyDetail, error) 
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return d, err
 	}
+	if err := n.use(ctx, k, &d); err != nil {
+		return d, err
+	}
 	return d, n.materials(ctx, k, &d)
 }
 

@@ -11,6 +11,7 @@ import (
 	"trent/internal/hsm/client"
 	"trent/internal/jobs"
 	"trent/internal/keydir"
+	"trent/internal/keyuse"
 	"trent/internal/obs"
 	"trent/internal/store/sqlite"
 )
@@ -97,6 +98,12 @@ func (n *Node) measure() {
 			emit(float64(count), name)
 		}
 	})
+	m.Counters("key_refused_uses_total", "Uses that keys have refused because they wait for their deletion, or are browned out, by reason.", []string{"reason"}, func(emit obs.Emit) {
+		for _, why := range keyuse.Reasons() {
+			emit(float64(n.uses.TotalRefused(why)), why.String())
+		}
+	})
+	m.Counter("key_uses_lost_total", "Uses that were not noted as a key's last for want of memory.", n.uses.Lost)
 	m.Gauge("ready", "1 if this process can answer requests, as /readyz says.", func() float64 { return oneIf(n.Health.Ready().Ready) })
 	m.Counter("log_lines_dropped_total", "Log lines lost because whoever reads them is too slow, or gone.", func() uint64 {
 		if n.DroppedLines == nil {

@@ -94,6 +94,9 @@ type Config struct {
 	Limits quota.Limits
 	// Requests are the request quotas; nil: there are none.
 	Requests *throttle.Numbers
+	// DeletionGuardDays refuses the deletion of keys that were used in the last so
+	// many days; 0 refuses none.
+	DeletionGuardDays int
 	// RotateEvery is the interval of domain key rotations.
 	RotateEvery time.Duration
 	// Now is the clock of jobs and of what records and answers say; nil means

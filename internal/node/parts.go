@@ -253,7 +253,7 @@ func (n *Node) assemble() {
 		Partition: n.Partition, Ready: n.module.Ready, ApprovedOnly: n.ApprovedOnly, Identity: n.Identity, Domains: n.Domains, Keys: n.keys, Grants: n.grants, Uses: n.uses,
 		Authorizer: &authz.Authorizer{Grants: n.grants}, Endpoints: n.Endpoints,
 		Operations: service.New(
-			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Rand: rand.Reader},
+			&keys.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Module: module, Rules: rules, Limits: n.Limits, Quota: n.quota, Guard: n.guardDeletion, Rand: rand.Reader},
 			&aliases.Ops{Store: n.store, Keys: n.keys, Regions: n.Domains, Limits: n.Limits},
 			&cipher.Ops{Module: module},
 			&policies.Ops{Store: n.store, Regions: n.Domains, Rules: rules},

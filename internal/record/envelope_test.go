@@ -65,6 +65,12 @@ func samples() []sample {
 		{TypeKeyUse, KeyUsePath(region, account, keyID), &KeyUse{TimeMs: 1, Operation: "Decrypt", EventID: "e", RequestID: "r",
 			Refused: &RefusedUses{Period: 2, Count: 3, TimeMs: 4, Operation: "Encrypt", By: "arn"}}},
 		{TypeStore, StorePath(), &Store{ID: []byte{1}, Format: 1, Dev: true, CreatedMs: 2, Node: []byte{3}, AheadSeconds: 4, Partition: "aws", Epoch: 5, UsageSinceMs: 6}},
+		{TypeKey, KeyPath(region, account, "mrk-1"), &Key{
+			CreatedMs: 1, Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS", State: "Enabled", Description: "äöü",
+			MultiRegion: true, Materials: []KeyMaterial{{ID: id}},
+			CurrentMaterial: id, DeletionMs: 5, PrimaryRegion: region, ReplicaRegions: []string{"us-east-1"}, CustomKeyStoreID: "cks-1", XksKeyID: "x",
+			Rotation: &KeyRotation{Enabled: true, PeriodDays: 365, NextMs: 6, OnDemand: 7}, Expiration: &KeyExpiration{Model: "KEY_MATERIAL_EXPIRES", ValidMs: 8},
+			StateBefore: "Enabled", PublicKey: []byte{1, 2}, PendingDays: 9, Brownout: &Brownout{Percent: 10, SinceMs: 11, UntilMs: 12}}},
 	}
 }
 

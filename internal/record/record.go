@@ -52,6 +52,7 @@ type Key struct {
 	StateBefore      string         `cbor:"17,keyasint,omitempty"` // to return to, after Updating or Unavailable
 	PublicKey        []byte         `cbor:"18,keyasint,omitempty"` // SPKI, DER
 	PendingDays      int            `cbor:"19,keyasint,omitempty"` // waiting period that begins when the last replica is gone
+	Brownout         *Brownout      `cbor:"20,keyasint,omitempty"`
 }
 
 // StateDeleting is the State of a key whose deletion has begun. It is none of
@@ -82,6 +83,13 @@ func (k *Key) Imported() bool {
 		}
 	}
 	return len(k.Materials) > 0
+}
+
+// Brownout has a share of a key's uses refused for a while.
+type Brownout struct {
+	Percent int   `cbor:"1,keyasint"` // 1 to 100
+	SinceMs int64 `cbor:"2,keyasint"`
+	UntilMs int64 `cbor:"3,keyasint"`
 }
 
 // KeyRotation and KeyExpiration are of keys that have them.

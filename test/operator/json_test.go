@@ -49,10 +49,12 @@ func TestJSON(t *testing.T) {
 		"status", "hsm status", "hsm restart", "account create", "account list --limit 1", "account show " + account, "account disable " + account,
 		"account enable " + account, "account new-root-key " + account, "account deactivate-root-key " + account + " KEY",
 		"key list --limit 2", "key show " + second, "key show " + key,
+		"key usage " + key, "key materials " + key,
 		"policy explain --principal user/clerk --action kms:Decrypt --key " + key + " --context file=a",
 		"policy who --key " + key,
 		"top --count 1",
 		"quota",
+		"key brownout --percent 1 " + key, "key delete --yes " + key,
 		"report evidence --from 2000-01-01 --to 2100-01-01 --out FILE",
 		"backup --out FILE",
 	} {
@@ -70,7 +72,7 @@ func TestJSON(t *testing.T) {
 		if strings.HasPrefix(command, "key show") {
 			title = "key show"
 		}
-		for _, id := range []string{" " + account, " KEY", " --limit 1", " --limit 2", " --out FILE"} {
+		for _, id := range []string{" --yes " + key, " --percent 1 " + key, " " + key, " " + account, " KEY", " --limit 1", " --limit 2", " --out FILE"} {
 			title = strings.ReplaceAll(title, id, "")
 		}
 		if command == "key show "+second {

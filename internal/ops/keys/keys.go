@@ -27,6 +27,8 @@ type Ops struct {
 	Rules   *keypolicy.Rules
 	Limits  quota.Limits
 	Quota   *quota.Keys
+	// Guard, if not nil, refuses the deletion of keys that are in use.
+	Guard func(ctx context.Context, k *key.Key) error
 	// Rand makes key ids.
 	Rand io.Reader
 }

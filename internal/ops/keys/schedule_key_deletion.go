@@ -30,32 +30,34 @@ func (o *Ops) ScheduleKeyDeletion(ctx context.Context, c *call.Call, in *api.Sch
 	if !ok {
 		return nil, call.ErrConflict
 	}
-	if k.Primary() && len(k.ReplicaRegions) > 0 {
-		return o.scheduleAfterReplicas(ctx, c, &r, version, days)
+	if o.Guard != nil {
+		if err := o.Guard(ctx, k); err != nil {
+			return nil, err
+		}
 	}
-	// The date stands in the record and in the row, in milliseconds.
-	date := time.UnixMilli(c.Time.Add(time.Duration(days) * 24 * time.Hour).UnixMilli()).UTC()
-	r.State, r.DeletionMs = string(key.PendingDeletion), date.UnixMilli()
-	out := &api.ScheduleKeyDeletionResponse{
-		KeyId: k.ARN, DeletionDate: date, KeyState: string(key.PendingDeletion), PendingWindowInDays: days,
+	rows := Schedule(k, &r, c.Time, int(days))
+	out := &api.ScheduleKeyDeletionResponse{KeyId: k.ARN, KeyState: r.State, PendingWindowInDays: days}
+	if len(rows) > 0 {
+		out.DeletionDate = time.UnixMilli(r.DeletionMs).UTC()
 	}
 	c.ResponseElements = auditedSchedule(out)
-	row := record.DuePath(k.Region, date, record.JobDelete, k.Account, k.ID)
-	if err := o.write(ctx, c, k, version+1, &r, store.Op{Key: row}); err != nil {
+	if err := o.write(ctx, c, k, version+1, &r, rows...); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// scheduleAfterReplicas stops every use of a primary key. Its waiting period
-// begins when the deletion of its last replica is over, in that transaction.
-func (o *Ops) scheduleAfterReplicas(ctx context.Context, c *call.Call, r *record.Key, version uint64, days int32) (*api.ScheduleKeyDeletionResponse, error) {
-	k := c.Key()
-	r.State, r.PendingDays = string(key.PendingReplicaDeletion), int(days)
-	out := &api.ScheduleKeyDeletionResponse{KeyId: k.ARN, KeyState: string(key.PendingReplicaDeletion), PendingWindowInDays: days}
-	c.ResponseElements = auditedSchedule(out)
-	if err := o.write(ctx, c, k, version+1, r); err != nil {
-		return nil, err
+// Schedule changes a key's record so that no use is allowed any more, and returns
+// the row that brings internal/jobs to it. The waiting period of a primary key with
+// replicas begins when the deletion of the last one is over, in that transaction:
+// it has no row yet.
+func Schedule(k *key.Key, r *record.Key, now time.Time, days int) []store.Op {
+	if k.Primary() && len(k.ReplicaRegions) > 0 {
+		r.State, r.PendingDays = string(key.PendingReplicaDeletion), days
+		return nil
 	}
-	return out, nil
+	// The date stands in the record and in the row, in milliseconds.
+	date := time.UnixMilli(now.Add(time.Duration(days) * 24 * time.Hour).UnixMilli())
+	r.State, r.DeletionMs = string(key.PendingDeletion), date.UnixMilli()
+	return []store.Op{{Key: record.DuePath(k.Region, date, record.JobDelete, k.Account, k.ID)}}
 }
