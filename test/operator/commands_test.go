@@ -72,7 +72,6 @@ func TestEveryCommand(t *testing.T) {
 		{"key brownout --percent 101 " + key, exitUsage, []string{"--percent 1 to 100"}},
 		{"key brownout --percent 5 --for 10m " + key, exitOK, []string{arn, "brown-out", "5 % of its uses"}},
 		{"key brownout --off " + key, exitOK, []string{arn, "last use"}},
-		{"key delete " + key, 1, []string{"aliases", "alias/payroll", "grants", "Type the key's id", "nothing was done"}},
 		{"key delete --days 3 " + key, exitUsage, []string{"want 7 to 30"}},
 		{"key show alias/none", exitRefused, []string{"no such key"}},
 		{"key show x", exitRefused, []string{"no key id"}},
