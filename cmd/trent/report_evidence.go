@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -28,7 +23,8 @@ with the record of the audit trail that proves it. Who could use a key is recons
 from the records of changes, and told if they lead to what the server says now. A key that was not used is proven not to have been, as far
 as signed digests cover the period. The report says what it does not show.
 
-It writes two files of one report: NAME.html for people and NAME.json for programs.
+It writes two files of one report: NAME.html for people and NAME.json for programs;
+of more than 500 keys also NAME-keys-1.html and so on, whose hashes stand in NAME.html.
 The server says who can use keys. All else is read from the audit trail, which is
 verified in the same pass: by the server's public keys, or those that --public-key
 names. Encrypted segments the server opens, or the recovery key does. So the command must be able to read the trail: run it as root or as the
@@ -82,6 +78,7 @@ func reportEvidenceCommand() *cobra.Command {
 type evidenceMade struct {
 	HTML       string            `json:"html"`
 	HTMLSHA256 string            `json:"htmlSha256"`
+	Pages      []evidence.File   `json:"pages,omitempty"` // of the keys, if they are many; the first file has their hashes
 	JSON       string            `json:"json"`
 	JSONSHA256 string            `json:"jsonSha256"`
 	Sound      bool              `json:"trailSound"`
@@ -117,7 +114,7 @@ func (f *evidenceFlags) run(c *cobra.Command) (err error) {
 	}
 	done := evidenceMade{
 		HTML: out.html.name, JSON: out.json.name, HTMLSHA256: out.html.sum(), JSONSHA256: out.json.sum(),
-		Sound: head.Trail.Sound, Complete: head.Trail.Complete, Why: head.Trail.Why, Summary: &head.Summary,
+		Pages: out.made, Sound: head.Trail.Sound, Complete: head.Trail.Complete, Why: head.Trail.Why, Summary: &head.Summary,
 	}
 	if !f.offline {
 		r, err := m.client.EvidenceMade(c.Context(), admin.EvidenceReport{
@@ -164,6 +161,9 @@ func (f *evidenceFlags) period() (p evidence.Period, err error) {
 func evidenceTable(t *table, e evidenceMade) {
 	t.row("for people", e.HTML)
 	t.row("SHA-256", e.HTMLSHA256)
+	if n := len(e.Pages); n > 0 {
+		t.row("and", fmt.Sprintf("%s to %s, whose hashes stand in it", e.Pages[0].Name, e.Pages[n-1].Name))
+	}
 	t.row("for programs", e.JSON)
 	t.row("SHA-256", e.JSONSHA256)
 	t.row("recorded as", e.Event)
@@ -249,7 +249,7 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 		return nil, err
 	}
 	r := evidence.Report{
-		Collector: c, Prover: &p, Made: m.made, Service: service, Progress: func(keys int) { m.tell("%d keys written", keys) },
+		Collector: c, Prover: &p, Made: m.made, Service: service, Parts: out, Progress: func(keys int) { m.tell("%d keys written", keys) },
 	}
 	defer m.told()
 	return r.Write(out.json, out.html)
@@ -296,68 +296,4 @@ func (m *evidenceMaker) askKeys(ctx context.Context, c *evidence.Collector) erro
 		return c.Err()
 	})
 	return err
-}
-
-// pair are the files of a report, which stand under their names when both are whole.
-type pair struct{ html, json *reportFile }
-
-// createPair begins the files; neither may be there.
-func createPair(name string) (*pair, error) {
-	p := &pair{}
-	var err error
-	if p.html, err = createReport(name + ".html"); err != nil {
-		return nil, err
-	}
-	if p.json, err = createReport(name + ".json"); err != nil {
-		return nil, errors.Join(err, p.html.discard())
-	}
-	return p, nil
-}
-
-func (p *pair) keep() error    { return errors.Join(p.html.keep(), p.json.keep()) }
-func (p *pair) discard() error { return errors.Join(p.html.discard(), p.json.discard()) }
-
-// reportFile is a file in the making, and its hash.
-type reportFile struct {
-	name string
-	f    *os.File
-	w    *bufio.Writer
-	hash hash.Hash
-}
-
-func createReport(name string) (*reportFile, error) {
-	if _, err := os.Lstat(name); err == nil {
-		return nil, fmt.Errorf("%s is there already, and a report overwrites nothing", name)
-	}
-	f, err := os.OpenFile(name+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	r := &reportFile{name: name, f: f, hash: sha256.New()}
-	r.w = bufio.NewWriter(io.MultiWriter(f, r.hash))
-	return r, nil
-}
-
-func (r *reportFile) Write(b []byte) (int, error) { return r.w.Write(b) }
-func (r *reportFile) sum() string                 { return hex.EncodeToString(r.hash.Sum(nil)) }
-
-// keep puts the file on the disk, under its name.
-func (r *reportFile) keep() error {
-	err := errors.Join(r.w.Flush(), r.f.Sync(), r.f.Close())
-	if err != nil {
-		return err
-	}
-	r.f = nil
-	if err := os.Link(r.name+".partial", r.name); err != nil { // which overwrites nothing
-		return err
-	}
-	return os.Remove(r.name + ".partial")
-}
-
-// discard removes what was not kept.
-func (r *reportFile) discard() error {
-	if r.f == nil {
-		return nil
-	}
-	return errors.Join(r.f.Close(), os.Remove(r.name+".partial"))
 }

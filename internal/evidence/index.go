@@ -43,6 +43,7 @@ type entry struct {
 	section, about string
 	Tail
 	ARN, Alias, State string
+	Page              string // the file that it stands in; empty: the first
 	known             bool
 	exists            bool     // or did: the service or a record says so
 	attempts          uint64   // calls, other than uses, that were refused

@@ -34,6 +34,7 @@ type page struct {
 	index   *index
 	section section
 	last    string // kind of the section before
+	parts   parts
 }
 
 // section is what the page shows of one section.
@@ -52,7 +53,7 @@ type section struct {
 }
 
 // newPage writes the page's begin.
-func newPage(w io.Writer, head *Head, x *index) (*page, error) {
+func newPage(w io.Writer, head *Head, x *index, of Parts) (*page, error) {
 	made, err := template.New("page").Funcs(template.FuncMap{
 		"moment": moment, "number": number, "short": func(hash string) string { return hash[:min(16, len(hash))] }, "operations": shortOperations,
 		"join": strings.Join, "document": indented, "parameters": parameters, "id": sectionID, "kindName": kindName, "from": origin,
@@ -63,6 +64,7 @@ func newPage(w io.Writer, head *Head, x *index) (*page, error) {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	p := &page{w: bufio.NewWriterSize(w, 1<<16), made: made, head: head, index: x}
+	p.parts.divide(of, p.Keys())
 	return p, p.made.ExecuteTemplate(visible{p.w}, "head", p)
 }
 
@@ -118,9 +120,13 @@ func (e *entry) Known() bool { return e.known }
 // sectionID is a section's name in the page.
 func sectionID(e *entry) string { return "s" + e.section + "-" + strings.ReplaceAll(e.about, "/", "-") }
 
-func (p *page) begin(e *entry) {
+func (p *page) begin(e *entry) error {
+	if err := p.turn(e); err != nil {
+		return err
+	}
 	p.section = section{entry: e, Head: p.head, ID: sectionID(e), Begins: e.section != p.last}
 	p.last = e.section
+	return nil
 }
 
 func (p *page) key(k *Key) { p.section.Key = k }
@@ -142,10 +148,17 @@ func (p *page) use(u *Use) {
 	p.section.Uses = append(p.section.Uses, *u)
 }
 
-func (p *page) end() error { return p.made.ExecuteTemplate(visible{p.w}, "section", &p.section) }
+func (p *page) end() error { return p.made.ExecuteTemplate(visible{p.out()}, "section", &p.section) }
 
 func (p *page) finish(limits []string) error {
-	if err := p.made.ExecuteTemplate(visible{p.w}, "foot", limits); err != nil {
+	if err := p.turn(nil); err != nil {
+		return err
+	}
+	err := p.made.ExecuteTemplate(visible{p.w}, "foot", struct {
+		Limits []string
+		Files  []File
+	}{limits, p.parts.done})
+	if err != nil {
 		return err
 	}
 	return p.w.Flush()

@@ -21,6 +21,7 @@ type Report struct {
 	Prover    *Prover
 	Made      time.Time
 	Service   *Service // nil: none was asked
+	Parts     Parts    // nil: one HTML file, however many keys there are
 	// Progress, if not nil, is told now and then how many keys were written.
 	Progress func(keys int)
 }
@@ -39,7 +40,7 @@ func (r *Report) Write(asJSON, asHTML io.Writer) (*Head, error) {
 	}
 	r.conclude(x, &head.Trail)
 	head.Summary = r.Collector.summary
-	page, err := newPage(asHTML, head, x)
+	page, err := newPage(asHTML, head, x, r.Parts)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,9 @@ func (w *writer) row(r row) error {
 		if err := w.endSection(); err != nil {
 			return err
 		}
-		w.begin()
+		if err := w.begin(); err != nil {
+			return err
+		}
 	}
 	switch r.kind {
 	case rowNow:
@@ -151,7 +154,7 @@ func (w *writer) prove(p *Proof) {
 }
 
 // begin begins the next section of the index.
-func (w *writer) begin() {
+func (w *writer) begin() error {
 	w.entry, w.list = w.index.entries[w.at], ""
 	w.at++
 	if w.entry.section != w.section {
@@ -163,10 +166,10 @@ func (w *writer) begin() {
 	}
 	w.key, w.begun = Key{Begin: map[string]*Earlier{}}, map[string][]*begun{}
 	w.replay = w.Collector.world.Key(w.entry.ARN)
-	w.page.begin(w.entry)
 	if w.Progress != nil && w.at%1000 == 0 {
 		w.Progress(w.at)
 	}
+	return w.page.begin(w.entry)
 }
 
 // open opens a list of rows, after the section's head.

@@ -190,7 +190,11 @@ func evidenceShape(t *testing.T, s *harness.Server) map[string]bool {
 	found := map[string]bool{}
 	shape(report, "", found)
 	lines := map[string]bool{"checkpoints[].checkpoint  text": true, "checkpoints[].node  text": true, "checkpoints[].size  number": true}
+	lines["keys[].timeline.why  text"] = true // of one that is not complete
 	for line := range found {
+		if rest, ok := strings.CutPrefix(line, "keys[].timeline.intervals[].gained[]"); ok {
+			lines["keys[].timeline.intervals[].lost[]"+rest] = true
+		}
 		if strings.HasPrefix(line, "checkpoints") || strings.Contains(line, ".inclusion") || strings.Contains(line, ".checkpointSize") {
 			continue
 		}
