@@ -69,13 +69,35 @@ func prove(c *cobra.Command, trails, logs, event, checkpoint, out string) error 
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{event + ".json": r.JSON, event + ".tlog-proof": proof} {
-		if err := os.WriteFile(filepath.Join(out, name), content, 0o600); err != nil {
-			return err
-		}
+	if err := writeProof(filepath.Join(out, event), r.JSON, proof); err != nil {
+		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "record %d of %x: %s and %s\n", r.Sequence, r.Node, event+".json", event+".tlog-proof")
 	return nil
+}
+
+// writeProof writes both files, or none.
+func writeProof(name string, record, proof []byte) (err error) {
+	var files []*newFile
+	defer func() {
+		for _, n := range files {
+			err = errors.Join(err, n.discard())
+		}
+	}()
+	for _, part := range [...]struct {
+		name    string
+		content []byte
+	}{{name + ".json", record}, {name + ".tlog-proof", proof}} {
+		n, err := createNew(part.name, 0o600)
+		if err != nil {
+			return alreadyThere(part.name, "a proof", err)
+		}
+		files = append(files, n)
+		if _, err := n.Write(part.content); err != nil {
+			return err
+		}
+	}
+	return keepAll(files...)
 }
 
 // findEvent finds the record of an event in the trails of a folder. Segments that

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,10 +51,10 @@ func auditRecoveryKeyCommand() *cobra.Command {
 			}
 			made.ID = k.String()
 			if err := writeNew(made.Private, 0o600, private.Expose()); err != nil {
-				return err
+				return alreadyThere(made.Private, "a key", err)
 			}
 			if err := writeNew(made.Public, 0o644, public); err != nil {
-				return errors.Join(err, os.Remove(made.Private)) // of a key that nobody has used
+				return errors.Join(alreadyThere(made.Public, "a key", err), os.Remove(made.Private)) // of a key that nobody has used
 			}
 			return show(c.OutOrStdout(), output, made, func(t *table, r recoveryKey) {
 				t.row("id", r.ID)
@@ -66,19 +65,6 @@ func auditRecoveryKeyCommand() *cobra.Command {
 	}
 	outputFlag(c, &output)
 	return c
-}
-
-// writeNew makes a file that must not be there, and makes it durable.
-func writeNew(path string, mode os.FileMode, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return syncFolder(filepath.Dir(path))
 }
 
 // maxKeyFile is more than a recovery key's file has.

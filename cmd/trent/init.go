@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/user"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -209,17 +208,8 @@ func (f *initFlags) handOver(conf *config.Config, k identity.NewKey, stdout io.W
 
 // writeCredentials writes a new file for its owner only, in the form of the AWS
 // CLI's credentials file, and returns when it is on disk.
-func writeCredentials(path string, k identity.NewKey) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
+func writeCredentials(path string, k identity.NewKey) error {
 	text := fmt.Appendf(nil, "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n", k.ID, k.Secret.Expose())
 	defer clear(text)
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return syncFolder(filepath.Dir(path))
+	return writeNew(path, 0o600, text)
 }

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -17,9 +12,9 @@ import (
 
 // pair are the files of a report, which stand under their names when both are whole.
 type pair struct {
-	html, json *reportFile
+	html, json *newFile
 	name       string
-	pages      []*reportFile
+	pages      []*newFile
 	made       []evidence.File
 }
 
@@ -34,6 +29,11 @@ func createPair(name string) (*pair, error) {
 		return nil, errors.Join(err, p.html.discard())
 	}
 	return p, nil
+}
+
+func createReport(name string) (*newFile, error) {
+	f, err := createNew(name, 0o600)
+	return f, alreadyThere(name, "a report", err)
 }
 
 // Index is the name of the first HTML file.
@@ -65,76 +65,11 @@ func (p *pair) Close() (sha256 string, err error) {
 }
 
 // keep puts all files under their names, that which has the others' hashes behind them.
-func (p *pair) keep() error {
-	for _, f := range append(slices.Clone(p.pages), p.html, p.json) {
-		if err := f.keep(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (p *pair) keep() error { return keepAll(append(slices.Clone(p.pages), p.html, p.json)...) }
 
 func (p *pair) discard() (err error) {
 	for _, f := range append(slices.Clone(p.pages), p.html, p.json) {
 		err = errors.Join(err, f.discard())
 	}
 	return err
-}
-
-// reportFile is a file in the making, and its hash.
-type reportFile struct {
-	name string
-	f    *os.File
-	w    *bufio.Writer
-	hash hash.Hash
-
-	finished, kept bool
-}
-
-func createReport(name string) (*reportFile, error) {
-	if _, err := os.Lstat(name); err == nil {
-		return nil, fmt.Errorf("%s is there already, and a report overwrites nothing", name)
-	}
-	f, err := os.OpenFile(name+".partial", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	r := &reportFile{name: name, f: f, hash: sha256.New()}
-	r.w = bufio.NewWriter(io.MultiWriter(f, r.hash))
-	return r, nil
-}
-
-func (r *reportFile) Write(b []byte) (int, error) { return r.w.Write(b) }
-func (r *reportFile) sum() string                 { return hex.EncodeToString(r.hash.Sum(nil)) }
-
-// finish puts the file on the disk.
-func (r *reportFile) finish() error {
-	if r.finished {
-		return nil
-	}
-	r.finished = true
-	return errors.Join(r.w.Flush(), r.f.Sync(), r.f.Close())
-}
-
-// keep gives the file its name.
-func (r *reportFile) keep() error {
-	if err := r.finish(); err != nil {
-		return err
-	}
-	r.kept = true
-	if err := os.Link(r.name+".partial", r.name); err != nil { // which overwrites nothing
-		return err
-	}
-	return os.Remove(r.name + ".partial")
-}
-
-// discard removes what was not kept.
-func (r *reportFile) discard() error {
-	switch {
-	case r.kept:
-		return nil
-	case r.finished:
-		return os.Remove(r.name + ".partial")
-	}
-	return errors.Join(r.f.Close(), os.Remove(r.name+".partial"))
 }

@@ -179,10 +179,5 @@ func copyKeyFile(to, from string) error {
 	if err := makeFolder(filepath.Dir(to), syncFolder); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
+	return writeNew(to, 0o600, b)
 }
