@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ type witnesses struct {
 
 func (w *witnesses) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&w.texts, "witness", nil, "`key` that must have signed the checkpoint, NAME+ID+BASE64, or a file of such; may be given more than once")
-	c.Flags().IntVar(&w.least, "witnesses", 0, "how `many` of the keys must have; 0 is all")
+	c.Flags().IntVar(&w.least, "witnesses", 0, "how `many` witnesses must have, by names, the log itself not counted; 0: every key that is given")
 }
 
 // keys reads the keys, and how many of them must have signed.
@@ -41,13 +42,32 @@ func (w *witnesses) keys() (keys []*tlog.Key, least int, err error) {
 			keys = append(keys, k)
 		}
 	}
-	if w.least < 0 || w.least > len(keys) {
-		return nil, 0, fmt.Errorf("--witnesses %d: %d keys are given", w.least, len(keys))
+	names := map[string]bool{}
+	for _, k := range keys {
+		names[k.Name()] = true
 	}
-	if w.least > 0 {
-		return keys, w.least, nil
+	if w.least < 0 || w.least > len(names) {
+		return nil, 0, fmt.Errorf("--witnesses %d: keys of %d are given", w.least, len(names))
 	}
-	return keys, len(keys), nil
+	return keys, w.least, nil
+}
+
+// signedBy returns the names of those who have signed a checkpoint with the given
+// keys: every key, or, with least, so many witnesses, and the log if its keys are
+// among them.
+func signedBy(c *tlog.Checkpoint, keys []*tlog.Key, least int) (names []string, err error) {
+	for _, s := range c.Signers {
+		names = append(names, s.Name())
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for _, k := range keys {
+		switch {
+		case least == 0 && !slices.Contains(c.Signers, k), k.Name() == c.Origin && !slices.Contains(names, c.Origin):
+			return nil, fmt.Errorf("the checkpoint has no signature of the key of %s", k.Name())
+		}
+	}
+	return names, c.Witnessed(keys, least)
 }
 
 // known reads what the trail is known to have had.
@@ -83,9 +103,10 @@ func (v *auditVerify) known(o *digest.Options) error {
 // parseTree reads a checkpoint that enough witnesses have signed.
 func parseTree(file []byte, keys []*tlog.Key, least int) (t digest.Tree, err error) {
 	c, err := tlog.ParseCheckpoint(file, keys...)
-	if err == nil {
-		err = c.Witnessed(keys, least)
+	if err != nil {
+		return t, err
 	}
+	signers, err := signedBy(c, keys, least)
 	if err != nil {
 		return t, err
 	}
@@ -93,7 +114,7 @@ func parseTree(file []byte, keys []*tlog.Key, least int) (t digest.Tree, err err
 	if !ok {
 		return t, fmt.Errorf("it is a checkpoint of %q, which is no audit trail", clean(c.Origin))
 	}
-	return digest.Tree{Node: node, Size: c.Size, Root: c.Root}, nil
+	return digest.Tree{Node: node, Size: c.Size, Root: c.Root, Signers: signers}, nil
 }
 
 // parseHead reads NODE:NUMBER:HASH, or the digest that stands in the file of that

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"trent/internal/tlog"
 )
 
 // TestFrom: the first record that must be there is a node's. Without the node it is
@@ -43,5 +50,57 @@ func TestFrom(t *testing.T) {
 		if got := parse(wrong...); got != nil {
 			t.Errorf("%q is taken: %v", wrong, got)
 		}
+	}
+}
+
+// TestSignedBy: a witness counts once, however many keys it has, and the log is none
+// of its own. Without a number every key that is given must have signed.
+func TestSignedBy(t *testing.T) {
+	t.Parallel()
+	const origin = "trent/000102030405060708090a0b0c0d0e0f"
+	text := origin + "\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+	file := text + "\n"
+	var keys []*tlog.Key
+	for i, name := range []string{origin, "w.example/1", "w.example/1", "w.example/2", "w.example/3"} {
+		private := ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune('a'+i)), ed25519.SeedSize)))
+		public := append([]byte{1}, private.Public().(ed25519.PublicKey)...)
+		hash := sha256.Sum256(append([]byte(name+"\n"), public...))
+		k, err := tlog.ParseKey(fmt.Sprintf("%s+%x+%s", name, hash[:4], base64.StdEncoding.EncodeToString(public)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+		if i < 4 { // the last does not sign
+			signature := append(binary.BigEndian.AppendUint32(nil, k.KeyHash()), ed25519.Sign(private, []byte(text))...)
+			file += "\u2014 " + name + " " + base64.StdEncoding.EncodeToString(signature) + "\n"
+		}
+	}
+	for _, test := range []struct {
+		keys  []*tlog.Key
+		least int
+		ok    bool
+	}{
+		{keys[:4], 0, true},
+		{keys, 0, false},
+		{keys, 2, true},
+		{keys, 3, false},
+		{keys[:1], 1, false},
+		{keys[:2], 2, false},
+		{keys[1:3], 2, false},
+		{keys[1:4], 2, true},
+		{keys[:1], 0, true},
+		{nil, 0, true},
+	} {
+		c, err := tlog.ParseCheckpoint([]byte(file), test.keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names, err := signedBy(c, test.keys, test.least); (err == nil) != test.ok {
+			t.Errorf("%d keys, at least %d: %v, %v", len(test.keys), test.least, names, err)
+		}
+	}
+	w := witnesses{texts: []string{keys[1].String(), keys[2].String()}, least: 2}
+	if _, _, err := w.keys(); err == nil {
+		t.Error("two keys of one witness are two")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -189,6 +190,8 @@ type proven struct {
 	Hash     string   `json:"hash"`
 	Size     uint64   `json:"checkpointSize"`
 	Signers  []string `json:"signers"`
+	// Witnessed: one of the signers is not the log itself.
+	Witnessed bool `json:"witnessed"`
 }
 
 func verifyProof(proof, record string, keys []*tlog.Key, least int) (p proven, err error) {
@@ -201,16 +204,14 @@ func verifyProof(proof, record string, keys []*tlog.Key, least int) (p proven, e
 		return p, err
 	}
 	c, r, err := tlog.VerifyProof(file, json, keys...)
-	if err == nil {
-		err = c.Witnessed(keys, least)
-	}
 	if err != nil {
 		return p, err
 	}
-	p = proven{Node: fmt.Sprintf("%x", r.Node), Sequence: r.Sequence, Hash: fmt.Sprintf("%x", r.Hash), Size: c.Size}
-	for _, k := range c.Signers {
-		p.Signers = append(p.Signers, k.Name())
+	signers, err := signedBy(c, keys, least)
+	if err != nil {
+		return p, err
 	}
+	p = proven{Signers: signers, Witnessed: slices.ContainsFunc(signers, func(name string) bool { return name != c.Origin }), Node: fmt.Sprintf("%x", r.Node), Sequence: r.Sequence, Hash: fmt.Sprintf("%x", r.Hash), Size: c.Size}
 	return p, nil
 }
 
@@ -220,5 +221,8 @@ func provenTable(t *table, p proven) {
 	t.row("checkpoint", fmt.Sprintf("%d records", p.Size))
 	for i, name := range p.Signers {
 		t.row(once(i, "signed by"), name)
+	}
+	if !p.Witnessed {
+		t.row("No witness's signature was looked at: whoever has the log's keys can have made another log.")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,13 +31,15 @@ Whether the end of the trail was cut off shows only by something that is kept
 elsewhere: --head takes a record's node, number and hash, as trent status prints
 them, a digest's file, or a checkpoint (trent audit checkpoint). With --witness the
 checkpoint must be signed by those who have seen it: then no record up to it can
-have been changed or removed, by whoever has the trail's own keys either.
+have been changed or removed, by whoever has the trail's own keys either; records in
+encrypted segments only as far as they are opened, with --recovery-key.
 
 The destruction of a key's material is signed by itself as well, and is verified
 wherever its record stands.
 
 With --absent NAME the command proves that no call of that name was recorded
-between --since and --until, which the digests must cover.
+between --since and --until, which the digests must cover. Records of that time that
+tell of many calls at once, and may mean such, leave it unproven.
 
 Segments that are encrypted are verified as they are stored, against what a digest
 says of them, without a key. With --recovery-key each record in them is, too, and
@@ -171,6 +174,9 @@ func (v *auditVerify) absence() (*digest.Absence, error) {
 		}
 		return nil, nil
 	}
+	if err := checkEventName(v.absent); err != nil {
+		return nil, err
+	}
 	a := &digest.Absence{Name: v.absent}
 	for _, flag := range []struct {
 		name, text string
@@ -218,16 +224,8 @@ func verifiedTable(t *table, v verified) {
 	if !v.KeysGiven {
 		t.row("The keys beside the trail were used, which its editor can replace: give --public-key.")
 	}
-	for _, n := range v.Nodes {
-		if n.Checkpoint > 0 {
-			t.row(fmt.Sprintf("Records 1 to %d of %s are those of the checkpoint.", n.Checkpoint, n.Node))
-		}
-		if n.Closed > 0 {
-			t.row(fmt.Sprintf("%d records of %s are in %d encrypted segments, verified as they are stored: --recovery-key verifies each.", n.Closed, n.Node, n.Sealed))
-		}
-		if n.Torn {
-			t.row("The newest segment of " + n.Node + " ends in a part of a record: a crash or a running server leaves that.")
-		}
+	for i := range v.Nodes {
+		nodeNotes(t, &v.Nodes[i])
 	}
 	if v.Absence != nil {
 		t.row(v.Absence.Text())
@@ -259,5 +257,29 @@ func verifiedTable(t *table, v verified) {
 		t.row(fmt.Sprintf("Nothing is wrong in what is signed; of %d records behind that nothing is known.", unsigned))
 	case v.Sound:
 		t.row("Nothing is wrong.")
+	}
+}
+
+// nodeNotes says what there is to know of a node's trail beside what is wrong.
+func nodeNotes(t *table, n *digest.NodeReport) {
+	if n.Checkpoint > 0 {
+		t.row(fmt.Sprintf("Records 1 to %d of %s are those of the checkpoint.", n.Checkpoint, n.Node))
+		if len(n.CheckpointSigners) == 0 {
+			t.row("No signature of the checkpoint was looked at: it proves as much as the place where it was kept. --witness looks.")
+		} else {
+			t.row("The checkpoint is signed by " + strings.Join(n.CheckpointSigners, ", ") + ".")
+		}
+	}
+	if n.Checkpoint > 0 && n.Closed > 0 {
+		t.row("That the encrypted segments hold those records, and no others, the digests alone say: whoever has their keys can have sealed others. --recovery-key shows it.")
+	}
+	if n.Closed > 0 {
+		t.row(fmt.Sprintf("%d records of %s are in %d encrypted segments, verified as they are stored: --recovery-key verifies each.", n.Closed, n.Node, n.Sealed))
+	}
+	if n.SetBack > 0 {
+		t.row(fmt.Sprintf("The clock of %s was set back, or had been ahead: %d digests have the time of the one before.", n.Node, n.SetBack))
+	}
+	if n.Torn {
+		t.row("The newest segment of " + n.Node + " ends in a part of a record: a crash or a running server leaves that.")
 	}
 }

@@ -43,7 +43,7 @@ const (
 // New makes the API.
 func New(c Config) *call.JSONAPI {
 	history := &history{Config: c, turns: make(chan struct{}, searches)}
-	lookup := &call.JSONOperation{Name: lookupEventsName, New: func() call.JSONRequest { return &lookupEvents{history: history} }}
+	lookup := &call.JSONOperation{Name: LookupEvents, New: func() call.JSONRequest { return &lookupEvents{history: history} }}
 	return &call.JSONAPI{Service: Service, Operations: map[string]*call.JSONOperation{lookup.Name: lookup}}
 }
 

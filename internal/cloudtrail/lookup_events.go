@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	lookupEventsName = "LookupEvents"
-	maxResults       = 50
+	// LookupEvents is the operation's name.
+	LookupEvents = "LookupEvents"
+	maxResults   = 50
 	// kept is how far back an event history goes.
 	kept = 90 * 24 * time.Hour
 	// work is what a request looks at, in bytes of the trail and its index.

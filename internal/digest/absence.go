@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"trent/internal/audit"
@@ -18,8 +19,11 @@ type Absence struct {
 	Since   time.Time `json:"since,omitzero"` // zero: from the first record on
 	Until   time.Time `json:"until,omitzero"` // zero: as far as digests reach; Conclude fills it in
 	Records int       `json:"records"`
-	Proven  bool      `json:"proven"`
-	Why     string    `json:"why,omitempty"` // it is not
+	// Uncounted are records in the time that tell of calls without records of their
+	// own, which may have been such calls.
+	Uncounted int    `json:"recordsOfManyCalls,omitempty"`
+	Proven    bool   `json:"proven"`
+	Why       string `json:"why,omitempty"` // it is not
 }
 
 // LongestCall is more than a call takes from its time, which its record has, to
@@ -28,6 +32,7 @@ const LongestCall = 2 * time.Minute
 
 // Visit counts a record that contradicts.
 func (a *Absence) Visit(r audit.Record) {
+	a.many(r)
 	if !bytes.Contains(r.JSON, []byte(a.Name)) {
 		return
 	}
@@ -35,14 +40,64 @@ func (a *Absence) Visit(r audit.Record) {
 		EventName string    `json:"eventName"`
 		EventTime time.Time `json:"eventTime"`
 	}
-	if json.Unmarshal(r.JSON, &e) != nil || e.EventName != a.Name {
-		return
-	}
-	// A record's time is a whole second.
-	if !e.EventTime.Before(a.Since.Truncate(time.Second)) && (a.Until.IsZero() || !e.EventTime.After(a.Until)) {
+	if json.Unmarshal(r.JSON, &e) == nil && e.EventName == a.Name && a.within(e.EventTime, e.EventTime) {
 		a.Records++
 	}
 }
+
+// within reports whether some of the claim's time is between two, which are of
+// records, and so whole seconds.
+func (a *Absence) within(first, last time.Time) bool {
+	return !last.Before(a.Since.Truncate(time.Second)) && (a.Until.IsZero() || !first.After(a.Until))
+}
+
+// many counts a record that tells of calls that have none of their own, if they may
+// have been the claim's: of refusals and of what the trail could not take, by
+// operation; and of calls of nobody who is known, of which it says how many only.
+func (a *Absence) many(r audit.Record) {
+	if !bytes.Contains(r.JSON, []byte(`"RefusedCalls"`)) && !bytes.Contains(r.JSON, []byte(`"UnrecordedCalls"`)) && !bytes.Contains(r.JSON, []byte(`"`+uncounted)) {
+		return
+	}
+	var e struct {
+		EventName  string                     `json:"eventName"`
+		EventTime  time.Time                  `json:"eventTime"`
+		Type       string                     `json:"eventType"`
+		Additional map[string]json.RawMessage `json:"additionalEventData"`
+		Details    struct {
+			Operations  map[string]int `json:"operations"`
+			First, Last time.Time
+		} `json:"serviceEventDetails"`
+	}
+	if json.Unmarshal(r.JSON, &e) != nil {
+		a.Uncounted++ // whatever it says
+		return
+	}
+	first, last := e.EventTime, e.EventTime
+	if !e.Details.First.IsZero() {
+		first = e.Details.First
+	}
+	if e.Details.Last.After(last) {
+		last = e.Details.Last
+	}
+	may := false
+	for name := range e.Additional {
+		may = may || strings.HasPrefix(name, uncounted)
+	}
+	if e.Type == audit.TypeServiceEvent && (e.EventName == "RefusedCalls" || e.EventName == "UnrecordedCalls") {
+		may = may || len(e.Details.Operations) == 0
+		for name := range e.Details.Operations { // eventSource:eventName
+			_, operation, _ := strings.Cut(name, ":")
+			may = may || operation == a.Name
+		}
+	}
+	if may && a.within(first, last) {
+		a.Uncounted++
+	}
+}
+
+// uncounted is how the names of the members begin that say how many calls of nobody
+// who is known were made since the last record of one.
+const uncounted = "unrecordedCalls"
 
 // Conclude says whether the report proves the claim, and makes one that it does
 // not a finding.
@@ -59,6 +114,8 @@ func (a *Absence) Conclude(r *Report) {
 	switch {
 	case a.Records > 0:
 		a.Why = fmt.Sprintf("there are %d such records", a.Records)
+	case a.Uncounted > 0:
+		a.Why = fmt.Sprintf("%d records of that time (RefusedCalls, UnrecordedCalls, %s…) tell of calls without records of their own, which may have been such", a.Uncounted, uncounted)
 	case a.Until.Before(a.Since):
 		a.Why = "digests do not reach that time yet"
 	default:

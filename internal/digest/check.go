@@ -21,6 +21,7 @@ type known struct {
 	number   uint64 // of the digest; 0: a head that was given
 	after    uint64 // of a digest: the last record that the one before covers
 	made     int64  // of a digest: Unix milliseconds
+	behind   bool   // of a digest: it has the time of the one before, and the clock was behind that
 }
 
 // time is that of the digest's making.
@@ -52,6 +53,8 @@ type nodeCheck struct {
 	differs    bool                    // a known hash did not fit: nor will those after it
 	trees      []Tree                  // in order of size
 	tree       tlog.Tree
+	latest     time.Time // of the records that the last digest covers, by their own
+	reach      time.Time // the first time of a record behind the last digest; zero: there is none
 }
 
 func (n *nodeCheck) find(format string, args ...any) { n.report.find(n.name, format, args...) }
@@ -78,6 +81,7 @@ func (n *nodeCheck) record(r audit.Record) {
 	n.Records++
 	n.Last = r.Sequence
 	n.begins(&r)
+	n.times(&r)
 	n.Bytes += int64(len(r.JSON))
 	for n.seen < len(n.known) && n.known[n.seen].sequence <= r.Sequence {
 		n.compare(&n.known[n.seen], &r)
@@ -138,7 +142,7 @@ func (n *nodeCheck) grow(r *audit.Record) {
 		case n.tree.Root() != t.Root:
 			n.find("records 1 to %d are not those of the checkpoint of size %d: something was changed, removed or put in between", t.Size, t.Size)
 		default:
-			n.Checkpoint = t.Size
+			n.Checkpoint, n.CheckpointSigners = t.Size, t.Signers
 		}
 		n.trees = n.trees[1:]
 	}
@@ -206,7 +210,7 @@ func (n *nodeCheck) end() {
 	if n.Covered == 0 {
 		return
 	}
-	n.covers.to, _ = time.Parse(timeLayout, n.CoveredAt)
+	n.covers.to = n.reached()
 	n.covers.from = n.Began // zero where there was nothing before
 	if n.First > 1 {
 		n.covers.from = n.covers.to
@@ -217,6 +221,55 @@ func (n *nodeCheck) end() {
 			}
 		}
 	}
+}
+
+// times notes the times of records at the trail's end: they say more of the clock
+// than a digest's, which never goes back.
+func (n *nodeCheck) times(r *audit.Record) {
+	i := len(n.known) - 1
+	for i >= 0 && n.known[i].number == 0 {
+		i--
+	}
+	if i < 0 || r.Sequence <= n.known[i].after {
+		return
+	}
+	var e struct {
+		EventTime time.Time `json:"eventTime"`
+	}
+	if json.Unmarshal(r.JSON, &e) != nil || e.EventTime.IsZero() {
+		return
+	}
+	switch {
+	case r.Sequence <= n.known[i].sequence:
+		n.latest = e.EventTime
+	case n.reach.IsZero() || e.EventTime.Before(n.reach):
+		n.reach = e.EventTime
+	}
+}
+
+// reached is the time up to which the records that digests cover are all. The
+// last digest's is, unless it is that of the one before: the clock was behind it
+// then, and the last record says where. Records behind it that are older say that
+// the clock was set back since, and nothing is known of what comes after now.
+func (n *nodeCheck) reached() time.Time {
+	to, _ := time.Parse(timeLayout, n.CoveredAt)
+	for i := range slices.Backward(n.known) {
+		k := &n.known[i]
+		if k.number == 0 || k.sequence != n.Covered {
+			continue
+		}
+		if k.behind && n.latest.Before(to) {
+			to = n.latest
+		}
+		break
+	}
+	if old := n.reach.Add(LongestCall); !n.reach.IsZero() && old.Before(to) {
+		to = n.reach
+	}
+	if n.options.Now.Before(to) {
+		to = n.options.Now
+	}
+	return to
 }
 
 // A span is a time for which a trail has all records, and digests cover them.

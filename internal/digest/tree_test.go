@@ -58,12 +58,16 @@ func TestTrees(t *testing.T) {
 	if r := tr.verify(tr.dir, Options{Trees: all}); !r.Sound() || r.Nodes[0].Checkpoint != 78 {
 		t.Errorf("%.300v, up to %d", r.Findings, r.Nodes[0].Checkpoint)
 	}
+	if r := tr.verify(tr.dir, Options{Trees: []Tree{{Node: node, Root: new(tlog.Tree).Root()}}}); !r.Sound() {
+		t.Errorf("the checkpoint of an empty log: %v", r.Findings)
+	}
 	whole := tree(t, tr.dir, 78)
 	for text, known := range map[string]Tree{
-		"not those of the checkpoint of size 77":   {node, 77, whole.Root},
-		"79 records, of which the first 78 are":    {node, 79, whole.Root},
-		"whole trail of this node is missing":      {[16]byte{7}, 78, whole.Root},
-		"a checkpoint has 9223372036854775807 rec": {node, 1<<63 - 1, whole.Root},
+		"not those of the checkpoint of size 77":   {node, 77, whole.Root, nil},
+		"79 records, of which the first 78 are":    {node, 79, whole.Root, nil},
+		"whole trail of this node is missing":      {[16]byte{7}, 78, whole.Root, nil},
+		"of size 0 is not that of an empty log":    {node, 0, whole.Root, nil},
+		"a checkpoint has 9223372036854775807 rec": {node, 1<<63 - 1, whole.Root, nil},
 	} {
 		r := tr.verify(tr.dir, Options{Trees: []Tree{known}})
 		if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].What, text) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trent/internal/audit"
+	"trent/internal/tlog"
 )
 
 // Head is a record that is known to have been in a trail: its number and hash,
@@ -23,6 +24,8 @@ type Tree struct {
 	Node [16]byte
 	Size uint64
 	Root [32]byte
+	// Signers are the names of those whose signatures were verified.
+	Signers []string
 }
 
 // Options of a verification.
@@ -44,6 +47,9 @@ type Options struct {
 	// ApprovedOnly takes digests without an ML-DSA signature, as they are made under
 	// fips: strict.
 	ApprovedOnly bool
+	// Now is the time of the verification: nothing is proven of what comes after it.
+	// Zero is the clock's.
+	Now time.Time
 	// Opener opens sealed segments; nil: they are verified as they are stored.
 	Opener audit.Opener
 	// Visit, if not nil, is told of every record that can be read.
@@ -81,11 +87,18 @@ type NodeReport struct {
 	// Checkpoint is the size of the largest of the given checkpoints that fits: the
 	// records up to it are those that it was signed of. 0: none.
 	Checkpoint uint64 `json:"checkpointRecord,omitempty"`
-	Torn       bool   `json:"tornEnd"` // the newest segment's end is torn, as a crash leaves it
+	// CheckpointSigners are those whose signatures of it were verified. Empty: it was
+	// believed as it was given.
+	CheckpointSigners []string `json:"checkpointSigners,omitempty"`
+	Torn              bool     `json:"tornEnd"` // the newest segment's end is torn, as a crash leaves it
 	// Predecessor is the node whose trail this one follows; "" if there was none.
 	// Began is the time of the record that says so.
 	Predecessor string    `json:"predecessor,omitempty"`
 	Began       time.Time `json:"began,omitzero"`
+
+	// SetBack is how many digests say a time at which the clock had stood before: it
+	// was set back, or had been ahead.
+	SetBack int `json:"digestsWithClockBehind,omitempty"`
 
 	covers span  // the time for which all records are here and covered
 	Bytes  int64 `json:"bytes"`
@@ -125,6 +138,9 @@ func Verify(dir string, o Options) (*Report, error) {
 	nodes, err := audit.Nodes(dir)
 	if err != nil {
 		return nil, err
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	r := &Report{KeysGiven: len(o.Keys) > 0, Findings: []Finding{}, Nodes: []NodeReport{}}
 	if len(nodes) == 0 {
@@ -168,7 +184,11 @@ func (r *Report) node(dir string, node [16]byte, o *Options) error {
 		}
 	}
 	for _, t := range o.Trees {
-		if t.Node == node {
+		switch {
+		case t.Node != node:
+		case t.Size == 0 && t.Root != new(tlog.Tree).Root():
+			n.find("the checkpoint of size 0 is not that of an empty log")
+		case t.Size > 0: // of none nothing can be wrong
 			n.trees = append(n.trees, t)
 		}
 	}
@@ -201,7 +221,8 @@ func (n *nodeCheck) digests() error {
 			n.lastDigest, n.lastNumber = nil, number
 			continue
 		}
-		n.follows(n.lastDigest, d)
+		last := n.lastDigest
+		n.follows(last, d)
 		n.lastDigest = d
 		if text := d.verify(n.keys, n.options.ApprovedOnly); text != "" {
 			n.find("digest %d: %s", number, text)
@@ -211,6 +232,9 @@ func (n *nodeCheck) digests() error {
 		n.names(d)
 		if d.Sequence > 0 {
 			k := known{sequence: d.Sequence, number: d.Number, after: d.After, made: d.Made().UnixMilli()}
+			if k.behind = last != nil && d.Time == last.Time; k.behind {
+				n.SetBack++
+			}
 			hex.Decode(k.hash[:], []byte(d.Hash))
 			n.known = append(n.known, k)
 		}

@@ -107,14 +107,15 @@ func textOf(origin string, size uint64, root [32]byte) string {
 	return fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
 }
 
-// Witnessed returns an error unless at least so many of the given keys, each
-// counted once, have signed the checkpoint.
+// Witnessed returns an error unless at least so many witnesses have signed the
+// checkpoint, each with one of the given keys. A witness is a name, however many
+// keys it has, and the log is none of its own.
 func (c *Checkpoint) Witnessed(witnesses []*Key, least int) error {
 	signed := map[string]bool{}
 	for _, w := range witnesses {
 		for _, s := range c.Signers {
-			if s == w {
-				signed[w.id()] = true
+			if s == w && w.name != c.Origin {
+				signed[w.name] = true
 			}
 		}
 	}

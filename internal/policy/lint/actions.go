@@ -146,7 +146,7 @@ func (l *linter) nearest(wrong string) string {
 		name := strings.ToLower(a.name)
 		if strings.HasPrefix(name, wrong) && len(wrong) > len("kms:ab") {
 			longer = append(longer, a.name)
-		} else if distance(name, wrong) <= 2 {
+		} else if Distance(name, wrong) <= 2 {
 			near = append(near, a.name)
 		}
 	}
@@ -156,9 +156,9 @@ func (l *linter) nearest(wrong string) string {
 	return strings.Join(near[:min(len(near), 4)], " or ")
 }
 
-// distance is how many letters are to be inserted, deleted or replaced to make b
+// Distance is how many letters are to be inserted, deleted or replaced to make b
 // of a.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

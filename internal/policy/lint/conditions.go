@@ -130,9 +130,9 @@ func (l *linter) nearestKey(wrong string) string {
 		switch {
 		case k.Family && strings.TrimRight(lower, ":/") == strings.TrimRight(name, ":/"):
 			return "say which one, as " + k.Name + "<name>"
-		case k.Family && distance(name, stem(lower)) <= 2:
+		case k.Family && Distance(name, stem(lower)) <= 2:
 			return "perhaps " + k.Name + wrong[len(stem(lower)):] + " is meant"
-		case !k.Family && distance(name, lower) <= 2:
+		case !k.Family && Distance(name, lower) <= 2:
 			return "perhaps " + k.Name + " is meant"
 		}
 	}
