@@ -25,9 +25,7 @@ func (c *Config) Check(now time.Time) (warnings Errors, err error) {
 	for i := range c.Listeners {
 		c.Listeners[i].check(fmt.Sprintf("listeners[%d]", i), c.Partition, now, wrong, doubtful)
 	}
-	for i := range c.Audit.Exports {
-		c.Audit.Exports[i].check(wrong, doubtful, fmt.Sprintf("audit.exports[%d]", i))
-	}
+	c.checkExports(wrong, doubtful)
 	if c.Audit.Encryption != nil {
 		c.Audit.Encryption.check(wrong)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -112,6 +113,11 @@ func (c *Config) validateExports(p *problems) {
 		}
 		names[e.Name] = true
 		e.validate(p, path)
+		for j := range i {
+			if overlap(e, &c.Audit.Exports[j], filepath.Clean) {
+				p.refuseOverlap(e, path, j)
+			}
+		}
 		if e.Syslog != nil && c.isOwnSocket(strings.TrimPrefix(e.Syslog.Address, "unix://")) {
 			p.add(path+".syslog.address", "", "%s is a socket of Trent's own", e.Syslog.Address)
 		}
@@ -119,14 +125,54 @@ func (c *Config) validateExports(p *problems) {
 }
 
 // isOwnSocket reports whether this configuration makes or uses a socket.
-func (c *Config) isOwnSocket(path string) bool {
-	path = filepath.Clean(path)
+func (c *Config) isOwnSocket(path string) bool { return c.namesSocket(path, filepath.Clean) }
+
+// namesSocket is isOwnSocket of paths as real has them.
+func (c *Config) namesSocket(path string, real func(string) string) bool {
+	own := []string{c.Admin.Socket, c.Module.Socket}
 	for i := range c.Listeners {
-		if c.Listeners[i].Socket == path {
-			return true
+		own = append(own, c.Listeners[i].Socket)
+	}
+	return slices.ContainsFunc(own, func(socket string) bool { return socket != "" && real(socket) == real(path) })
+}
+
+// overlap reports whether two exports write below one folder, or below one prefix
+// of a bucket; real is what folders are compared as. Each would replace the other's
+// digest files, and leave out its log files.
+func overlap(a, b *Export, real func(string) string) bool {
+	switch {
+	case a.Folder != "" && b.Folder != "":
+		one, other := real(a.Folder), real(b.Folder)
+		return within(one, other) || within(other, one)
+	case a.S3 != nil && b.S3 != nil:
+		host := func(s *S3) string { return strings.ToLower(strings.TrimRight(s.Endpoint, "/")) }
+		same := host(a.S3) == host(b.S3) && a.S3.Bucket == b.S3.Bucket
+		return same && (strings.HasPrefix(a.S3.Prefix, b.S3.Prefix) || strings.HasPrefix(b.S3.Prefix, a.S3.Prefix))
+	}
+	return false
+}
+
+func (p *problems) refuseOverlap(e *Export, path string, other int) {
+	p.add(path+"."+e.kind(), "give each a folder or prefix of its own", "audit.exports[%d] writes there too", other)
+}
+
+// checkExports is what validateExports looks at, for paths with symbolic links.
+func (c *Config) checkExports(wrong, doubtful *problems) {
+	for i := range c.Audit.Exports {
+		e, path := &c.Audit.Exports[i], fmt.Sprintf("audit.exports[%d]", i)
+		e.check(wrong, doubtful, path)
+		for j := range i {
+			if overlap(e, &c.Audit.Exports[j], resolve) {
+				wrong.refuseOverlap(e, path, j)
+			}
+		}
+		if e.Syslog == nil {
+			continue
+		}
+		if socket, is := strings.CutPrefix(e.Syslog.Address, "unix://"); is && c.namesSocket(socket, resolve) {
+			wrong.add(path+".syslog.address", "", "%s is a socket of Trent's own", e.Syslog.Address)
 		}
 	}
-	return path == c.Admin.Socket || path == c.Module.Socket
 }
 
 func (e *Export) validate(p *problems, path string) {
@@ -180,13 +226,14 @@ func (e *Export) validate(p *problems, path string) {
 	}
 }
 
+// validAllow is what internal/export's ParseAllow takes.
 func validAllow(text string) bool {
 	if !strings.Contains(text, "/") {
-		_, err := netip.ParseAddrPort(text)
-		return err == nil
+		at, err := netip.ParseAddrPort(text)
+		return err == nil && at.Addr().Zone() == ""
 	}
 	prefix, err := netip.ParsePrefix(text)
-	return err == nil && prefix == prefix.Masked()
+	return err == nil && prefix == prefix.Masked() && (!prefix.Addr().Is4In6() || prefix.Bits() >= 96)
 }
 
 func (s *Syslog) validate(p *problems, path string) {

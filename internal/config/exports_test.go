@@ -46,6 +46,22 @@ func TestExports(t *testing.T) {
 	}
 }
 
+// s3 is an export's, without its end.
+const s3 = "s3: {endpoint: 'https://h', bucket: example, region: eu-west-1, credentials_file: c"
+
+// TestExportsBeside: exports that share nothing, and addresses of one machine.
+func TestExportsBeside(t *testing.T) {
+	t.Parallel()
+	for _, both := range []string{
+		"{name: a, folder: f}, {name: b, folder: fg}", "{name: a, " + s3 + ", prefix: x/}}, {name: b, " + s3 + ", prefix: y/}}",
+		"{name: a, folder: f, allow: ['::ffff:127.0.0.0/104', '[::ffff:127.0.0.1]:9000', '::1/128']}",
+	} {
+		if _, err := config.Parse("/etc/trent/trent.yaml", []byte(withExport(both))); err != nil {
+			t.Errorf("%s: %v", both, err)
+		}
+	}
+}
+
 // TestExportsRefused: what is wrong, and at which key.
 func TestExportsRefused(t *testing.T) {
 	t.Parallel()
@@ -92,6 +108,12 @@ func TestExportsRefused(t *testing.T) {
 		{"{name: a, s3: {endpoint: 'https://h', bucket: example, region: eu-west-1, prefix: /a, credentials_file: c}}", "s3.prefix", `"/a": want`},
 		{"{name: a, s3: {endpoint: 'https://h', bucket: example, region: eu-west-1}}", "s3.credentials_file", "is missing"},
 		{"{name: a, folder: f}, {name: a, folder: g}", "name", "a stands twice"},
+		{"{name: a, folder: f}, {name: b, folder: g/../f/}", "folder", "audit.exports[0] writes there too"},
+		{"{name: a, folder: f}, {name: b, folder: f/g}", "folder", "audit.exports[0] writes there too"},
+		{"{name: a, " + s3 + "}}, {name: b, " + s3 + "}}", "s3", "audit.exports[0] writes there too"},
+		{"{name: a, " + s3 + ", prefix: x/}}, {name: b, " + s3 + ", prefix: x/y/}}", "s3", "audit.exports[0] writes there too"},
+		{"{name: a, folder: f, allow: ['::ffff:0.0.0.0/80']}", "allow[0]", ""},
+		{"{name: a, folder: f, allow: ['[fe80::1%eth0]:443']}", "allow[0]", ""},
 	} {
 		_, err := config.Parse("/etc/trent/trent.yaml", []byte(withExport(c.export)))
 		list, ok := errors.AsType[config.Errors](err)
@@ -115,7 +137,18 @@ func TestExportFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, link := range [][2]string{{"real", "link"}, {filepath.Join("data", "admin.sock"), "collector"}} {
+		if err := os.Symlink(filepath.Join(folder, link[0]), filepath.Join(folder, link[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(folder, "real"), 0o700), os.Mkdir(filepath.Join(folder, "data"), 0o700),
+		os.WriteFile(filepath.Join(folder, "data", "admin.sock"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for export, want := range map[string]string{
+		"{name: a, folder: real}, {name: b, folder: link}":                "audit.exports[0] writes there too",
+		"{name: a, syslog: {address: 'unix://" + folder + "/collector'}}": "is a socket of Trent's own",
 		"{name: a, folder: .}":       "",
 		"{name: a, folder: none}":    "folder: stat",
 		"{name: a, folder: private}": "private is not a folder",

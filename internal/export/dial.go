@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -83,10 +85,19 @@ func ParseAllow(text string) (network netip.Prefix, exact netip.AddrPort, err er
 		if err == nil && network != network.Masked() {
 			err = fmt.Errorf("%s has bits behind its prefix: %s?", text, network.Masked())
 		}
+		if network.Addr().Is4In6() && err == nil {
+			if network.Bits() < 96 {
+				return network, exact, fmt.Errorf("%s is part of IPv4 only", text)
+			}
+			network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96) // as addresses are compared
+		}
 		return network, exact, err
 	}
 	exact, err = netip.ParseAddrPort(text)
-	return network, exact, err
+	if err == nil && exact.Addr().Zone() != "" {
+		err = fmt.Errorf("%s has a zone, which is not looked at", text)
+	}
+	return network, netip.AddrPortFrom(exact.Addr().Unmap(), exact.Port()), err
 }
 
 // dial connects.
@@ -95,7 +106,30 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if network != "unix" {
 		n.Control = func(_, address string, _ syscall.RawConn) error { return d.check(address) }
 	}
-	return n.DialContext(ctx, network, address)
+	conn, err := n.DialContext(ctx, network, address)
+	if err == nil && network == "unix" && d.isOwnSocket(address, conn.RemoteAddr().String()) {
+		return nil, errors.Join(fmt.Errorf("%w: %s is a socket of this service", errAddress, address), conn.Close())
+	}
+	return conn, err
+}
+
+// isOwnSocket reports whether a path, or the one that who answers there listens at,
+// is one of the service's, however links name it.
+func (d *dialer) isOwnSocket(paths ...string) bool {
+	for _, a := range d.own() {
+		own, ok := a.(*net.UnixAddr)
+		if !ok {
+			continue
+		}
+		there, err := os.Stat(own.Name)
+		for _, path := range paths {
+			info, failure := os.Stat(path)
+			if filepath.Clean(path) == filepath.Clean(own.Name) || err == nil && failure == nil && os.SameFile(info, there) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // dialTLS connects, and finds out who is there.
@@ -123,7 +157,8 @@ func (d *dialer) check(address string) error {
 	if slices.Contains(d.exactly, at) {
 		return nil
 	}
-	if d.isOwn(at) {
+	isOwn := func(ip netip.Addr) bool { return d.isOwn(netip.AddrPortFrom(ip, at.Port())) }
+	if slices.ContainsFunc(meanings(at.Addr()), isOwn) {
 		return fmt.Errorf("%w: %s is a listener of this service; allow names it with its port, if it is to be", errAddress, at)
 	}
 	for _, ip := range meanings(at.Addr()) {
@@ -139,8 +174,8 @@ func (d *dialer) check(address string) error {
 // make of it.
 func meanings(ip netip.Addr) []netip.Addr {
 	all := []netip.Addr{ip}
-	if ip.Is4() {
-		return all
+	if ip.Is4() || ip.IsLoopback() || ip.IsUnspecified() {
+		return all // ::1 and :: are no IPv4 addresses
 	}
 	b := ip.As16()
 	for _, t := range [...]struct {
@@ -162,7 +197,8 @@ func (d *dialer) isOwn(at netip.AddrPort) bool {
 			continue
 		}
 		own := tcp.AddrPort().Addr().Unmap()
-		if own == at.Addr() || own.IsUnspecified() && isLocal(at.Addr()) {
+		// To connect to the unspecified address is to connect to this machine.
+		if own == at.Addr() || at.Addr().IsUnspecified() || own.IsUnspecified() && isLocal(at.Addr()) {
 			return true
 		}
 	}

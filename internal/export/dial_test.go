@@ -3,6 +3,8 @@ package export
 import (
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -51,6 +53,11 @@ func TestRefusedAddresses(t *testing.T) {
 		// The own listeners.
 		{"198.51.100.7:8443", nil, true},
 		{"198.51.100.7:443", nil, false},
+		{"0.0.0.0:9464", []string{"0.0.0.0/8"}, true},
+		{"0.0.0.0:8443", []string{"0.0.0.0/8"}, true},
+		{"[::]:9464", []string{"::/128"}, true},
+		{"[::ffff:0.0.0.0]:9464", []string{"0.0.0.0/8"}, true},
+		{"0.0.0.0:7000", []string{"0.0.0.0/8"}, false},
 		{"127.0.0.1:9443", []string{"127.0.0.0/8"}, true},
 		{"[::1]:9443", []string{"::1/128"}, true},
 		{"127.0.0.1:9464", []string{"127.0.0.1/32"}, true},
@@ -63,6 +70,13 @@ func TestRefusedAddresses(t *testing.T) {
 		{"127.0.0.1:443", []string{"127.0.0.1:443"}, false},
 		{"127.0.0.1:444", []string{"127.0.0.1:443"}, true},
 		{"[::1]:443", []string{"127.0.0.0/8"}, true},
+		{"[::1]:443", []string{"::1/128"}, false},
+		{"[::]:443", []string{"::/128"}, false},
+		{"[::2]:443", []string{"::/96"}, true}, // 0.0.0.2
+		{"127.0.0.1:443", []string{"::ffff:127.0.0.0/104"}, false},
+		{"128.0.0.1:443", []string{"::ffff:127.0.0.0/104"}, false},
+		{"169.254.0.1:443", []string{"::ffff:127.0.0.0/104"}, true},
+		{"127.0.0.1:9000", []string{"[::ffff:127.0.0.1]:9000"}, false},
 		{"[::ffff:127.0.0.1]:443", []string{"127.0.0.0/8"}, false},
 		{"169.254.7.7:443", []string{"10.0.0.0/8", "169.254.7.0/24"}, false},
 		{"[fe80::1%eth0]:443", []string{"fe80::/10"}, false},
@@ -75,7 +89,7 @@ func TestRefusedAddresses(t *testing.T) {
 			t.Errorf("%s, allow %v: %v; want refused: %v", c.address, c.allow, err, c.refused)
 		}
 	}
-	for _, wrong := range []string{"", "10.0.0.1", "10.0.0.1/8", "localhost:1", "10.0.0.0/33", "any"} {
+	for _, wrong := range []string{"", "10.0.0.1", "10.0.0.1/8", "localhost:1", "10.0.0.0/33", "any", "::ffff:0:0/95", "::ffff:0.0.0.0/80", "[fe80::1%eth0]:443"} {
 		if _, err := newDialer([]string{wrong}, own); err == nil {
 			t.Errorf("allow %q is taken", wrong)
 		}
@@ -103,6 +117,36 @@ func TestDialLooksAtTheAddress(t *testing.T) {
 		}
 		if (allow == nil) != errors.Is(err, errAddress) {
 			t.Errorf("allow %v: %v", allow, err)
+		}
+	}
+}
+
+// TestOwnSocket: no link leads to a socket that this service listens at.
+func TestOwnSocket(t *testing.T) {
+	t.Parallel()
+	folder := shortFolder(t)
+	own, link, other := filepath.Join(folder, "admin"), filepath.Join(folder, "link"), filepath.Join(folder, "other")
+	for _, path := range []string{own, other} {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+	}
+	if err := os.Symlink(own, link); err != nil {
+		t.Fatal(err)
+	}
+	d, err := newDialer(nil, func() []net.Addr { return []net.Addr{&net.UnixAddr{Name: own, Net: "unix"}} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, refused := range map[string]bool{own: true, link: true, folder + "/./admin": true, other: false} {
+		conn, err := d.dial(t.Context(), "unix", path)
+		if err == nil {
+			conn.Close()
+		}
+		if errors.Is(err, errAddress) != refused {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func New(c Config, e Export) (*Exporter, error) {
 	var to store
 	switch {
 	case e.Folder != "":
-		x.kind, x.where, to = "folder", e.Folder, folder(e.Folder)
+		x.kind, x.where, to = "folder", e.Folder, &folder{path: e.Folder}
 	case e.S3 != nil:
 		x.kind, x.where = "s3", e.S3.where()
 		to, err = newBucket(e.S3, d, c.Now)

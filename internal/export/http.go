@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -106,6 +107,8 @@ const maxAnswerBytes = 64 << 10
 // httpClient sends requests to one place.
 type httpClient struct {
 	client http.Client
+	// secret: of the URL and of answers, which may repeat it, nothing is told.
+	secret bool
 }
 
 // newHTTPClient follows no redirect, takes no proxy, and reads the files of t for
@@ -125,7 +128,7 @@ func newHTTPClient(d *dialer, t *TLS) *httpClient {
 			return d.dialTLS(ctx, network, address, settings)
 		},
 	}
-	return &httpClient{http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &httpClient{client: http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (c *httpClient) close() { c.client.CloseIdleConnections() }
@@ -147,6 +150,9 @@ func (c *httpClient) send(ctx context.Context, method, target string, body []byt
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL
 		}
+		if c.secret && repeats(err.Error(), r.URL) {
+			return errors.New("it did not answer in HTTP") // and is not quoted
+		}
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -154,7 +160,18 @@ func (c *httpClient) send(ctx context.Context, method, target string, body []byt
 	if err != nil {
 		return err
 	}
+	if c.secret {
+		answer = nil
+	}
 	return judge(res, answer)
+}
+
+// repeats reports whether a text has a part of a URL's path or query that is long
+// enough for a secret.
+func repeats(text string, u *url.URL) bool {
+	const least = 8
+	parts := strings.FieldsFunc(u.Path+" "+u.EscapedPath()+" "+u.RawQuery, func(r rune) bool { return strings.ContainsRune("/&= ", r) })
+	return slices.ContainsFunc(parts, func(part string) bool { return len(part) >= least && strings.Contains(text, part) })
 }
 
 // judge makes an error of an answer that is no success.
@@ -166,7 +183,7 @@ func judge(res *http.Response, answer []byte) error {
 		return &refusal{text: fmt.Sprintf("it answered %d, a redirect, and none is followed", res.StatusCode)}
 	}
 	return &refusal{
-		text:     fmt.Sprintf("it answered %d: %s", res.StatusCode, firstLine(answer)),
+		text:     strings.TrimSuffix(fmt.Sprintf("it answered %d: %s", res.StatusCode, firstLine(answer)), ": "),
 		after:    retryAfter(res.Header.Get("Retry-After"), time.Now()),
 		tooLarge: res.StatusCode == http.StatusRequestEntityTooLarge,
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -135,12 +136,12 @@ func TestWebhookRefusals(t *testing.T) {
 	var answer http.HandlerFunc
 	s := hookServer(t, func(rw http.ResponseWriter, r *http.Request) { answer(rw, r) })
 	status := func(code int, header ...string) http.HandlerFunc {
-		return func(rw http.ResponseWriter, _ *http.Request) {
+		return func(rw http.ResponseWriter, r *http.Request) {
 			for i := 0; i < len(header); i += 2 {
 				rw.Header().Set(header[i], header[i+1])
 			}
 			rw.WriteHeader(code)
-			io.WriteString(rw, "no\x1b[31m\nthanks")
+			io.WriteString(rw, "no\x1b[31m\nthanks: Cannot POST "+r.URL.String()) // as Express answers
 		}
 	}
 	good := writeSecret(t, whsec, 0o600)
@@ -152,7 +153,7 @@ func TestWebhookRefusals(t *testing.T) {
 		after  time.Duration
 		want   string
 	}{
-		{name: "500", answer: status(500), want: "500: no [31m thanks"},
+		{name: "500", answer: status(500), want: "it answered 500"},
 		{name: "429", answer: status(429, "Retry-After", "120"), after: 2 * time.Minute, want: "429"},
 		{name: "429 for ever", answer: status(429, "Retry-After", "999999999"), after: longestRetry, want: "429"},
 		{name: "503 with nonsense", answer: status(503, "Retry-After", "-7"), want: "503"},
@@ -161,6 +162,14 @@ func TestWebhookRefusals(t *testing.T) {
 		{name: "307", answer: status(307, "Location", other.URL), want: "redirect"},
 		{name: "304", answer: status(304), want: "304"},
 		{name: "half an answer", answer: func(rw http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, want: "EOF"},
+		{name: "no HTTP", answer: func(rw http.ResponseWriter, r *http.Request) {
+			conn, _, err := rw.(http.Hijacker).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 %s\r\n\r\n", r.URL)
+			conn.Close()
+		}, want: "did not answer in HTTP"},
 		{name: "an untrusted server", answer: status(200), change: func(e *Export) { e.Webhook.TLS = nil }, want: "certificate"},
 		{name: "loopback not named", answer: status(200), change: func(e *Export) { e.Allow = nil }, want: "loopback"},
 		{name: "a secret that others can read", answer: status(200), secret: writeSecret(t, whsec, 0o640), want: "0640"},

@@ -120,6 +120,7 @@ func TestFolderRepeats(t *testing.T) {
 	x := w.exporter(Export{Name: "a", Folder: folder})
 	mustRound(t, x)
 	before := readFolder(t, folder)
+	x.to.close()
 	// The cursor as it was when the batch was on its way.
 	c := cursor{at: position{node: w.node}, until: 3}
 	if err := c.write(x.cursorPath()); err != nil {
@@ -127,7 +128,9 @@ func TestFolderRepeats(t *testing.T) {
 	}
 	w.append(3, "111122223333")
 	w.sign()
-	mustRound(t, w.exporter(Export{Name: "a", Folder: folder}))
+	x = w.exporter(Export{Name: "a", Folder: folder})
+	mustRound(t, x)
+	x.to.close()
 	after := readFolder(t, folder)
 	for name, b := range before {
 		if !bytes.Equal(after[name], b) {
@@ -171,12 +174,14 @@ func TestDigestFiles(t *testing.T) {
 	if d := names(readFolder(t, folder), "Digest"); d != nil {
 		t.Fatalf("before the hour's end: %v", d)
 	}
+	x.to.close()
 	x = w.exporter(e)
 	w.advance(10 * time.Minute)
 	mustRound(t, x) // 9:00, without new records
 	w.advance(3*time.Hour + 5*time.Minute)
 	deliver() // 12:05
 	w.advance(time.Hour)
+	x.to.close()
 	mustRound(t, w.exporter(e))
 	files := readFolder(t, folder)
 	got := names(files, "Digest/eu-west-1/2026/11/23/111122223333")
@@ -277,4 +282,21 @@ func TestNamedOnce(t *testing.T) {
 	if len(x.c.files) != 2 || x.c.files[0].object == x.c.files[1].object {
 		t.Errorf("the next digest names %+v", x.c.files)
 	}
+}
+
+// TestFolderInUse: of two that export to one folder the second waits until the
+// first has ended.
+func TestFolderInUse(t *testing.T) {
+	t.Parallel()
+	w, folder := newWorld(t), t.TempDir()
+	w.append(3, "111122223333")
+	w.sign()
+	one, other := w.exporter(Export{Name: "a", Folder: folder}), w.exporter(Export{Name: "b", Folder: folder})
+	mustRound(t, one)
+	if err := other.round(t.Context()); !errors.Is(err, errInUse) {
+		t.Fatal(err)
+	}
+	one.to.close()
+	mustRound(t, other)
+	other.to.close()
 }

@@ -178,14 +178,18 @@ func (c *collector) drained(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		left, failure := 0, error(nil)
-		if err := rc.Control(func(fd uintptr) { left, failure = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) }); err != nil {
+		left, gone, failure := 0, false, error(nil)
+		if err := rc.Control(func(fd uintptr) {
+			if left, failure = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ); failure == nil && left == 0 {
+				gone, failure = hungUp(fd)
+			}
+		}); err != nil {
 			return err
 		}
 		switch {
 		case failure != nil:
 			return failure
-		case c.gone.Load():
+		case gone || c.gone.Load():
 			return errClosed
 		case left == 0:
 			return nil
@@ -194,6 +198,20 @@ func (c *collector) drained(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
+		}
+	}
+}
+
+// hungUp reports whether the other side has closed. A close also empties what it
+// has not read of a Unix socket, which then looks as if it was taken: so this is
+// asked after.
+func hungUp(fd uintptr) (bool, error) {
+	const closed = unix.POLLHUP | unix.POLLERR | unix.POLLRDHUP
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	for {
+		_, err := unix.Poll(p, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return p[0].Revents&closed != 0, err
 		}
 	}
 }

@@ -211,3 +211,40 @@ func TestSyslogHangs(t *testing.T) {
 		t.Errorf("80 MB were taken by nobody")
 	}
 }
+
+// TestSyslogUnread: a collector that closes with messages that it has not read has
+// not taken them, though its close empties the socket.
+func TestSyslogUnread(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := filepath.Join(shortFolder(t), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			_, _ = conn.Read(make([]byte, 1))
+			_ = conn.Close()
+		}
+	}()
+	x := w.exporter(Export{Name: "s", Syslog: &Syslog{Address: "unix://" + path, Facility: 13}})
+	defer x.to.close()
+	w.append(3, "111122223333")
+	if err := x.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.plan(t.Context()); err != nil || x.batch == nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for range 1000 {
+		if err := x.to.deliver(t.Context(), x.batch); err == nil {
+			taken++
+		}
+	}
+	if taken > 0 {
+		t.Errorf("%d of 1000 batches count as delivered, and nobody has read them", taken)
+	}
+}

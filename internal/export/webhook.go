@@ -47,7 +47,9 @@ func newWebhook(w *Webhook, d *dialer, name string, events bool, now func() time
 	if u, err := url.Parse(w.URL); err != nil || u.Host == "" {
 		return nil, errors.New("the webhook's URL cannot be used")
 	}
-	return &webhook{Webhook: *w, http: newHTTPClient(d, w.TLS), name: name, events: events, now: now}, nil
+	client := newHTTPClient(d, w.TLS)
+	client.secret = true
+	return &webhook{Webhook: *w, http: client, name: name, events: events, now: now}, nil
 }
 
 func (w *webhook) close() { w.http.close() }

@@ -54,6 +54,9 @@ func (n *Node) ownAddresses() []net.Addr {
 			all = append(all, s.Addr())
 		}
 	}
+	if n.AdminSocket != "" {
+		all = append(all, &net.UnixAddr{Name: n.AdminSocket, Net: "unix"})
+	}
 	if n.metricsAt != nil {
 		all = append(all, n.metricsAt)
 	}
