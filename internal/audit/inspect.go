@@ -21,7 +21,8 @@ type Fault struct {
 }
 
 // maxInspected bounds what is read of one file, which is not to be trusted.
-const maxInspected = 1 << 30
+// A segment has 32 MiB, and one write more.
+const maxInspected = 64 << 20
 
 // Nodes are the ids of the nodes that have a trail below dir.
 func Nodes(dir string) ([][16]byte, error) {
@@ -37,6 +38,10 @@ func Nodes(dir string) ([][16]byte, error) {
 	}
 	return nodes, nil
 }
+
+// maxWork bounds the search for records in what is none: so many times the segment is
+// read for it, and what comes after is not looked at.
+const maxWork = 16
 
 // A Visitor is told what Inspect finds.
 type Visitor struct {
@@ -88,6 +93,7 @@ type inspector struct {
 	gap    string // names that are missing before it, "" if none: no fault unless records are missing too
 	head   Head   // of the last record that was read; zero before the first
 	id     segmentID
+	work   int    // bytes of the segment that were tried in vain as records
 	next   uint32 // place of the next record, unless it begins another write
 }
 
@@ -108,7 +114,7 @@ func (in *inspector) at(offset int, sequence uint64, format string, args ...any)
 }
 
 func (in *inspector) segment(l *loaded) error {
-	in.id, in.next = l.id, 0
+	in.id, in.next, in.work = l.id, 0, 0
 	switch {
 	case errors.Is(l.err, ErrNotRegular):
 		in.Fault(in.at(0, in.head.Sequence, "it is no file that a service has written: %v", l.err))
@@ -167,6 +173,13 @@ func (in *inspector) step(b []byte, at int) int {
 	}
 	next := at + 1
 	for next < len(b) && !s.readable(b[next:]) {
+		if len(b)-next >= prefixBytes && validBodyLen(binary.BigEndian.Uint32(b[next:])) {
+			in.work += frameLen(b[next:])
+		}
+		if in.work > maxWork*len(b) {
+			next = len(b)
+			break
+		}
 		// A record shows by the node that stands 40 bytes after its start.
 		i := bytes.Index(b[min(next+1+prefixBytes+32, len(b)):], in.id.node[:])
 		if i < 0 {

@@ -458,3 +458,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestNoFolders: what is no folder where one should be is a finding, and others'
+// trails are verified all the same.
+func TestNoFolders(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{strings.Repeat("00", 16), hex.EncodeToString(node[:]) + "/00000009"} {
+		tr := usual(t)
+		if err := syscall.Mkfifo(filepath.Join(tr.dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := tr.verify(tr.dir, Options{}); r.Sound() || len(name) == 32 && len(r.Nodes) != 1 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestHugeSegment: what is larger than any segment is a finding, and is not read.
+func TestHugeSegment(t *testing.T) {
+	t.Parallel()
+	tr := usual(t)
+	if err := os.Truncate(segments(t, tr.dir)[1], 65<<20); err != nil {
+		t.Fatal(err)
+	}
+	if r := tr.verify(tr.dir, Options{}); r.Sound() || !strings.Contains(r.Findings[0].What, "permitted size") {
+		t.Errorf("%.300v", r.Findings)
+	}
+}

@@ -2,8 +2,10 @@ package digest
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"trent/internal/audit"
@@ -149,7 +151,12 @@ func Verify(dir string, o Options) (*Report, error) {
 	found := map[[16]byte]bool{}
 	for _, node := range nodes {
 		found[node] = true
-		if err := r.node(dir, node, &o); err != nil {
+		err := r.node(dir, node, &o)
+		if errors.Is(err, syscall.ENOTDIR) {
+			r.find(hex.EncodeToString(node[:]), "its trail cannot be read, for what is no folder: %v", err)
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
