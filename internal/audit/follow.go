@@ -20,6 +20,11 @@ func (s *Segment) ScanFrom(offset int64, yield func(Record) bool) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // only read
+	return s.ScanOpened(f, offset, yield)
+}
+
+// ScanOpened is ScanFrom of the segment as Open has opened it.
+func (s *Segment) ScanOpened(f io.ReaderAt, offset int64, yield func(Record) bool) error {
 	c := scanner{r: bufio.NewReaderSize(io.NewSectionReader(f, 0, headerBytes), 64<<10), id: s.id()}
 	if err := c.header(); err != nil {
 		return s.unfinished(err)

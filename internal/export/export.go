@@ -106,10 +106,11 @@ type Exporter struct {
 	// behind the cursor's file.
 	started bool
 	said    []gap
-	batch   *batch // that is being delivered; nil: none is
-	passed  int    // bytes of records without an event, since the cursor's file was written
-	limit   int    // of JSON in a batch, as the destination can take it
-	peeked  event  // the first record behind the cursor, once it was looked for
+	batch   *batch    // that is being delivered; nil: none is
+	passed  int       // bytes of records without an event, since the cursor's file was written
+	limit   int       // of JSON in a batch, as the destination can take it
+	reached time.Time // of the last record that was delivered; zero: not known
+	peeked  event     // the first record behind the cursor, once it was looked for
 	status  status
 }
 

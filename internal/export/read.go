@@ -18,6 +18,10 @@ type reader struct {
 	current  [16]byte // whose trail grows
 	segments []audit.Segment
 	listed   [16]byte
+	// sealed is the sealed segment that is being read, in the clear: to open it is a
+	// use of the key, with a record.
+	sealed     audit.ReadAtCloser
+	sealedPath string
 }
 
 // gap is a place where what comes next in the trail does not follow what was
@@ -130,14 +134,32 @@ func (r *reader) segment(b *batch, s *audit.Segment, w wanted) (done bool, err e
 		done = !delivered(&b.to, &rec) && !r.take(b, &rec, w)
 		return !done
 	}
-	err = s.ScanFrom(offset, take)
+	err = r.scan(s, offset, take)
 	if errors.Is(err, audit.ErrDamaged) && offset > audit.FirstOffset && len(b.records) == 0 {
-		err = s.ScanFrom(audit.FirstOffset, take) // no record ends there
+		err = r.scan(s, audit.FirstOffset, take) // no record ends there
 	}
 	if err == nil && !done && !s.Newest {
 		b.to.epoch, b.to.segment, b.to.offset = s.Epoch, s.Number+1, audit.FirstOffset
 	}
 	return done, err
+}
+
+// scan reads a segment; a sealed one is opened once while it is read.
+func (r *reader) scan(s *audit.Segment, offset int64, take func(audit.Record) bool) error {
+	if r.sealedPath != s.Path {
+		r.sealed, r.sealedPath = nil, ""
+	}
+	if !s.Sealed {
+		return s.ScanFrom(offset, take)
+	}
+	if r.sealed == nil {
+		f, err := s.Open()
+		if err != nil {
+			return err
+		}
+		r.sealed, r.sealedPath = f, s.Path
+	}
+	return s.ScanOpened(r.sealed, offset, take)
 }
 
 // take puts a record into the batch, if it may be there.

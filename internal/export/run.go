@@ -88,7 +88,7 @@ func (x *Exporter) round(ctx context.Context) error {
 			}
 		}
 		more, err := x.deliver(ctx)
-		x.measure()
+		x.measure(err == nil && !more)
 		if err != nil || !more {
 			return err
 		}
@@ -106,7 +106,7 @@ func (x *Exporter) begin(ctx context.Context) error {
 	switch {
 	case err == nil:
 		x.c = *c
-		x.measure()
+		x.measure(false)
 		return nil
 	case errors.Is(err, errCursor):
 		n.Why = "its cursor was damaged: the trail is exported again from its beginning"
@@ -175,6 +175,7 @@ func (x *Exporter) deliver(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	x.batch, x.limit = nil, min(2*x.limit, x.MaxBytes) // what was too large may be taken by now
+	x.reached = b.records[len(b.records)-1].time
 	x.status.delivered(b, x.config.Now())
 	return true, nil
 }

@@ -93,14 +93,17 @@ func (s *status) skip(g gap) {
 }
 
 // measure brings the status up to date: where the cursor is, and how old the
-// oldest record behind it is.
-func (x *Exporter) measure() {
+// oldest record behind it is. Without peek it looks for no record: the next batch
+// finds it, and what is known of the last one's time stands.
+func (x *Exporter) measure(peek bool) {
 	at := x.c.at
 	var oldest time.Time
 	if x.batch != nil {
 		oldest = x.batch.records[0].time
 	} else if head := x.config.Head(); at.node != x.config.Node || at.sequence != head.Sequence {
-		if x.peeked.sequence != at.sequence+1 || x.peeked.time.IsZero() {
+		if !peek {
+			x.peeked = event{sequence: at.sequence, time: x.reached}
+		} else if x.peeked.sequence != at.sequence+1 || x.peeked.time.IsZero() {
 			x.peeked = event{}
 			if b, err := x.r.next(at, wanted{bound: head.Sequence, bytes: 1}); err == nil && len(b.records) > 0 {
 				x.peeked = b.records[0]
