@@ -145,7 +145,7 @@ func parseHead(text string, file []byte) (h digest.Head, err error) {
 
 // parseFrom reads NODE:NUMBER of the nodes whose begin was moved away; the node may
 // be left out if the folder has but one.
-func parseFrom(texts []string, folder string) (map[[16]byte]uint64, error) {
+func parseFrom(flag string, texts []string, folder string) (map[[16]byte]uint64, error) {
 	from := map[[16]byte]uint64{}
 	for _, text := range texts {
 		id, number, named := strings.Cut(text, ":")
@@ -155,17 +155,17 @@ func parseFrom(texts []string, folder string) (map[[16]byte]uint64, error) {
 				return nil, err
 			}
 			if len(nodes) != 1 {
-				return nil, fmt.Errorf("--from %s: there are %d nodes in the folder: say of which with NODE:NUMBER", text, len(nodes))
+				return nil, fmt.Errorf("--%s %s: there are %d nodes in the folder: say of which with NODE:NUMBER", flag, text, len(nodes))
 			}
 			id, number = hex.EncodeToString(nodes[0][:]), text
 		}
 		node, err := hex.DecodeString(id)
 		n, err2 := strconv.ParseUint(number, 10, 64)
 		if errors.Join(err, err2) != nil || len(node) != 16 || n == 0 {
-			return nil, fmt.Errorf("--from %s: want NODE:NUMBER, or a number from 1 on", text)
+			return nil, fmt.Errorf("--%s %s: want NODE:NUMBER, or a number from 1 on", flag, text)
 		}
 		if from[[16]byte(node)] != 0 {
-			return nil, fmt.Errorf("--from %s: it is given twice for that node", text)
+			return nil, fmt.Errorf("--%s %s: it is given twice for that node", flag, text)
 		}
 		from[[16]byte(node)] = n
 	}

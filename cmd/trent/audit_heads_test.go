@@ -22,7 +22,7 @@ func TestFrom(t *testing.T) {
 	one, two := strings.Repeat("ab", 16), strings.Repeat("cd", 16)
 	folder := t.TempDir()
 	parse := func(texts ...string) map[string]uint64 {
-		from, err := parseFrom(texts, folder)
+		from, err := parseFrom("from", texts, folder)
 		if err != nil {
 			return nil
 		}

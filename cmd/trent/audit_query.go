@@ -52,7 +52,7 @@ func auditQueryCommand() *cobra.Command {
 			return answer(c, &f, func(a *admin.Client) (admin.AuditPage, error) {
 				page, err := allRecords(c.Context(), a, q)
 				for _, what := range page.Damaged {
-					fmt.Fprintln(c.ErrOrStderr(), clean("trent: the audit trail is damaged, records may be missing: "+what))
+					fmt.Fprintln(c.ErrOrStderr(), clean("trent: a part of the audit trail cannot be read, records may be missing: "+what))
 				}
 				return page, err
 			}, recordsTable)

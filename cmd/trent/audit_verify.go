@@ -148,7 +148,7 @@ func (v *auditVerify) options(folder string) (o digest.Options, err error) {
 		return o, fmt.Errorf("--output %q: want table or json", v.output)
 	}
 	o.ApprovedOnly = v.approvedOnly
-	if o.From, err = parseFrom(v.from, folder); err != nil {
+	if o.From, err = parseFrom("from", v.from, folder); err != nil {
 		return o, err
 	}
 	recovery, err := readRecoveryKey(v.recovery)

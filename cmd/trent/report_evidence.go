@@ -43,6 +43,7 @@ type evidenceFlags struct {
 	from, to            string
 	out, trail, logs    string
 	recovery            string
+	first               []string
 	region, account, id string
 	keys                []string
 	offline             bool
@@ -65,6 +66,7 @@ func reportEvidenceCommand() *cobra.Command {
 	c.Flags().StringVar(&f.id, "key", "", "this `key` only: key id, key ARN, alias name or alias ARN; offline, a key ARN")
 	c.Flags().StringVar(&f.trail, "trail", "", "`folder` of the audit trail, or of a copy (default: the server's)")
 	c.Flags().StringVar(&f.logs, "log", "", "`folder` of the transparency logs (default: audit-tlog beside the trail)")
+	c.Flags().StringArrayVar(&f.first, "trail-from", nil, "first record that the trail must have, as older segments were moved away: `NODE:NUMBER`, or NUMBER if the folder has one node; may be given more than once")
 	c.Flags().StringVar(&f.recovery, "recovery-key", "", "`file` of the private recovery key, for encrypted segments (default: the server opens them)")
 	c.Flags().BoolVar(&f.offline, "offline", false, "ask no server: the trail alone")
 	c.Flags().StringArrayVar(&f.keys, "public-key", nil, "`file` of trusted public keys, PEM; may be given more than once (default: the server's)")
@@ -215,25 +217,8 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 			scope.Key = k.ARN
 		}
 	}
-	if len(m.flags.keys) > 0 {
-		p.Options.Keys = nil
-	}
-	for _, file := range m.flags.keys {
-		keys, err := readKeys(file)
-		if err != nil {
-			return nil, fmt.Errorf("--public-key %s: %w", file, err)
-		}
-		p.Options.Keys = append(p.Options.Keys, keys...)
-	}
-	if p.Logs = m.flags.logs; p.Logs == "" {
-		p.Logs = logsBeside(p.Folder)
-	}
-	recovery, err := readRecoveryKey(m.flags.recovery)
-	if err != nil {
-		return nil, fmt.Errorf("--recovery-key: %w", err)
-	}
-	if p.Options.Opener = opener(recovery); recovery == nil && service != nil {
-		p.Options.Opener = m.client.Opener(ctx)
+	if err := m.reading(ctx, &p, service != nil); err != nil {
+		return nil, err
 	}
 	c := evidence.NewCollector(filepath.Dir(out.json.name), m.period, scope)
 	defer c.Close() // what is on disk goes with the process in any case
@@ -253,6 +238,35 @@ func (m *evidenceMaker) make(ctx context.Context, out *pair) (*evidence.Head, er
 	}
 	defer m.told()
 	return r.Write(out.json, out.html)
+}
+
+// reading says how the trail is read: what it is verified with, from where on, and
+// who opens what is encrypted.
+func (m *evidenceMaker) reading(ctx context.Context, p *evidence.Prover, asked bool) (err error) {
+	if len(m.flags.keys) > 0 {
+		p.Options.Keys = nil
+	}
+	for _, file := range m.flags.keys {
+		keys, err := readKeys(file)
+		if err != nil {
+			return fmt.Errorf("--public-key %s: %w", file, err)
+		}
+		p.Options.Keys = append(p.Options.Keys, keys...)
+	}
+	if p.Logs = m.flags.logs; p.Logs == "" {
+		p.Logs = logsBeside(p.Folder)
+	}
+	if p.Options.From, err = parseFrom("trail-from", m.flags.first, p.Folder); err != nil {
+		return err
+	}
+	recovery, err := readRecoveryKey(m.flags.recovery)
+	if err != nil {
+		return fmt.Errorf("--recovery-key: %w", err)
+	}
+	if p.Options.Opener = opener(recovery); recovery == nil && asked {
+		p.Options.Opener = m.client.Opener(ctx)
+	}
+	return nil
 }
 
 // tell says how far the report is, on one line.

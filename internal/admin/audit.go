@@ -91,16 +91,16 @@ type Opener struct {
 const maxSegmentBytes = 1 << 30
 
 // Open returns a segment in the clear. All its errors mean that the segment stays
-// closed, and wrap audit.ErrSealed.
+// closed, and wrap audit.ErrNotNow.
 func (o *Opener) Open(name string, _ []byte) ([]byte, error) {
 	body, err := o.client.stream(o.ctx, "audit/segment", SegmentQuery{Name: name})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", audit.ErrSealed, err)
+		return nil, fmt.Errorf("%w: %w", audit.ErrNotNow, err)
 	}
 	defer body.Close()
 	b, err := io.ReadAll(io.LimitReader(body, maxSegmentBytes))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", audit.ErrSealed, err)
+		return nil, fmt.Errorf("%w: %w", audit.ErrNotNow, err)
 	}
 	return b, nil
 }

@@ -26,10 +26,14 @@ const SealedMagic = "TRENTSEA\x00\x01\x00\x00"
 // ErrSealed: the segment is encrypted, and was not opened.
 var ErrSealed = errors.New("audit: the segment is sealed")
 
+// ErrNotNow: it could not be opened now, which says nothing of its bytes: who has
+// the key does not give it, does not answer, or knows no such segment.
+var ErrNotNow = fmt.Errorf("%w, and cannot be read now", ErrSealed)
+
 // Opener opens sealed files.
 type Opener interface {
 	// Open returns what was sealed, if that is the file of this name. Its errors
-	// wrap ErrSealed.
+	// wrap ErrSealed, and ErrNotNow if it was not tried.
 	Open(name string, sealed []byte) ([]byte, error)
 }
 

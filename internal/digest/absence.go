@@ -133,7 +133,7 @@ func (r *Report) Lacks(since, until time.Time) string {
 	case !r.Sound():
 		return "the trail is not sound"
 	case slices.ContainsFunc(r.Nodes, func(n NodeReport) bool { return n.Closed > 0 }):
-		return "there are sealed segments that were not opened, for want of a key"
+		return "there are sealed segments that were not opened" + r.closedWhy()
 	case unnamed(r) > 1:
 		return "more than one trail begins with record 1 and names no other that it follows"
 	case !covered(r, since, until.Add(LongestCall)):
@@ -150,6 +150,16 @@ func unnamed(r *Report) (trails int) {
 		}
 	}
 	return trails
+}
+
+// closedWhy is why sealed segments were not opened.
+func (r *Report) closedWhy() string {
+	for i := range r.Nodes {
+		if why := r.Nodes[i].ClosedWhy; why != "" {
+			return ": " + why
+		}
+	}
+	return ", for want of a key"
 }
 
 // covered reports whether the trails have all records between two times. A zero

@@ -2,6 +2,8 @@ package digest
 
 import (
 	"crypto/sha256"
+	"errors"
+	"fmt"
 
 	"trent/internal/audit"
 )
@@ -41,6 +43,12 @@ func (n *nodeCheck) vouch(name string, epoch, number uint64, stored []byte) (sai
 		return said, nil
 	}
 	clear, err := n.options.Opener.Open(name, stored)
+	if errors.Is(err, audit.ErrNotNow) {
+		if n.ClosedWhy == "" {
+			n.ClosedWhy = fmt.Sprintf("segment %d of epoch %d: %v", number, epoch, err)
+		}
+		return said, nil
+	}
 	if err != nil {
 		n.find("segment %d of epoch %d: %v", number, epoch, err)
 		return said, nil

@@ -109,6 +109,8 @@ type NodeReport struct {
 	// that were not opened: they are counted among Records.
 	Sealed int    `json:"sealedSegments,omitempty"`
 	Closed uint64 `json:"closedRecords,omitempty"`
+	// ClosedWhy is why the first of them could not be opened, if it was tried.
+	ClosedWhy string `json:"closedWhy,omitempty"`
 }
 
 // Report is the result of a verification.

@@ -3,6 +3,8 @@ package evidence_test
 import (
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -196,5 +198,41 @@ func TestBeginPolicyUnknown(t *testing.T) {
 	w.digest()
 	if m, _ := w.report(day()); !strings.Contains(m.Keys[0].Begin["policy"].Value, "unknown") {
 		t.Errorf("%+v", m.Keys[0].Begin["policy"])
+	}
+}
+
+// TestMovedAway: a trail whose old segments were moved away is read from where it
+// begins, if that is said, and not otherwise.
+func TestMovedAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.now = at(6, 0)
+	w.record(audit.Event{UserIdentity: user("clerk"), Name: "Decrypt", ReadOnly: true, Resources: onKey(keyARN)})
+	w.digest()
+	if err := w.trail.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	for _, hour := range []int{7, 12, 17} {
+		w.now = at(hour, 0)
+		w.record(audit.Event{UserIdentity: user("clerk"), Name: "DescribeKey", ReadOnly: true, Resources: onKey(keyARN)})
+	}
+	w.digest()
+	old, err := filepath.Glob(filepath.Join(w.dir, "*", "*", "*.log"))
+	if err != nil || len(old) != 2 {
+		t.Fatal(old, err)
+	}
+	if err := os.Remove(old[0]); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := w.report(day(), payroll()); m.Trail.Sound {
+		t.Error("record 1 is missing, and nobody has said so")
+	}
+	w.from = map[[16]byte]uint64{{1, 2}: 2}
+	if m, _ := w.report(day(), payroll()); !m.Trail.Sound || !m.Trail.Complete || !m.Keys[0].Unused.Proven || !m.Keys[0].Steady {
+		t.Errorf("%+v, %+v", m.Trail.Report, m.Keys[0].Tail)
+	}
+	if m, _ := w.report(evidence.Period{From: at(5, 0), To: at(16, 0)}, payroll()); m.Trail.Complete || m.Keys[0].Steady {
+		t.Errorf("of before 7:00 there is no record: %+v", m.Keys[0].Tail)
 	}
 }

@@ -52,6 +52,7 @@ type world struct {
 	logs   string // folder of the transparency logs
 	now    time.Time
 	scope  evidence.Scope
+	from   map[[16]byte]uint64 // the first records
 	events int
 }
 
@@ -62,18 +63,25 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{TB: t, dir: t.TempDir(), signer: signer{key}, now: at(0, 0)}
-	w.trail, err = audit.Open(t.Context(), w.dir, audit.Options{Node: [16]byte{1, 2}, Mode: audit.NoWait})
+	w.open()
+	return w
+}
+
+// open opens the trail, which goes on.
+func (w *world) open() {
+	w.Helper()
+	var err error
+	w.trail, err = audit.Open(w.Context(), w.dir, audit.Options{Node: [16]byte{1, 2}, Mode: audit.NoWait})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	w.maker, err = digest.Open(t.Context(), digest.Config{
+	w.maker, err = digest.Open(w.Context(), digest.Config{
 		Dir: w.dir, Node: [16]byte{1, 2}, Trail: w.trail, Signer: w.signer, Settle: func(context.Context) (int64, error) { return 1, nil },
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	return w
 }
 
 // record writes a record of an event, at the clock's time.
@@ -170,5 +178,5 @@ func (w *world) prover() *evidence.Prover {
 	if err != nil {
 		w.Fatal(err)
 	}
-	return &evidence.Prover{Folder: w.dir, Logs: w.logs, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true}}
+	return &evidence.Prover{Folder: w.dir, Logs: w.logs, Options: digest.Options{Keys: [][]byte{signing[0].PublicKey}, ApprovedOnly: true, From: w.from}}
 }

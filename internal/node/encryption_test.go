@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"trent/internal/admin"
 	"trent/internal/audit"
@@ -147,6 +148,34 @@ func TestSegmentsAreSealed(t *testing.T) {
 	}
 	if sequence < 8 {
 		t.Errorf("the trail has %d records", sequence)
+	}
+}
+
+// TestSegmentsThatCannotBeOpenedNow: that nobody opens a segment says nothing against
+// it, and that its records were not read stands in the report.
+func TestSegmentsThatCannotBeOpenedNow(t *testing.T) {
+	t.Parallel()
+	s := newSealing(t, forTheTrail)
+	s.seal(t)
+	r := s.verify(t, admin.NewClient(filepath.Join(t.TempDir(), "none")).Opener(t.Context()))
+	if n := &r.Nodes[0]; !r.Sound() || n.Closed == 0 || !strings.Contains(n.ClosedWhy, "there is no socket") {
+		t.Errorf("%+v", r)
+	}
+	if why := r.Lacks(time.Time{}, time.Now()); !strings.Contains(why, "not opened: segment 1 of epoch 1") {
+		t.Errorf("the report lacks: %q", why)
+	}
+	// With the file's bytes another thing is wrong, whoever opens it.
+	path := s.files(t, ".sealed")[0]
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.verify(t, admin.NewClient(filepath.Join(t.TempDir(), "none")).Opener(t.Context())); r.Sound() {
+		t.Error("a changed segment is sound")
 	}
 }
 

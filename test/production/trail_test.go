@@ -125,7 +125,7 @@ func queryTrails(t *testing.T, p *harness.Production, lost string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names, out := query(); !slices.Contains(names, "Encrypt") || !strings.HasPrefix(out, "trent: the audit trail is damaged, records may be missing: segment 1 of epoch 1 of node "+lost) {
+	if names, out := query(); !slices.Contains(names, "Encrypt") || !strings.HasPrefix(out, "trent: a part of the audit trail cannot be read, records may be missing: segment 1 of epoch 1 of node "+lost) {
 		t.Errorf("with a damaged trail: %q\n%s", names, out)
 	}
 }
