@@ -37,14 +37,22 @@ type MaterialExpiry struct {
 func (j *MaterialExpiry) Run(ctx context.Context, due []record.Due) (left []record.Due, err error) {
 	var failed []error
 	var done []store.Op
+	var asRead []store.Cmp
 	ExpiryDue.pass(j.At)
 	for i := range due {
+		row, _, err := j.Store.Get(ctx, due[i].Path())
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return due, errors.Join(append(failed, err)...)
+		}
 		if err := j.expire(ctx, &due[i]); err != nil {
 			failed = append(failed, fmt.Errorf("key %s of %s: %w", due[i].KeyID, due[i].Account, err))
 			left = append(left, due[i])
 			continue
 		}
-		done = append(done, store.Op{Key: due[i].Path(), Delete: true})
+		done, asRead = append(done, store.Op{Key: row.Key, Delete: true}), append(asRead, store.Cmp{Key: row.Key, Mod: row.Mod})
 	}
 	if len(done) > 0 {
 		ExpiryErasing.pass(j.At)
@@ -52,7 +60,12 @@ func (j *MaterialExpiry) Run(ctx context.Context, due []record.Due) (left []reco
 			return due, errors.Join(append(failed, err)...)
 		}
 		ExpiryErased.pass(j.At)
-		if _, _, err := j.Store.Txn(ctx, nil, done); err != nil {
+		// A row that was written again meanwhile asks for another erasing.
+		ok, _, err := j.Store.Txn(ctx, asRead, done)
+		if err == nil && !ok {
+			err = errors.New("more material was deleted while it was erased")
+		}
+		if err != nil {
 			return due, errors.Join(append(failed, err)...)
 		}
 		ExpiryRowsGone.pass(j.At)
@@ -106,13 +119,16 @@ func (j *MaterialExpiry) expire(ctx context.Context, due *record.Due) error {
 // step edits the record, and returns what is written beside it: nothing if nothing
 // has expired.
 func (j *MaterialExpiry) step(records *record.Sealer, due *record.Due, r *record.Key) (ops []store.Op, err error) {
-	now := j.Now()
+	now, again := j.Now(), false
 	for i := range r.Materials {
 		m := &r.Materials[i]
 		if m.ValidToMs == 0 || m.ValidToMs > now.UnixMilli() {
 			continue
 		}
 		m.ImportState, m.ValidToMs = record.PendingImport, 0
+		if m.State != "" && r.MultiRegion { // all Regions must have it before it can be the current one
+			again = true
+		}
 		if m.State == "" && r.State != string(key.PendingDeletion) && r.State != string(key.PendingReplicaDeletion) {
 			r.State = string(key.PendingImport)
 		}
@@ -122,6 +138,9 @@ func (j *MaterialExpiry) step(records *record.Sealer, due *record.Due, r *record
 		}
 		ops = append(ops, store.Op{Key: record.MaterialPath(due.Region, due.Account, due.KeyID, m.ID), Delete: true}, event)
 		j.Log.Info("imported key material has expired", "region", due.Region, "account", due.Account, "key", due.KeyID, "material", hex.EncodeToString(m.ID))
+	}
+	if again {
+		ops = append(ops, store.Op{Key: record.DuePath(r.PrimaryRegion, now, record.JobReplicate, due.Account, due.KeyID)})
 	}
 	return ops, nil
 }

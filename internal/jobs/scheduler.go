@@ -64,9 +64,9 @@ func (s *Scheduler) Run(ctx context.Context) {
 			wait, retry = retry, min(2*retry, lookEvery)
 		} else {
 			retry = firstRetry
-			if !next.IsZero() {
-				wait = max(min(wait, next.Sub(s.now())), time.Millisecond)
-			}
+		}
+		if !next.IsZero() { // what fails does not make other work late
+			wait = max(min(wait, next.Sub(s.now())), time.Millisecond)
 		}
 		if !s.wait(ctx, wait) {
 			return

@@ -137,12 +137,23 @@ func (s *settlement) await() {
 	}
 }
 
+// missing reports whether a member lacks imported material.
+func (s *settlement) missing(id []byte) bool {
+	return slices.ContainsFunc(s.key.Members, func(m *multiregion.Member) bool {
+		own := m.Find(id)
+		return !m.Gone() && own != nil && own.ImportState == record.PendingImport
+	})
+}
+
 // turn makes the material that waits for all replicas to have it the current
 // one, everywhere. Imported material waits for RotateKeyOnDemand.
 func (s *settlement) turn() error {
 	primary := s.key.Primary()
 	pending := rotate.Waiting(&primary.Record)
 	if pending == nil {
+		return nil
+	}
+	if s.missing(pending.ID) { // it expired or was deleted meanwhile: it is imported again first
 		return nil
 	}
 	id, how, previous, now := slices.Clone(pending.ID), pending.RotatedBy, primary.Record.CurrentMaterial, s.Now()

@@ -21,9 +21,11 @@ import (
 	"trent/internal/store"
 )
 
-// MaxMembers is how many Regions a key can be in: all its records are written in
-// one transaction, with what belongs to them.
-const MaxMembers = 64
+// MaxMembers is how many Regions a key can be in. All its records are written in
+// one transaction, with at most two rows more for each: that is what a transaction
+// has room for, and their bytes too, with the longest descriptions and more than a
+// thousand materials.
+const MaxMembers = 30
 
 // Records returns a Region's record sealer.
 type Records func(ctx context.Context, region string) (*record.Sealer, error)

@@ -204,6 +204,7 @@ func TestImportRefused(t *testing.T) {
 		"a key made here":           {with(object{"KeyId": generated}), "UnsupportedOperationException"},
 		"no end":                    {with(object{"ExpirationModel": nil}), "ValidationException"},
 		"an end that is past":       {with(object{"ExpirationModel": nil, "ValidTo": float64(f.now().Unix() - 1)}), "ValidationException"},
+		"an end in this second":     {with(object{"ExpirationModel": nil, "ValidTo": float64(f.now().Unix()) + 0.999}), "ValidationException"},
 		"an end in two years":       {with(object{"ExpirationModel": nil, "ValidTo": float64(f.now().Add(730 * day).Unix())}), "ValidationException"},
 		"an end and none":           {with(object{"ValidTo": float64(f.now().Add(day).Unix())}), "ValidationException"},
 		"material that it had":      {with(object{"ImportType": "EXISTING_KEY_MATERIAL"}), "IncorrectKeyMaterialException"},

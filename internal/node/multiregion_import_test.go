@@ -76,3 +76,34 @@ func TestImportedMultiRegionKey(t *testing.T) {
 		}
 	}
 }
+
+// TestPendingMaterialExpiresInAReplica: what a replica has lost again is no rotation's
+// any more, until it is imported there again.
+func TestPendingMaterialExpiresInAReplica(t *testing.T) {
+	t.Parallel()
+	f := newFixtureRotating(t, 4000*day)
+	c := f.caller("111122223333")
+	far := c.in(away)
+	m := c.must(t, "CreateKey", object{"Origin": "EXTERNAL", "MultiRegion": true}).body["KeyMetadata"].(object)
+	id, arn := m["KeyId"].(string), m["Arn"].(string)
+	c.must(t, "ImportKeyMaterial", c.importing(t, id, filled(1), nil))
+	c.must(t, "ReplicateKey", object{"KeyId": id, "ReplicaRegion": away})
+	far.are(t, id, "PendingImport", away)
+	far.must(t, "ImportKeyMaterial", far.importing(t, id, filled(1), nil))
+	c.must(t, "ImportKeyMaterial", c.importing(t, id, filled(2), object{"ImportType": "NEW_KEY_MATERIAL"}))
+	f.settled(t)
+	far.must(t, "ImportKeyMaterial", far.importing(t, id, filled(2), object{"ExpirationModel": nil, "ValidTo": float64(f.now().Add(day).Unix())}))
+	f.settled(t)
+	f.ahead.Add(int64(2 * day))
+	f.Wake()
+	waitFor(t, "the material waits for all Regions again", func() bool {
+		list := c.rotations(t, id, "ALL_KEY_MATERIAL")
+		return list[1]["KeyMaterialState"] == "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+	})
+	if got := c.call("RotateKeyOnDemand", object{"KeyId": id}); got.message != "No available key material pending rotation for the key: "+arn+"." {
+		t.Errorf("rotation to material that a replica has lost: %s %s", got.code, got.message)
+	}
+	if got := far.keyState(id); got != "Enabled" {
+		t.Errorf("the replica is %s", got)
+	}
+}

@@ -47,7 +47,7 @@ type Event struct {
 // Limits of a transaction. An engine refuses more with ErrTooLarge.
 const (
 	MaxOps      = 100
-	MaxTxnBytes = 1 << 20
+	MaxTxnBytes = 4 << 20
 )
 
 // Errors. Every other error of Txn means that nothing was applied, except

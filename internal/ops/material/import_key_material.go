@@ -84,11 +84,12 @@ func expiry(in *api.ImportKeyMaterialRequest, now time.Time) (time.Time, error) 
 	if !in.Has(api.ImportKeyMaterialValidTo) {
 		return time.Time{}, apierr.New(apierr.Validation, "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
 	}
-	if left := in.ValidTo.Sub(now); left <= 0 || left > maxValid {
+	// The module knows whole seconds, the store milliseconds.
+	at := in.ValidTo.Truncate(time.Second).UTC()
+	if left := at.Sub(now); left <= 0 || left > maxValid {
 		return time.Time{}, apierr.New(apierr.Validation, "The validTo date must be in the future, and at most 365 days from now")
 	}
-	// The module knows whole seconds, the store milliseconds.
-	return in.ValidTo.Truncate(time.Second).UTC(), nil
+	return at, nil
 }
 
 // importsNew says whether the request asks for material that the key never had.
