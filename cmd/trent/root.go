@@ -32,7 +32,7 @@ running server also 3, no server is reachable, and 4, it refused (docs/cli.md).`
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, err) })
 	root.AddCommand(
 		devCommand(), serveCommand(), initCommand(), regionCommand(), configCommand(), backupCommand(), restoreCommand(),
-		statusCommand(), accountCommand(), keyCommand(), policyCommand(), hsmCommand(), auditCommand(), reportCommand(), topCommand(), quotaCommand(), versionCommand(),
+		statusCommand(), accountCommand(), keyCommand(), policyCommand(), hsmCommand(), auditCommand(), reportCommand(), topCommand(), quotaCommand(), reencryptCommand(), versionCommand(),
 	)
 	return root
 }
