@@ -2,10 +2,14 @@ package main
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestReadDone: what is whole is done, and a torn last line is not.
@@ -149,3 +153,57 @@ func TestReadAnswer(t *testing.T) {
 		}
 	}
 }
+
+// way is what stands between a client and the service.
+type way func(attempt int) (status int, body string, err error)
+
+// TestReEncryptTriesAgain: what may pass is tried again, so many times; a line's own
+// error is not, and a way that stays cut is an error of the run.
+func TestReEncryptTriesAgain(t *testing.T) {
+	t.Parallel()
+	const good, throttled, bad = `{"CiphertextBlob":"AAAA"}`, `{"__type":"ThrottlingException"}`, `{"__type":"InvalidCiphertextException"}`
+	cut := errors.New("connection refused")
+	for _, test := range []struct {
+		name     string
+		way      way
+		attempts int
+		code     string
+		cut      bool
+	}{
+		{"at once", func(int) (int, string, error) { return 200, good, nil }, 1, "", false},
+		{"throttled, then not", func(n int) (int, string, error) {
+			return []int{400, 400, 200}[n-1], []string{throttled, throttled, good}[n-1], nil
+		}, 3, "", false},
+		{"cut, then not", func(n int) (int, string, error) { return 200, good, []error{cut, nil}[n-1] }, 2, "", false},
+		{"throttled for good", func(int) (int, string, error) { return 400, throttled, nil }, callAttempts, "ThrottlingException", false},
+		{"down for good", func(int) (int, string, error) { return 503, "", nil }, callAttempts, "HTTP503", false},
+		{"cut for good", func(int) (int, string, error) { return 0, "", cut }, callAttempts, "", true},
+		{"bad", func(int) (int, string, error) { return 400, bad, nil }, 1, "InvalidCiphertextException", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			attempts := 0
+			k := kmsClient{endpoint: "http://kms.invalid", region: "eu-west-1", accessKey: "a", secret: "b", now: time.Now}
+			k.http = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				attempts++
+				if !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/kms/aws4_request") {
+					t.Errorf("%s: not signed", test.name)
+				}
+				status, body, err := test.way(attempts)
+				if err != nil {
+					return nil, err
+				}
+				return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			})}
+			blob, err := k.reEncrypt(t.Context(), &reEncryptRequest{CiphertextBlob: []byte("x"), DestinationKeyID: "k"})
+			refused, _ := errors.AsType[*kmsError](err)
+			if attempts != test.attempts || (blob != nil) != (err == nil) || errors.Is(err, cut) != test.cut ||
+				(refused != nil) != (test.code != "") || refused != nil && refused.Code != test.code {
+				t.Errorf("%s: %d attempts, %q, %v", test.name, attempts, blob, err)
+			}
+		})
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
