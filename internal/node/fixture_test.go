@@ -170,7 +170,7 @@ func (c caller) request(op, body string, at time.Time) wire.Request {
 
 func (c caller) requestTo(host, op, body string, at time.Time) wire.Request {
 	r := wire.Request{
-		Method: "POST", Path: "/", Host: host, Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at.Add(c.f.Now().Sub(time.Now())),
+		Method: "POST", Path: "/", Host: host, Body: []byte(body), Remote: netip.MustParseAddr("192.0.2.7"), Listener: "test", Received: at.Add(time.Until(c.f.Now())),
 		Header: map[string][]string{
 			"Content-Type": {wire.ContentType}, "X-Amz-Target": {"TrentService." + op}, "User-Agent": {"node test"},
 			"X-Amz-Date": {at.UTC().Format("20060102T150405Z")},

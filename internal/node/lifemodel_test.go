@@ -164,12 +164,11 @@ func (l *life) rotateOnDemand(region string) string {
 
 // An imported is a request of ImportKeyMaterial.
 type imported struct {
-	secret   []byte
-	id       string // KeyMaterialId that it names
-	kind     string // ImportType
-	days     int    // until it expires; 0 is never, negative a time that was
-	token    string // "", or the code of what is wrong with token or material
-	received string // the KeyMaterialId of the answer
+	secret []byte
+	id     string // KeyMaterialId that it names
+	kind   string // ImportType
+	days   int    // until it expires; 0 is never, negative a time that was
+	token  string // "", or the code of what is wrong with token or material
 }
 
 // importMaterial tells also whether the material is one that the key did not have.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,15 +110,19 @@ func textOf(origin string, size uint64, root [32]byte) string {
 
 // Witnessed returns an error unless at least so many witnesses have signed the
 // checkpoint, each with one of the given keys. A witness is a name, however many
-// keys it has, and the log is none of its own.
+// keys it has, a key under two names is one witness, and the log is none of its own.
 func (c *Checkpoint) Witnessed(witnesses []*Key, least int) error {
-	signed := map[string]bool{}
-	for _, w := range witnesses {
-		for _, s := range c.Signers {
-			if s == w && w.name != c.Origin {
-				signed[w.name] = true
-			}
+	keys, signed := map[string]bool{}, map[string]bool{}
+	for _, s := range c.Signers {
+		if s.name == c.Origin {
+			keys[s.id()] = true
 		}
+	}
+	for _, w := range witnesses {
+		if !slices.Contains(c.Signers, w) || keys[w.id()] || w.name == c.Origin {
+			continue
+		}
+		keys[w.id()], signed[w.name] = true, true
 	}
 	if len(signed) < least {
 		return fmt.Errorf("%d of the given witnesses have signed the checkpoint, and not %d", len(signed), least)
