@@ -122,5 +122,5 @@ func timeout() string {
 	if os.Getenv("TRENT_SOAK") == "1" {
 		return "60m"
 	}
-	return "8m"
+	return "20m"
 }
