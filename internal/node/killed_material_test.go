@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,7 +59,7 @@ func newMaterialWorld(t *testing.T) *materialWorld {
 	c := f.caller(owners)
 	w.rotated, w.expires = c.createKey(t), c.createExternal(t)
 	c.must(t, "EnableKeyRotation", object{"KeyId": w.rotated, "RotationPeriodInDays": 90})
-	w.blobs = append(w.blobs, c.encrypt(t, w.rotated))
+	w.blobs = append(slices.Clip(w.blobs), c.encrypt(t, w.rotated))
 	c.must(t, "ImportKeyMaterial", c.importing(t, w.expires, filled(1), object{"ExpirationModel": nil, "ValidTo": float64(f.now().Add(90 * day).Unix())}))
 	w.expired = c.encrypt(t, w.expires)
 	w.ask(t, c)

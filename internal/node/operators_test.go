@@ -48,6 +48,8 @@ func asks(key string) map[string]asked {
 		"POST /v1/hsm/restart":                              {done: []string{"/v1/hsm/restart"}},
 		"POST /v1/backup":                                   {done: []string{"/v1/backup"}, records: []string{"StartBackup", "CreateBackup"}},
 		"GET /v1/quota":                                     {done: []string{"/v1/quota?account=" + owners}, refused: []string{"/v1/quota?region=none"}, about: owners},
+		"POST /v1/key/delete":                               {refused: []string{"/v1/key/delete", `{"none":1}`}},
+		"POST /v1/key/brownout":                             {refused: []string{"/v1/key/brownout", `{"none":1}`}},
 		"GET /v1/top":                                       {done: []string{"/v1/top?milliseconds=1"}, refused: []string{"/v1/top?limit=x"}},
 		"POST /v1/report/keys":                              {done: []string{"/v1/report/keys", `{"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"}`}, refused: []string{"/v1/report/keys", `{"none":1}`}},
 		"POST /v1/report/made":                              {done: []string{"/v1/report/made", `{"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z","jsonSha256":"` + strings.Repeat("0", 64) + `","htmlSha256":"` + strings.Repeat("0", 64) + `"}`}, refused: []string{"/v1/report/made", `{}`}},
