@@ -87,7 +87,6 @@ func TestMissingParametersAreRefused(t *testing.T) {
 		operation string
 		in        object
 	}{
-		{"CreateKey", object{"MultiRegion": true}},
 		{"CreateKey", object{"Origin": "AWS_CLOUDHSM"}},
 		{"CreateKey", object{"CustomKeyStoreId": someStore, "Origin": "AWS_CLOUDHSM"}},
 		{"Decrypt", object{"CiphertextBlob": sealed, "Recipient": recipient}},

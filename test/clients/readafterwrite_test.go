@@ -1,7 +1,12 @@
 package clients
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,6 +39,53 @@ type declared struct {
 	name     string // of nobody else
 	one, two resource
 	gone     []string // aliases that are deleted
+	external string   // a key with imported material
+	global   string   // a multi-Region key
+}
+
+// replicaRegion is the other Region of multi-Region keys.
+const replicaRegion = "us-west-2"
+
+func inReplicaRegion(o *kms.Options) { o.Region = replicaRegion }
+
+// is returns an error unless a key is in a state.
+func is(ctx context.Context, c *kms.Client, id string, want types.KeyState, options ...func(*kms.Options)) error {
+	out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &id}, options...)
+	if err == nil && out.KeyMetadata.KeyState != want {
+		err = fmt.Errorf("key %s is %s, want %s", id, out.KeyMetadata.KeyState, want)
+	}
+	return err
+}
+
+// rotates returns an error unless the key's rotation is on, or off.
+func (r *resource) rotates(ctx context.Context, c *kms.Client, want bool) error {
+	out, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: &r.id})
+	if err == nil && out.KeyRotationEnabled != want {
+		err = fmt.Errorf("rotation of %s is %v, want %v", r.id, out.KeyRotationEnabled, want)
+	}
+	return err
+}
+
+// bring imports key material.
+func bring(ctx context.Context, c *kms.Client, id string) error {
+	p, err := c.GetParametersForImport(ctx, &kms.GetParametersForImportInput{
+		KeyId: &id, WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa2048,
+	})
+	if err != nil {
+		return err
+	}
+	public, err := x509.ParsePKIXPublicKey(p.PublicKey)
+	if err != nil {
+		return err
+	}
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), bytes.Repeat([]byte{1}, 32), nil)
+	if err != nil {
+		return err
+	}
+	_, err = c.ImportKeyMaterial(ctx, &kms.ImportKeyMaterialInput{
+		KeyId: &id, ImportToken: p.ImportToken, EncryptedKeyMaterial: wrapped, ExpirationModel: types.ExpirationModelTypeKeyMaterialDoesNotExpire,
+	})
+	return err
 }
 
 // A write is one mutation, and what it makes of what is declared.
@@ -110,6 +162,71 @@ var writes = []write{
 		d.one.state = types.KeyStateEnabled
 		_, err := c.EnableKey(ctx, &kms.EnableKeyInput{KeyId: &d.one.id})
 		return err
+	}},
+	{"EnableKeyRotation", func(ctx context.Context, c *kms.Client, d *declared) error {
+		_, err := c.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: &d.one.id})
+		return errors.Join(err, d.one.rotates(ctx, c, true))
+	}},
+	{"RotateKeyOnDemand", func(ctx context.Context, c *kms.Client, d *declared) error {
+		if _, err := c.RotateKeyOnDemand(ctx, &kms.RotateKeyOnDemandInput{KeyId: &d.one.id}); err != nil {
+			return err
+		}
+		out, err := c.ListKeyRotations(ctx, &kms.ListKeyRotationsInput{KeyId: &d.one.id})
+		if err == nil && len(out.Rotations) != 1 {
+			err = fmt.Errorf("after a rotation there are %d", len(out.Rotations))
+		}
+		return err
+	}},
+	{"DisableKeyRotation", func(ctx context.Context, c *kms.Client, d *declared) error {
+		_, err := c.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: &d.one.id})
+		return errors.Join(err, d.one.rotates(ctx, c, false))
+	}},
+	{"ImportKeyMaterial", func(ctx context.Context, c *kms.Client, d *declared) error {
+		out, err := c.CreateKey(ctx, &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
+		if err != nil {
+			return err
+		}
+		d.external = *out.KeyMetadata.KeyId
+		if err := bring(ctx, c, d.external); err != nil {
+			return err
+		}
+		return is(ctx, c, d.external, types.KeyStateEnabled)
+	}},
+	{"DeleteImportedKeyMaterial", func(ctx context.Context, c *kms.Client, d *declared) error {
+		_, err := c.DeleteImportedKeyMaterial(ctx, &kms.DeleteImportedKeyMaterialInput{KeyId: &d.external})
+		return errors.Join(err, is(ctx, c, d.external, types.KeyStatePendingImport))
+	}},
+	{"ReplicateKey", func(ctx context.Context, c *kms.Client, d *declared) error {
+		out, err := c.CreateKey(ctx, &kms.CreateKeyInput{MultiRegion: aws.Bool(true)})
+		if err != nil {
+			return err
+		}
+		d.global = *out.KeyMetadata.KeyId
+		if _, err := c.ReplicateKey(ctx, &kms.ReplicateKeyInput{KeyId: &d.global, ReplicaRegion: aws.String(replicaRegion)}); err != nil {
+			return err
+		}
+		for range 600 { // it is Creating for an instant
+			if err = is(ctx, c, d.global, types.KeyStateEnabled, inReplicaRegion); err == nil {
+				return nil
+			}
+		}
+		return err
+	}},
+	{"UpdatePrimaryRegion", func(ctx context.Context, c *kms.Client, d *declared) error {
+		if _, err := c.UpdatePrimaryRegion(ctx, &kms.UpdatePrimaryRegionInput{KeyId: &d.global, PrimaryRegion: aws.String(replicaRegion)}); err != nil {
+			return err
+		}
+		var region string
+		for range 600 { // both are Updating for an instant
+			out, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &d.global})
+			if err != nil {
+				return err
+			}
+			if region = *out.KeyMetadata.MultiRegionConfiguration.PrimaryKey.Region; region == replicaRegion {
+				return nil
+			}
+		}
+		return fmt.Errorf("the primary is in %s", region)
 	}},
 	{"UpdateAlias", func(ctx context.Context, c *kms.Client, d *declared) error {
 		d.one.aliases, d.two.aliases = nil, d.one.aliases
