@@ -90,13 +90,14 @@ func agreementsOfPoints(t *testing.T, s *subject, f *vectorFile) {
 	}
 }
 
-// macs: keys as long as the hash only, and whole tags only, as AWS.
+// macs: keys as long as the hash, or longer, which are imported ones, and whole tags
+// only, as AWS.
 func macs(t *testing.T, s *subject, f *vectorFile) {
 	a := s.scheme.(alg.Authenticator)
 	for _, g := range f.TestGroups {
 		for _, v := range g.Tests {
 			err := a.Check(v.Key, v.message(), v.Tag)
-			if g.KeySize != s.row.Parameter {
+			if g.KeySize < s.row.Parameter {
 				if !errors.Is(err, alg.ErrKey) {
 					t.Errorf("vector %d: a key of %d bits: %v", v.TcID, g.KeySize, err)
 				}
