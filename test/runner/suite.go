@@ -76,7 +76,7 @@ func listPackages(module string, patterns ...string) []string {
 // run executes the suite and feeds its events into the summary. An error is a
 // run that failed without saying which test did.
 func (s suite) run(sum *summary) error {
-	args := []string{"test", "-json", "-timeout", timeout()}
+	args := []string{"test", "-json", "-timeout", timeout(), "-parallel", parallel}
 	if s.race {
 		args = append(args, "-race")
 	}
@@ -116,6 +116,10 @@ func (s suite) run(sum *summary) error {
 	}
 	return nil
 }
+
+// parallel is how many tests of a package run at once: most of them wait, for the
+// disk and for processes of their own.
+const parallel = "6"
 
 // timeout bounds each test binary; the long forms take their minutes.
 func timeout() string {
